@@ -1,0 +1,44 @@
+# The β-VAE thesis companion. `make help` lists the targets.
+VENV ?= .venv
+PYTHON ?=
+EXTRAS ?=
+PORT ?= 8000
+PY := $(or $(PYTHON),$(VENV)/bin/python)
+export CHAPTER BETA PARAMS
+
+.DEFAULT_GOAL := help
+.PHONY: help env book chapter test test-fast lint format lock serve clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env:  ## create .venv from requirements.lock (EXTRAS=gpu|bench adds to it; PYTHON=python uses your own instead)
+	@tools/env.sh "$(VENV)" "$(PYTHON)" "$(EXTRAS)"
+
+book: env  ## execute the chapters that have changed and render the book into _build/html
+	@$(PY) -m betavae_core book
+
+chapter: env  ## run a chapter again: CHAPTER=analytical BETA=4 PARAMS="noise_std=0.5"
+	@$(PY) -m betavae_core chapter "$$CHAPTER" $${BETA:+-p beta "$$BETA"} --params "$$PARAMS"
+
+test: env  ## run the whole test suite
+	@$(PY) -m pytest
+
+test-fast: env  ## run the tests that need neither a whole book nor a full training
+	@$(PY) -m pytest -m "not slow"
+
+lint: env  ## check style and format
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+
+format: env  ## put the code into the house format
+	@$(PY) -m ruff check --fix . && $(PY) -m ruff format .
+
+lock:  ## resolve pyproject.toml into requirements.lock and requirements-gpu.lock (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes -q --custom-compile-command "make lock" --extra test --extra cluster pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes -q --custom-compile-command "make lock" --extra test --extra cluster --extra gpu -c requirements.lock pyproject.toml -o requirements-gpu.lock
+
+serve: env  ## show the built book at http://127.0.0.1:8000 (PORT=8001 for another port)
+	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+clean:  ## remove everything that was built (_build)
+	rm -rf _build

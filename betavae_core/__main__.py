@@ -1,0 +1,3 @@
+from betavae_core.cli import main
+
+main(prog_name="betavae")

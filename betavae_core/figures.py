@@ -1,0 +1,130 @@
+"""Datasets in, matplotlib figures out: one palette, one style.
+
+Line figures are transparent SVG; in dark mode the page inverts their lightness and keeps their hue (book/static).
+Pictures of digits are PNG and are never inverted.
+"""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#B65E93", "#666666"  # colour-blind safe
+
+STYLE = {
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+    "font.size": 10,
+    "lines.linewidth": 1.8,
+    "legend.frameon": False,
+    "image.cmap": "gray",
+    "svg.hashsalt": "betavae",  # the same figure gives the same file
+}
+
+
+def use_style(pictures: bool = False) -> None:
+    """Set the house style in a notebook; `pictures` for pages whose figures are images of digits."""
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+    mpl.rcParams.update(STYLE)
+    if pictures:
+        set_matplotlib_formats("retina")
+    else:
+        set_matplotlib_formats("svg", metadata={"Date": None})
+
+
+def panels(count: int, columns: int = 2, height: float = 2.5) -> tuple[Figure, list]:
+    """A figure of panels lettered A, B, C, …, six and a half inches wide."""
+    rows = -(-count // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(6.5, height * rows), squeeze=False)
+    for axis in axes.flat[count:]:
+        axis.remove()
+    return figure, list(axes.flat[:count])
+
+
+def mark(axis, beta: float, label: str, colour: str = GREY, style: str = "--", height: float = 0.97) -> None:
+    """A labelled vertical line at β."""
+    axis.axvline(beta, color=colour, linestyle=style, linewidth=1.1)
+    axis.annotate(
+        label,
+        (beta, height),
+        xycoords=("data", "axes fraction"),
+        xytext=(3, 0),
+        textcoords="offset points",
+        color=colour,
+        fontsize=9,
+        va="top",
+    )
+
+
+def beta_axis(axis, title: str, unit: str = "nats") -> None:
+    """Logarithmic β axis with a title and the unit of what is plotted."""
+    axis.set(xscale="log", xlabel="β", ylabel=unit, title=title)
+
+
+def identity_panels(dataset, beta: float | None = None, optimum: float | None = None) -> Figure:
+    """Thesis Fig. 3 A-D: ELBO, inference errors, reconstruction objective and conditional independence loss over β.
+
+    Parameters
+    ----------
+    dataset : from `linear.sweep`
+    beta : marked on every panel
+    optimum : β of least TIE, marked on the panel of errors
+    """
+    figure, axes = panels(4)
+    names = [("elbo",), ("tie", "mie"), ("reconstruction",), ("kl_prior",)]
+    titles = [
+        "A  ELBO",
+        "B  inference errors",
+        "C  reconstruction objective R",
+        "D  conditional independence loss C",
+    ]
+    for axis, group, title in zip(axes, names, titles, strict=True):
+        for name, colour in zip(group, (BLUE, ORANGE), strict=False):
+            axis.plot(dataset.beta, dataset[name], color=colour, label=name.upper())
+        if beta is not None:
+            at = np.interp(np.log(beta), np.log(dataset.beta), dataset[group[0]])
+            axis.plot(beta, at, "o", color=BLUE, markersize=6, markerfacecolor="white")
+        beta_axis(axis, title)
+    mark(axes[0], float(dataset.beta[dataset.elbo.argmax("beta")]), "largest ELBO", height=0.12)
+    if optimum is not None:
+        mark(axes[1], optimum, f"least TIE, β* = {optimum:.3g}")
+    axes[1].legend(loc="center left", handlelength=1.2)
+    return figure
+
+
+def picture_rows(rows, labels, title: str = "") -> Figure:
+    """Rows of grey-level pictures, one label a row; rows (row, column, height, width)."""
+    rows = np.asarray(rows)
+    count, columns = rows.shape[:2]
+    figure, axes = plt.subplots(
+        count, columns, figsize=(0.8 * columns + 1.0, 0.82 * count + 0.35), squeeze=False
+    )
+    for axis_row, row, label in zip(axes, rows, labels, strict=True):
+        limit = np.abs(row).max()
+        for axis, picture in zip(axis_row, row, strict=True):
+            axis.imshow(picture, vmin=-limit, vmax=limit)
+            axis.set(xticks=[], yticks=[])
+            axis.grid(False)
+        axis_row[0].set_ylabel(label, rotation=0, ha="right", va="center")
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def table(header: list[str], rows: list[list[str]], caption: str, name: str):
+    """A numbered, captioned table as Markdown output; the first column is text, the others are numbers."""
+    from IPython.display import Markdown
+
+    align = [":--"] + ["--:"] * (len(header) - 1)
+    lines = ["| " + " | ".join(cells) + " |" for cells in [header, align, *rows]]
+    directive = [f"```{{table}} {caption}", f":name: {name}", ":class: betavae-numbers", "", *lines, "```"]
+    return Markdown("\n".join(directive))

@@ -1,0 +1,43 @@
+"""Sphinx extension: the built book asks nothing of the network.
+
+MathJax comes from the pinned package `sphinx-mathjax-offline`; its own extension would copy 24 MB, so the
+one bundle and the fonts that the book loads are copied here. Thebe's inline settings, which the theme
+emits twice and which fail in the browser the second time, are dropped: pages here run no kernel.
+"""
+
+import shutil
+from importlib.metadata import distribution
+from pathlib import Path
+
+MATHJAX = Path("sphinx-mathjax-offline/static/mathjax")
+PARTS = ("tex-chtml-full.js", "output/chtml/fonts/woff-v2")
+
+
+def copy_mathjax(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    source = Path(distribution("sphinx-mathjax-offline").locate_file(MATHJAX))
+    target = Path(app.outdir) / "_static" / "mathjax"
+    for part in PARTS:
+        (target / part).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (source / part).is_dir() else shutil.copyfile
+        copy(source / part, target / part, **({"dirs_exist_ok": True} if copy is shutil.copytree else {}))
+
+
+def drop_scripts(app, pagename, templatename, context, doctree):
+    """Keep each script once, and none of thebe's."""
+    kept, seen = [], set()
+    for script in context.get("script_files", []):
+        filename = str(getattr(script, "filename", script) or "")
+        body = str(getattr(script, "attributes", {}).get("body", "") or "")
+        if "thebe" in (filename + body).lower() or (filename or body) in seen:
+            continue
+        seen.add(filename or body)
+        kept.append(script)
+    context["script_files"] = kept
+
+
+def setup(app):
+    app.connect("build-finished", copy_mathjax)
+    app.connect("html-page-context", drop_scripts, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
