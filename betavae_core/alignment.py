@@ -23,9 +23,7 @@ REPEATED = 1e-9  # eigenvalues closer than this, relative to the largest, span o
 def signed_permutations(k: int) -> np.ndarray:
     """All signed permutation matrices of size k, shape (2^k k!, k, k); the identity comes first."""
     if k > MAX_ENUMERATED_LATENTS:
-        raise ValueError(
-            f"signed permutations are enumerated for k <= {MAX_ENUMERATED_LATENTS} latents; got {k}"
-        )
+        raise ValueError(f"signed permutations are enumerated for k <= {MAX_ENUMERATED_LATENTS} latents; got {k}")
     eye = np.eye(k)
     permutations = np.array([eye[list(order)] for order in itertools.permutations(range(k))])
     signs = np.array(list(itertools.product([1.0, -1.0], repeat=k)))
@@ -114,9 +112,7 @@ def rotate_repeated(vectors, mixing, groups, scale) -> np.ndarray:
     if len(groups) == k:
         return vectors
     if k > MAX_ENUMERATED_LATENTS:
-        raise ValueError(
-            f"repeated eigenvalues are resolved for k <= {MAX_ENUMERATED_LATENTS} latents; got {k}"
-        )
+        raise ValueError(f"repeated eigenvalues are resolved for k <= {MAX_ENUMERATED_LATENTS} latents; got {k}")
     overlap = vectors.T @ mixing  # (k, k)
     rotations, gains = [], []
     for order in itertools.permutations(range(k)):

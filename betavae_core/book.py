@@ -21,11 +21,10 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
 LAST = ("claims", "reproduce")  # executed after the others, whose records they read
+COUNTS = ("epochs", "models", "realizations")  # parameters that count something: at least 1
 
 
 class UsageError(ValueError):
@@ -76,7 +75,7 @@ def checked_parameters(chapter: str, given: dict[str, str]) -> dict:
             raise UsageError(f"chapter {chapter} has no parameter {name!r}; {known}")
     values = {name: _parsed(name, text, defaults[name]) for name, text in given.items()}
     try:
-        _check_rules(chapter, {**defaults, **values})
+        _check_rules({**defaults, **values})
     except ValueError as error:
         raise UsageError(str(error)) from None
     return values
@@ -96,21 +95,23 @@ def _parsed(name: str, text: str, default):
     return value
 
 
-def _check_rules(chapter: str, values: dict) -> None:
+def _check_rules(values: dict) -> None:
     from betavae_core import gaussian, linear
 
     if "mixing_matrix" in values:
-        gaussian.LinearGaussian(values["mixing_matrix"], values.get("noise_std", 1.0))
-    if "beta" in values and "mixing_matrix" in parameters(chapter):
+        gaussian.LinearGaussian(values["mixing_matrix"], values["noise_std"])
         linear.checked_beta(values["beta"])
     for name, value in values.items():
-        for number in (
-            np.ravel(value) if isinstance(value, int | float | list) and name != "mixing_matrix" else ()
-        ):
-            if not math.isfinite(number) or number < 0:
-                raise ValueError(f"{name} must be finite and >= 0; got {number}")
-        if type(value) is int and value < 1:
-            raise ValueError(f"{name} must be a whole number >= 1; got {value}")
+        if name == "mixing_matrix":
+            continue
+        least = 1 if name in COUNTS else 0
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                raise ValueError(f"{name} must hold numbers; got {number!r}")
+            if not (math.isfinite(number) and number >= least):
+                raise ValueError(f"{name} must be finite and >= {least}; got {number}")
+        if value == []:
+            raise ValueError(f"{name} must not be empty")
 
 
 def digest(chapter: str, values: dict, records: list[Path]) -> str:
@@ -286,9 +287,7 @@ def _render(stage: Path, target: Path) -> Path:
     try:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            warnings = [
-                s for s in (done.stderr + done.stdout).splitlines() if re.search("WARNING|ERROR|rror:", s)
-            ]
+            warnings = [s for s in (done.stderr + done.stdout).splitlines() if re.search("WARNING|ERROR|rror:", s)]
             raise BuildError("rendering failed:\n" + "\n".join(dict.fromkeys(warnings or [done.stderr])))
         old = target.with_name(f".{target.name}-{os.getpid()}")
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -54,9 +54,7 @@ def book():
     metavar="NAME VALUE",
     help="One parameter of the chapter; may be given many times.",
 )
-@click.option(
-    "--params", default="", metavar="TEXT", help='Several at once: "name=value …", quoted as in a shell.'
-)
+@click.option("--params", default="", metavar="TEXT", help='Several at once: "name=value …", quoted as in a shell.')
 @one_line_errors
 def chapter(name, pairs, params):
     """Run chapter NAME with other parameters and build the book with it, beside the book proper.

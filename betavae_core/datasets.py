@@ -75,9 +75,7 @@ def mixing(realization: int, samples: int = 1000, matrix=MIXING, noise_std: floa
     basis = tiles.reshape(2, -1).astype(float)
     pixels = drawn[0][1] @ basis
     mean, std = pixels.mean(), pixels.std()
-    components = (
-        np.vstack([basis, -mean * np.ones(basis.shape[1])]) / std
-    )  # (3, 1600): the mean is a third factor
+    components = np.vstack([basis, -mean * np.ones(basis.shape[1])]) / std  # (3, 1600): the mean is a third factor
     return tuple(
         ImageData(
             scores=np.column_stack([code, np.ones(samples)]),

@@ -39,7 +39,7 @@ def load(file: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
     """
     file = Path(file or path())
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        with open(file, "rb") as handle, np.load(handle, allow_pickle=False) as stored:
             images, labels = stored["images"], stored["labels"]
             expected = str(stored["sha256"]) if "sha256" in stored else EMBEDDED_SHA256
     except FileNotFoundError:
@@ -69,9 +69,7 @@ def fetch(file: Path = FULL) -> Path:
     try:
         (images, labels), _ = tf.keras.datasets.mnist.load_data()
     except Exception as error:
-        raise OSError(
-            f"full MNIST could not be downloaded ({error}); the embedded digits need no internet"
-        ) from None
+        raise OSError(f"full MNIST could not be downloaded ({error}); the embedded digits need no internet") from None
     partial = file.with_suffix(f".{os.getpid()}.npz")
     np.savez_compressed(partial, images=images, labels=labels, sha256=pixel_hash(images))
     os.replace(partial, file)

@@ -47,16 +47,11 @@ def evaluate(ensemble: Ensemble, data, betas, seeds, draws: int = DRAWS) -> Eval
     log_density = []
     for draw in range(draws):
         noise = tf.stack(
-            [
-                tf.random.stateless_normal(mean.shape[1:], (seed, EVALUATION + draw), alg="philox")
-                for seed in seeds
-            ]
+            [tf.random.stateless_normal(mean.shape[1:], (seed, EVALUATION + draw), alg="philox") for seed in seeds]
         )
         features = tf.cast(ensemble.features(mean + noise * tf.exp(0.5 * log_variance)), tf.float64)
         log_density.append(-0.5 * training.squared_error(features, output, precise))
-    log_density = np.stack(log_density) + training.log_density_constant(
-        ensemble.pixels
-    )  # (draw, member, image)
+    log_density = np.stack(log_density) + training.log_density_constant(ensemble.pixels)  # (draw, member, image)
 
     mean, log_variance = (tf.cast(part, tf.float64) for part in (mean, log_variance))
     posterior = tfp.distributions.MultivariateNormalDiag(mean, tf.exp(0.5 * log_variance))
@@ -64,8 +59,7 @@ def evaluate(ensemble: Ensemble, data, betas, seeds, draws: int = DRAWS) -> Eval
     kl_prior = tfp.distributions.kl_divergence(posterior, prior).numpy().mean(-1)
     reconstruction = log_density.mean((0, 2))
     tie = [
-        true_inference_error(m, v, d)
-        for m, v, d in zip(mean.numpy(), np.exp(log_variance.numpy()), data, strict=True)
+        true_inference_error(m, v, d) for m, v, d in zip(mean.numpy(), np.exp(log_variance.numpy()), data, strict=True)
     ]
     return Evaluation(
         reconstruction=reconstruction,

@@ -96,9 +96,11 @@ def identity_panels(dataset, beta: float | None = None, optimum: float | None = 
             axis.plot(beta, at, "o", color=BLUE, markersize=6, markerfacecolor="white")
         beta_axis(axis, title)
     mark(axes[0], float(dataset.beta[dataset.elbo.argmax("beta")]), "largest ELBO", height=0.12)
+    for name, colour in (("tie", BLUE), ("mie", ORANGE)):
+        place = (dataset.beta[0], dataset[name][0])
+        axes[1].annotate(name.upper(), place, xytext=(2, 5), textcoords="offset points", color=colour)
     if optimum is not None:
-        mark(axes[1], optimum, f"least TIE, β* = {optimum:.3g}")
-    axes[1].legend(loc="center left", handlelength=1.2)
+        mark(axes[1], optimum, f"least TIE\nβ* = {optimum:.3g}", height=0.75)
     return figure
 
 
@@ -106,9 +108,7 @@ def picture_rows(rows, labels, title: str = "") -> Figure:
     """Rows of grey-level pictures, one label a row; rows (row, column, height, width)."""
     rows = np.asarray(rows)
     count, columns = rows.shape[:2]
-    figure, axes = plt.subplots(
-        count, columns, figsize=(0.8 * columns + 1.0, 0.82 * count + 0.35), squeeze=False
-    )
+    figure, axes = plt.subplots(count, columns, figsize=(0.8 * columns + 1.0, 0.82 * count + 0.35), squeeze=False)
     for axis_row, row, label in zip(axes, rows, labels, strict=True):
         limit = np.abs(row).max()
         for axis, picture in zip(axis_row, row, strict=True):
@@ -118,6 +118,14 @@ def picture_rows(rows, labels, title: str = "") -> Figure:
         axis_row[0].set_ylabel(label, rotation=0, ha="right", va="center")
     figure.suptitle(title, fontsize=11)
     return figure
+
+
+def number(value: float, digits: int = 4) -> str:
+    """A number for prose and tables: fixed decimals, a true minus sign, powers of ten where it is tiny."""
+    if value and abs(value) < 0.5 * 10**-digits:
+        mantissa, exponent = f"{value:.1e}".split("e")
+        return f"{mantissa} × 10^{int(exponent)}^".replace("-", "−")
+    return f"{value:,.{digits}f}".replace("-", "−")
 
 
 def table(header: list[str], rows: list[list[str]], caption: str, name: str):

@@ -123,8 +123,7 @@ def _checked_mixing(mixing) -> np.ndarray:
         raise ValueError(f"mixing_matrix must have rows and columns (N x k); got {mixing!r}")
     if array.shape[0] < array.shape[1]:
         raise ValueError(
-            "mixing_matrix must have at least as many rows (N) as columns (k); "
-            f"got {array.shape[0]} x {array.shape[1]}"
+            f"mixing_matrix must have at least as many rows (N) as columns (k); got {array.shape[0]} x {array.shape[1]}"
         )
     if not np.isfinite(array).all():
         raise ValueError(f"mixing_matrix must be finite; got {array.tolist()}")

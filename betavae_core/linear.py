@@ -173,9 +173,7 @@ def terms(process, parameters: Parameters, beta, decoder_variance: float = 1.0) 
     miss = W - G
     mie = 0.5 * ((_diagonal(M) * v).sum(-1) + _trace(M @ miss @ Sigma @ np.swapaxes(miss, -1, -2)))
     mie -= 0.5 * (k + log_det_M + log_v)
-    whitened = (
-        np.trace(Sigma) - _trace(np.swapaxes(D, -1, -2) @ Sigma @ np.swapaxes(G, -1, -2))
-    ) / decoder_variance
+    whitened = (np.trace(Sigma) - _trace(np.swapaxes(D, -1, -2) @ Sigma @ np.swapaxes(G, -1, -2))) / decoder_variance
     log_likelihood = -0.5 * (N * np.log(2 * np.pi * decoder_variance) + log_det_M + whitened)
 
     second_moment = moment + v[..., None] * np.eye(k)
@@ -275,9 +273,7 @@ def _spectrum(source, latents) -> tuple[np.ndarray, np.ndarray]:
         return source.noise_std**2 + singular**2, vectors
     covariance = np.asarray(source, float)
     N = len(covariance)
-    if covariance.shape != (N, N) or not np.allclose(
-        covariance, covariance.T, atol=1e-9 * np.abs(covariance).max()
-    ):
+    if covariance.shape != (N, N) or not np.allclose(covariance, covariance.T, atol=1e-9 * np.abs(covariance).max()):
         raise ValueError(f"a data covariance must be square and symmetric; got shape {covariance.shape}")
     if latents is None or not 1 <= latents <= N:
         raise ValueError(f"latents must be between 1 and {N} for this covariance; got {latents}")

@@ -1,5 +1,6 @@
 """The β-VAE's encoder and decoder, for many independent members at once: the member axis leads every weight."""
 
+import itertools
 import math
 
 import tensorflow as tf
@@ -31,9 +32,9 @@ class Ensemble:
         encoder = (pixels, *self.hidden)
         decoder = (latents, *reversed(self.hidden))
         self.shapes = [
-            *zip(encoder[:-1], encoder[1:], strict=True),
+            *itertools.pairwise(encoder),
             (encoder[-1], 2 * latents),
-            *zip(decoder[:-1], decoder[1:], strict=True),
+            *itertools.pairwise(decoder),
             (decoder[-1], pixels),
         ]
         self.kernels = [tf.Variable(tf.zeros((members, *shape))) for shape in self.shapes]
@@ -54,9 +55,7 @@ class Ensemble:
             limit = math.sqrt(6 / (fan_in + width))
             kernel.assign(
                 [
-                    tf.random.stateless_uniform(
-                        (fan_in, fan_out), (seed, WEIGHTS + layer), -limit, limit, alg="philox"
-                    )
+                    tf.random.stateless_uniform((fan_in, fan_out), (seed, WEIGHTS + layer), -limit, limit, alg="philox")
                     for seed in seeds
                 ]
             )

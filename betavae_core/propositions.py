@@ -48,9 +48,7 @@ def violations(process: LinearGaussian, betas, rng: np.random.Generator) -> dict
         "kl_prior": _largest_rise(C),
         "reconstruction": _largest_rise(R),
         "elbo": max(_largest_rise(-elbo[: one + 1]), _largest_rise(elbo[one:])),
-        "mie": float(
-            np.abs(optimum.mie - (optimum.log_likelihood - elbo)).max() + max(0, -optimum.mie.values.min())
-        ),
+        "mie": float(np.abs(optimum.mie - (optimum.log_likelihood - elbo)).max() + max(0, -optimum.mie.values.min())),
         "fixed_decoder": float((fixed.mie[one] - fixed.mie).max()),
     }
 

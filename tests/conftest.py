@@ -1,0 +1,57 @@
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+from betavae_core import book
+from betavae_core.gaussian import LinearGaussian
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20260101)
+
+
+@pytest.fixture
+def process():
+    """The model of the reference table: eigenvalues 7.54508497 and 1.95491503."""
+    return LinearGaussian([[2.0, 1.0], [0.5, 1.5]], noise_std=1.0)
+
+
+class Copy:
+    """A copy of the project in a folder whose deep network trains for a few epochs only, and its make."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def make(self, *words):
+        command = ["make", "--no-print-directory", f"PYTHON={sys.executable}", *words]
+        return subprocess.run(command, capture_output=True, text=True, cwd=self.folder, timeout=500)
+
+    def page(self, path):
+        html = (self.folder / path).read_text()
+        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html))
+
+
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("project with space")
+    for name in ("book", "betavae_core", "data", "tools"):
+        shutil.copytree(book.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Makefile", "_config.yml", "_toc.yml", "requirements.lock", "pyproject.toml"):
+        shutil.copy(book.ROOT / name, folder / name)
+    mixing = folder / "book/mixing.md"
+    mixing.write_text(
+        re.sub("sweep_betas = .*", "sweep_betas = [5.0]", mixing.read_text().replace("= 1000\n", "= 20\n"))
+    )
+    made = Copy(folder)
+    first = made.make("book")
+    assert first.returncode == 0, first.stderr
+    made.first = first.stdout
+    return made

@@ -1,0 +1,149 @@
+"""Chapters as data: parameters, rules, names of variants, hashes. Whole builds are in test_end_to_end.py."""
+
+import re
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from betavae_core import book, cli
+
+
+def test_toc_names_chapters_that_exist_and_none_is_left_out():
+    toc = yaml.safe_load((book.ROOT / "_toc.yml").read_text())
+    named = [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
+    assert [f"book/{name}" for name in book.chapters()] == named
+    assert {file.stem for file in (book.ROOT / "book").glob("*.md")} == set(book.chapters())
+
+
+def test_every_chapter_with_code_and_a_choice_has_parameters():
+    assert book.parameters("analytical") == {
+        "beta": 2.0,
+        "mixing_matrix": [[2.0, 1.0], [0.5, 1.5]],
+        "noise_std": 1.0,
+    }
+    assert book.parameters("mixing")["beta"] == 1.0
+    assert book.parameters("references") == {}
+
+
+def test_defaults_obey_their_own_rules():
+    for chapter in book.chapters():
+        assert book.checked_parameters(chapter, {}) == {}
+
+
+@pytest.mark.parametrize("chapter", book.chapters())
+def test_chapter_cells_are_short_and_train_nothing_by_hand(chapter):
+    for cell in book.notebook(chapter).cells:
+        if cell.cell_type == "code":
+            assert len(cell.source.splitlines()) <= 15, cell.source
+            assert "GradientTape" not in cell.source
+            assert "%" not in cell.source.splitlines()[0], "a chapter runs as plain Python"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"beta": "4"}, {"beta": 4.0}),
+        ({"beta": "1e-4"}, {"beta": 1e-4}),
+        ({"mixing_matrix": "[[1, 2], [3, 4], [5, 6]]"}, {"mixing_matrix": [[1, 2], [3, 4], [5, 6]]}),
+    ],
+)
+def test_parameters_are_parsed_to_the_type_of_their_default(given, expected):
+    assert book.checked_parameters("analytical", given) == expected
+
+
+BAD = [
+    ("analytical", {"beta": "-1"}, r"beta must be finite and > 0; got -1\.0"),
+    ("analytical", {"beta": "0"}, "beta must be finite and > 0; got 0.0 .*diverge"),
+    ("analytical", {"beta": "abc"}, "beta must be a number; got abc"),
+    ("analytical", {"beta": ""}, "beta must be a number"),
+    ("analytical", {"beta": "nan"}, "beta must be finite and > 0; got nan"),
+    ("analytical", {"beta": "inf"}, "beta must be finite and > 0; got inf"),
+    ("analytical", {"beta": "[1.0]"}, "beta must be a number"),
+    ("analytical", {"betta": "4"}, "no parameter 'betta'; it has: beta, mixing_matrix, noise_std"),
+    ("analytical", {"mixing_matrix": "[[1, 2], [3]]"}, "rectangular table of numbers"),
+    ("analytical", {"mixing_matrix": "[[1, 2]]"}, "at least as many rows"),
+    ("analytical", {"mixing_matrix": "[]"}, "mixing_matrix must"),
+    ("analytical", {"mixing_matrix": "2"}, "mixing_matrix must be a list; got 2"),
+    ("analytical", {"mixing_matrix": "__import__('os').getcwd()"}, "mixing_matrix must be a list"),
+    ("analytical", {"mixing_matrix": "[[1, 1e999], [0, 1]]"}, "finite"),
+    ("analytical", {"noise_std": "0"}, "noise_std must be finite and > 0"),
+    ("mixing", {"beta": "-1"}, r"beta must be finite and >= 0; got -1\.0"),
+    ("mixing", {"epochs": "0"}, "epochs must be finite and >= 1; got 0"),
+    ("mixing", {"epochs": "1.5"}, "epochs must be a whole number; got 1.5"),
+    ("mixing", {"realization": "-3"}, "realization must be finite and >= 0; got -3"),
+    ("mixing", {"sweep_betas": "[1, 'a']"}, "sweep_betas must hold numbers; got 'a'"),
+    ("mixing", {"sweep_betas": "[1, -2]"}, "sweep_betas must be finite and >= 0; got -2"),
+    ("mixing", {"sweep_betas": "[]"}, "sweep_betas must not be empty"),
+    ("references", {"beta": "4"}, "no parameter 'beta'; it has none"),
+    ("nowhere", {}, "no chapter 'nowhere'; chapters: intro, theory"),
+    ("../theory", {}, "no chapter"),
+    ("", {}, "no chapter ''"),
+]
+
+
+@pytest.mark.parametrize(("chapter", "given", "message"), BAD)
+def test_bad_input_gets_one_line_and_exit_code_2_before_anything_runs(chapter, given, message, monkeypatch):
+    monkeypatch.setattr(book, "build_variant", lambda *_: pytest.fail("something ran"))
+    arguments = ["chapter", chapter, *(word for name, text in given.items() for word in ("-p", name, text))]
+    result = CliRunner().invoke(cli.main, arguments)
+    assert result.exit_code == 2
+    assert re.match("betavae: .*" + message, result.stderr)
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ("", {}),
+        ("noise_std=0.5 beta=3", {"noise_std": "0.5", "beta": "3"}),
+        ("mixing_matrix=[[2,1],[0.5,1.5]]", {"mixing_matrix": "[[2,1],[0.5,1.5]]"}),
+        ("mixing_matrix='[[2, 1], [0.5, 1.5]]' beta=4", {"mixing_matrix": "[[2, 1], [0.5, 1.5]]", "beta": "4"}),
+        ('mixing_matrix="[[2, 1], [0.5, 1.5]]"', {"mixing_matrix": "[[2, 1], [0.5, 1.5]]"}),
+        ("title='a=b'", {"title": "a=b"}),
+    ],
+)
+def test_params_are_split_as_a_shell_would(params, expected):
+    assert cli._split(params) == expected
+
+
+@pytest.mark.parametrize(("params", "message"), [("beta", "name=value"), ("beta='4", "unclosed quote")])
+def test_params_that_cannot_be_split(params, message):
+    result = CliRunner().invoke(cli.main, ["chapter", "analytical", "--params", params])
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert message in result.stderr
+
+
+def test_variant_names_are_short_and_safe():
+    assert book.variant_name("analytical", {"beta": 4.0}) == "analytical-beta=4"
+    assert book.variant_name("analytical", {"beta": 0.1, "noise_std": 2.0}) == "analytical-beta=0.1,noise_std=2"
+    assert book.variant_name("analytical", {}) == "analytical"
+    names = [
+        book.variant_name("analytical", values)
+        for values in (
+            {"mixing_matrix": [[1, 2], [3, 4]]},
+            {"t": "../../etc"},
+            {"t": "a b"},
+            {"t": "é"},
+            {"t": "x" * 99},
+        )
+    ]
+    assert all(re.fullmatch(r"analytical-[0-9a-f]{12}", name) for name in names)
+    assert len(set(names)) == len(names)
+    assert book.variant_name("analytical", {"beta": 4.0000001}) != book.variant_name("analytical", {"beta": 4.0})
+
+
+def test_the_hash_follows_text_package_parameters_lock_and_data(tmp_path, monkeypatch):
+    for name in ("book/analytical.md", "betavae_core/linear.py", "requirements.lock", "data/mnist_digits.npz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("one")
+    monkeypatch.setattr(book, "ROOT", tmp_path)
+    monkeypatch.setenv("BETAVAE_DIGITS", str(tmp_path / "data/mnist_digits.npz"))
+    seen = {book.digest("analytical", {}, []), book.digest("analytical", {"beta": 4.0}, [])}
+    for name in ("book/analytical.md", "betavae_core/linear.py", "requirements.lock", "data/mnist_digits.npz"):
+        (tmp_path / name).write_text("two")
+        seen.add(book.digest("analytical", {}, []))
+    (tmp_path / "betavae_core/new.py").write_text("")
+    seen.add(book.digest("analytical", {}, []))
+    assert len(seen) == 7
+    assert book.digest("analytical", {}, []) in seen

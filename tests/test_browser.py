@@ -1,0 +1,75 @@
+"""The built pages in a real Chromium, with every request that leaves the machine counted as a failure."""
+
+import functools
+import http.server
+import os
+import shutil
+import threading
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from betavae_core import book
+
+pytestmark = pytest.mark.slow
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+SIZES = {"desktop": (1280, 900), "phone": (375, 812)}
+
+
+@pytest.fixture(scope="module")
+def site(copy):
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=copy.folder / "_build/html")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium")
+    if not chromium and not os.environ.get("CI"):
+        pytest.skip("no chromium on this machine; in CI this is an error")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_every_page_is_whole_and_offline(site, browser, size, scheme):
+    width, height = SIZES[size]
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page, troubles = context.new_page(), []
+    page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("requestfailed", lambda request: troubles.append(f"failed {request.url}"))
+    page.on("response", lambda r: troubles.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+    local = (site, "data:", "blob:")
+    page.on("request", lambda r: troubles.append(f"external {r.url}") if not r.url.startswith(local) else None)
+    for chapter in book.chapters():
+        page.goto(f"{site}/book/{chapter}.html", wait_until="load")
+        page.wait_for_function("() => !window.MathJax || (MathJax.startup && MathJax.startup.promise)")
+        page.evaluate("() => window.MathJax && MathJax.startup.promise")
+        assert troubles == [], chapter
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, chapter
+        assert page.evaluate("document.documentElement.dataset.theme") == scheme, chapter
+        formulas = page.locator("div.math, span.math")
+        assert page.locator("mjx-container").count() >= formulas.count(), chapter
+        assert page.locator("mjx-merror").count() == 0, chapter
+        images = page.evaluate("[...document.images].filter(i => !i.naturalWidth || !i.alt).map(i => i.src)")
+        assert images == [], chapter
+    context.close()
+
+
+def test_the_root_leads_to_the_home_page(site, browser):
+    page = browser.new_page()
+    page.goto(f"{site}/index.html")
+    page.wait_for_url(f"{site}/book/intro.html")
+    page.close()

@@ -1,0 +1,64 @@
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from betavae_core import cli, digits
+
+
+def run(*words, **environment):
+    import os
+
+    command = [sys.executable, "-m", "betavae_core", *words]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+
+
+@pytest.mark.parametrize("words", [["--help"], ["book", "--help"], ["chapter", "-h"], ["data", "fetch", "--help"]])
+def test_help_helps(words):
+    result = CliRunner().invoke(cli.main, words)
+    assert result.exit_code == 0
+    assert "Usage: " in result.output
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["chapter"], ["chapter", "analytical", "-p", "beta"], ["data", "x"]])
+def test_misuse_exits_with_2(words):
+    result = CliRunner().invoke(cli.main, words)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
+def test_importing_the_package_and_asking_for_help_loads_nothing_heavy():
+    program = (
+        "import sys, betavae_core, betavae_core.cli\n"
+        "try: betavae_core.cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'tensorflow', 'xarray', 'scipy', 'matplotlib', 'papermill'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_bad_chapter_input_answers_without_tensorflow():
+    program = (
+        "import sys\nfrom betavae_core import cli\n"
+        "try: cli.main(['chapter', 'analytical', '-p', 'beta', '-1'])\n"
+        "except SystemExit as stop: assert stop.code == 2\n"
+        "assert 'tensorflow' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "beta must be finite and > 0; got -1.0" in done.stderr
+
+
+def test_fetch_without_internet_says_so_and_leaves_nothing(tmp_path, monkeypatch):
+    """A dead proxy stands for a machine without internet, so that the test is the same on one that has it."""
+    done = run(
+        "data", "fetch", HTTPS_PROXY="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9", KERAS_HOME=str(tmp_path)
+    )
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("betavae: full MNIST could not be downloaded")
+    assert "the embedded digits need no internet" in last
+    assert not digits.FULL.exists()

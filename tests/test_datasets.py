@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from betavae_core import datasets, digits
+from betavae_core.gaussian import LinearGaussian
+
+
+@pytest.fixture(scope="module")
+def mixing():
+    return datasets.mixing(3)
+
+
+def test_images_are_the_two_digits_weighted_by_the_code(mixing):
+    """The code is recovered from the pixels by least squares, then held against the exact posterior."""
+    data, _ = mixing
+    images = data.images().reshape(1000, -1)
+    pixels, labels = digits.load()
+    basis = _the_two_digits(images, pixels, labels, data.classes)
+    code = np.linalg.lstsq(basis.T, images.T, rcond=None)[0].T
+    assert code @ basis == pytest.approx(images, abs=1e-6)
+    process = LinearGaussian(datasets.MIXING, 1.0)
+    assert data.posterior_mean == pytest.approx(process.posterior_mean(code), abs=1e-6)
+    assert np.linalg.inv(data.posterior_precision) == pytest.approx(process.posterior_covariance)
+
+
+def _the_two_digits(images, pixels, labels, classes):
+    _, _, span = np.linalg.svd(images, full_matrices=False)
+    found = []
+    for c in classes:
+        tiles = np.stack([digits.paste(tile).ravel() for tile in pixels[labels == c]]).astype(float)
+        miss = np.linalg.norm(tiles - tiles @ span[:2].T @ span[:2], axis=1)
+        assert miss.min() < 1e-3
+        found.append(tiles[miss.argmin()])
+    return np.stack(found)
+
+
+def test_two_different_classes_and_all_ten_take_part():
+    pairs = [datasets.mixing(realization, samples=2)[0].classes for realization in range(40)]
+    assert all(a != b for a, b in pairs)
+    assert {c for pair in pairs for c in pair} == set(range(10))
+
+
+def test_training_pixels_are_standardised_globally_and_heldout_ones_with_the_same_numbers(mixing):
+    data, heldout = mixing
+    pixels = data.scores @ data.components
+    assert pixels.mean() == pytest.approx(0, abs=1e-9)
+    assert pixels.std() == pytest.approx(1)
+    assert (heldout.mean, heldout.std, heldout.classes) == (data.mean, data.std, data.classes)
+    assert not np.allclose(heldout.sources, data.sources)
+
+
+def test_sources_follow_their_posterior(mixing):
+    """Standardised with the posterior, sources are standard normal: mean 0, covariance 1."""
+    for data in mixing:
+        root = np.linalg.cholesky(data.posterior_precision)
+        whitened = (data.sources - data.posterior_mean) @ root
+        assert whitened.mean(0) == pytest.approx(0, abs=5 / np.sqrt(1000))
+        assert np.cov(whitened, rowvar=False) == pytest.approx(np.eye(2), abs=5 * np.sqrt(2 / 1000))
+
+
+def test_the_covariance_is_that_of_the_pixels(mixing):
+    data, _ = mixing
+    expected = np.cov(data.scores @ data.components, rowvar=False)
+    assert data.covariance == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_realization_repeats_and_another_differs():
+    a, b, other = (datasets.mixing(r, samples=5)[0] for r in (1, 1, 2))
+    np.testing.assert_array_equal(a.scores, b.scores)
+    assert not np.allclose(a.scores, other.scores)

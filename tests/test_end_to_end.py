@@ -1,0 +1,140 @@
+"""The commands of the README on a copy of the project, with real training, real papermill and real jupyter-book.
+
+The copy trains its deep network for a few epochs only; everything else is as in the book.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from betavae_core import book, linear
+from betavae_core.gaussian import LinearGaussian
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def pages(copy):
+    return {file: file.read_bytes() for file in sorted((copy.folder / "_build/html").rglob("*")) if file.is_file()}
+
+
+def test_make_book_executes_every_chapter_with_code_and_prints_the_page(copy):
+    assert re.findall(r"^(\w+): executed", copy.first, re.MULTILINE) == [
+        c for c in book.chapters() if c != "references"
+    ]
+    assert copy.first.splitlines()[-1] == f"book: {copy.folder}/_build/html/index.html"
+
+
+def test_pages_hold_live_numbers_and_nothing_unresolved(copy):
+    text = copy.page("_build/html/book/analytical.html")
+    process = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)
+    assert f"TIE is least at β* = {linear.optimal_beta(process):.5f}" in text
+    for file in (copy.folder / "_build/html/book").glob("*.html"):
+        html = file.read_text()
+        assert not re.search(r"Traceback|\{glue|\{math\}|&lt;Figure", html), file.name
+
+
+def test_nothing_changed_nothing_executed_same_pages(copy, pages):
+    again = copy.make("book")
+    assert again.returncode == 0, again.stderr
+    assert "executed" not in again.stdout
+    after = {file: file.read_bytes() for file in pages if file.exists()}
+    changed = [file.name for file in pages if after.get(file) != pages[file]]
+    assert changed == []
+
+
+def test_a_variant_gets_its_own_book_and_leaves_the_book_proper_alone(copy, pages):
+    done = copy.make("chapter", "CHAPTER=analytical", "BETA=4", "PARAMS=mixing_matrix='[[1, 0.5], [0, 1]]'")
+    assert done.returncode == 0, done.stderr
+    page = done.stdout.splitlines()[-1].removeprefix("page: ")
+    assert page.startswith(f"{copy.folder}/_build/variants/analytical-")
+    tie = float(linear.sweep(LinearGaussian([[1, 0.5], [0, 1]], 1.0), 4.0).tie[0])
+    assert f"true inference error {tie:.6f}" in copy.page(page)
+    assert {file: file.read_bytes() for file in pages} == pages
+    assert re.findall(r"^(\w+): executed", done.stdout, re.MULTILINE) == ["analytical"]
+
+
+def test_the_plain_variant_is_named_after_beta(copy):
+    done = copy.make("chapter", "CHAPTER=analytical", "BETA=4")
+    assert (
+        done.stdout.splitlines()[-1]
+        == f"page: {copy.folder}/_build/variants/analytical-beta=4/html/book/analytical.html"
+    )
+    notebook = json.loads(
+        (copy.folder / "_build/variants/analytical-beta=4/executed/book/analytical.ipynb").read_text()
+    )
+    injected = [c for c in notebook["cells"] if "injected-parameters" in c["metadata"].get("tags", [])]
+    assert len(injected) == 1
+    assert "hide-input" in injected[0]["metadata"]["tags"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["CHAPTER=analytical", "BETA=-1"],
+        ["CHAPTER=analytical", "BETA=abc"],
+        ["CHAPTER=analytical", "BETA=nan"],
+        ["CHAPTER=analytical", "BETA=inf"],
+        ["CHAPTER=nowhere", "BETA=4"],
+        ["CHAPTER=analytical", "PARAMS=gamma=4"],
+        ["CHAPTER=analytical", "PARAMS=mixing_matrix=[[1,2],[3]]"],
+        ["CHAPTER=analytical'; touch injected; '", "BETA=4"],
+        ["CHAPTER=analytical", 'BETA=4"; touch injected; "'],
+        ["CHAPTER=analytical", "PARAMS=beta=$$(touch injected)"],
+        ["BETA=4"],
+    ],
+)
+def test_make_chapter_refuses_bad_input_in_one_line(copy, words):
+    before = sorted(copy.folder.rglob("*"))
+    done = copy.make("chapter", *words)
+    assert done.returncode == 2
+    ours = [line for line in done.stderr.splitlines() if not line.startswith("make: ***")]
+    assert len(ours) == 1, done.stderr
+    assert ours[0].startswith("betavae: ")
+    assert [f for f in sorted(copy.folder.rglob("*")) if "__pycache__" not in f.parts] == [
+        f for f in before if "__pycache__" not in f.parts
+    ]
+
+
+def test_a_changed_line_of_the_package_executes_again(copy):
+    module = copy.folder / "betavae_core/propositions.py"
+    module.write_text(module.read_text() + "\n# changed\n")
+    text = copy.make("book").stdout
+    assert "theory: executed" in text
+    assert "up to date" not in text.replace("references: up to date", "")
+
+
+def test_a_failing_chapter_keeps_the_last_good_pages_and_names_the_cell(copy):
+    chapter = copy.folder / "book/theory.md"
+    good, page = chapter.read_text(), (copy.folder / "_build/html/book/theory.html").read_bytes()
+    try:
+        chapter.write_text(good + "\n```{code-cell} ipython3\nraise RuntimeError('on purpose')\n```\n")
+        done = copy.make("book")
+    finally:
+        chapter.write_text(good)
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("betavae: ")]
+    assert re.search(r"chapter theory failed in cell \d+: RuntimeError: on purpose .*_build/failed/theory\.ipynb", line)
+    assert (copy.folder / "_build/failed/theory.ipynb").exists()
+    assert (copy.folder / "_build/html/book/theory.html").read_bytes() == page
+
+
+def test_plain_jupyter_book_build_works_too(copy):
+    tool = os.path.join(os.path.dirname(sys.executable), "jupyter-book")
+    done = subprocess.run([tool, "build", "."], capture_output=True, text=True, cwd=copy.folder)
+    assert done.returncode == 0, done.stderr
+    assert "The analytically tractable" in copy.page("_build/html/book/analytical.html")
+
+
+def test_the_raw_way_of_the_readme(copy):
+    folder = os.path.dirname(sys.executable)
+    line = "jupytext --to ipynb --output - book/analytical.md | papermill -p beta 4 > analytical.ipynb"
+    assert line in (book.ROOT / "README.md").read_text()
+    path = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, cwd=copy.folder, env=path)
+    assert done.returncode == 0, done.stderr
+    assert "2.773468" in (copy.folder / "analytical.ipynb").read_text()

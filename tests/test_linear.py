@@ -1,0 +1,231 @@
+"""The closed form against routes that share no code with it: a solver, an optimiser, Monte Carlo, dense KL."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import optimize
+
+from betavae_core import gaussian, linear
+from betavae_core.gaussian import LinearGaussian
+
+REFERENCE_TOLERANCE = 1e-6  # the reference table has six decimals
+ROUNDING = 1e-8  # float64 through a few products and logarithms, values up to a few hundred nats
+
+NAMES = ["reconstruction", "kl_prior", "elbo", "log_likelihood", "mie", "tie"]
+REFERENCE = {
+    0.25: (-2.087877, 2.731916, -4.819793, -4.209400, 0.610393, 2.601581),
+    1.0: (-2.837877, 1.345622, -4.183499, -4.183499, 0, 1.741862),
+    2.0: (-3.815335, 0.663875, -4.479209, -4.331085, 0.148124, 2.193031),
+    4.0: (-4.815335, 0.317301, -5.132636, -4.402385, 0.730251, 2.773468),
+    8.0: (-6.587877, 0, -6.587877, -6.587877, 0, 6.154378),
+}
+
+
+@st.composite
+def processes(draw, sources=(1, 3)):
+    k = draw(st.integers(*sources))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    mixing = rng.standard_normal((k + draw(st.integers(0, 3)), k)) * draw(st.floats(0.3, 3))
+    return LinearGaussian(mixing, draw(st.floats(0.3, 3)))
+
+
+betas = st.floats(-2, 2).map(lambda exponent: 10.0**exponent)
+variances = st.floats(0.2, 5)
+
+
+def at(process, beta, **options):
+    return {name: float(value[0]) for name, value in linear.sweep(process, beta, **options).items()}
+
+
+@pytest.mark.parametrize("beta", REFERENCE)
+def test_reference_table(process, beta):
+    values = at(process, beta)
+    assert [values[name] for name in NAMES] == pytest.approx(REFERENCE[beta], abs=REFERENCE_TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ("beta", "error"), [(0.25, 0.941568), (0.5, 0.419998), (1, 0.206952), (2, 0.455660), (4, 1.198726)]
+)
+def test_reference_fixed_decoder(process, beta, error):
+    values = at(process, beta, decoder=process.mixing)
+    assert [values["mie"], values["tie"]] == pytest.approx([error, error], abs=REFERENCE_TOLERANCE)
+
+
+def test_reference_optimal_beta(process):
+    assert linear.optimal_beta(process) == pytest.approx(1.21162, abs=5e-6)
+    assert at(process, linear.optimal_beta(process))["tie"] == pytest.approx(1.718124, abs=REFERENCE_TOLERANCE)
+    assert linear.optimal_beta(LinearGaussian(process.mixing, 0.5)) == pytest.approx(0.319, abs=5e-4)
+    assert linear.optimal_beta(LinearGaussian(process.mixing, 2.0)) == pytest.approx(4.41, abs=5e-3)
+
+
+@pytest.mark.parametrize("beta", [0.1, 1.0, 1.5, 3.0, 20.0])
+@pytest.mark.parametrize("shape", [(2, 2), (5, 3), (4, 1)])
+def test_closed_form_equals_the_solution_of_the_stationarity_equations(shape, beta, rng):
+    process = LinearGaussian(rng.standard_normal(shape), 0.8)
+    solved = linear.solve_stationarity(process, beta)
+    found = linear.terms(process, solved, beta)
+    expected = at(process, beta)
+    assert float(found["objective"]) == pytest.approx(expected["objective"], abs=1e-7)
+    for name in NAMES:
+        assert float(found[name]) == pytest.approx(expected[name], abs=1e-4), name  # first order in the solver's error
+
+
+@settings(deadline=None, max_examples=40)
+@given(processes(), betas, variances, st.integers(0, 2**32 - 1))
+def test_the_closed_form_is_never_beaten_by_a_numerical_optimiser(process, beta, decoder_variance, seed):
+    """BFGS over D and W with v = exp(free): no stationarity equation is used."""
+    N, k = process.mixing.shape
+    Sigma, rng = process.covariance, np.random.default_rng(seed)
+
+    def loss(flat):
+        D, W, log_v = flat[: N * k].reshape(N, k), flat[N * k : 2 * N * k].reshape(k, N), flat[2 * N * k :]
+        miss = np.eye(N) - D @ W
+        error = np.trace(miss @ Sigma @ miss.T) + ((D**2).sum(0) * np.exp(log_v)).sum()
+        R = -0.5 * error / decoder_variance - 0.5 * N * np.log(2 * np.pi * decoder_variance)
+        C = 0.5 * (np.exp(log_v).sum() + np.trace(W @ Sigma @ W.T) - k - log_v.sum())
+        return beta * C - R
+
+    best = -min(optimize.minimize(loss, 0.5 * rng.standard_normal(2 * N * k + k)).fun for _ in range(2))
+    expected = at(process, beta, decoder_variance=decoder_variance)["objective"]
+    assert best <= expected + ROUNDING * max(1, abs(expected))
+    parameters = linear.optimum(process, beta, decoder_variance=decoder_variance)
+    attained = -loss(np.concatenate([part.ravel() for part in (*parameters[:2], np.log(parameters.variance))]))
+    assert attained == pytest.approx(expected, rel=ROUNDING, abs=ROUNDING)
+
+
+@settings(deadline=None)
+@given(processes(), betas, variances)
+def test_model_inference_error_by_both_routes(process, beta, decoder_variance):
+    values = at(process, beta, decoder_variance=decoder_variance)
+    assert values["mie"] == pytest.approx(values["log_likelihood"] - values["elbo"], abs=ROUNDING * 1e2)
+    assert values["mie"] >= -ROUNDING
+
+
+@pytest.mark.parametrize("beta", [0.3, 1.0, 1.7, 4.0])
+def test_terms_equal_monte_carlo_over_data_and_latents(process, beta, rng):
+    """Sample x and z, and average plain log-densities: nothing is integrated out."""
+    D, W, v = linear.optimum(process, beta)
+    _, x = process.sample(100_000, rng)
+    z = x @ W.T + np.sqrt(v) * rng.standard_normal((len(x), 2))
+
+    def log_normal(residual, variance):
+        return -0.5 * (residual**2 / variance + np.log(2 * np.pi * variance)).sum(-1)
+
+    log_q = log_normal(z - x @ W.T, v)
+    samples = {
+        "reconstruction": log_normal(x - z @ D.T, 1.0),
+        "kl_prior": log_q - log_normal(z, 1.0),
+        "mie": log_q - _log_posterior(D, 1.0, x, z),
+        "log_likelihood": log_normal(x - z @ D.T, 1.0) + log_normal(z, 1.0) - _log_posterior(D, 1.0, x, z),
+    }
+    values = at(process, beta)
+    for name, draws in samples.items():
+        tolerance = 5 * draws.std() / np.sqrt(len(draws)) + 1e-9
+        assert draws.mean() == pytest.approx(values[name], abs=tolerance), name
+
+
+def _log_posterior(mixing, noise_variance, x, z):
+    gain, precision = gaussian.posterior(mixing, noise_variance)
+    residual = z - x @ gain.T
+    quadratic = np.einsum("ni,ij,nj->n", residual, precision, residual)
+    return 0.5 * (np.linalg.slogdet(precision / (2 * np.pi))[1] - quadratic)
+
+
+@settings(deadline=None, max_examples=50)
+@given(processes(), betas)
+def test_true_inference_error_is_the_least_direct_divergence(process, beta):
+    """KL to the exact posterior at explicit x (σ-points with the data's covariance), all signed permutations."""
+    from betavae_core.alignment import signed_permutations
+
+    _, W, v = linear.optimum(process, beta)
+    k, N = W.shape
+    points = np.linalg.cholesky(process.covariance) * np.sqrt(N)  # columns ±: mean 0, covariance Σ
+    x = np.concatenate([points.T, -points.T])
+    errors = [
+        np.mean(
+            [
+                gaussian.kl_divergence(
+                    P @ W @ row, P @ np.diag(v) @ P.T, process.posterior_mean(row), process.posterior_covariance
+                )
+                for row in x
+            ]
+        )
+        for P in signed_permutations(k)
+    ]
+    assert at(process, beta)["tie"] == pytest.approx(min(errors), rel=1e-7, abs=1e-7)
+
+
+@settings(deadline=None)
+@given(processes(), betas, variances)
+def test_decoder_variance_and_beta_are_one_knob(process, beta, decoder_variance):
+    a = linear.optimum(process, beta, decoder_variance=decoder_variance)
+    b = linear.optimum(process, beta * decoder_variance)
+    for left, right in zip(a, b, strict=True):
+        assert left == pytest.approx(right, rel=ROUNDING, abs=ROUNDING)
+    assert at(process, beta, decoder_variance=decoder_variance)["tie"] == pytest.approx(
+        at(process, beta * decoder_variance)["tie"], rel=ROUNDING, abs=ROUNDING
+    )
+
+
+@settings(deadline=None)
+@given(processes(), betas, st.integers(0, 2**32 - 1))
+def test_a_fixed_decoder_gets_its_best_encoder(process, beta, seed):
+    rng = np.random.default_rng(seed)
+    decoder = rng.standard_normal(process.mixing.shape)
+    best = linear.optimum_given_decoder(decoder, beta)
+    value = float(linear.terms(process, best, beta)["objective"])
+    for scale in (1e-3, 1e-1):
+        other = linear.Parameters(
+            decoder,
+            best.encoder + scale * rng.standard_normal(best.encoder.shape),
+            best.variance * np.exp(scale * rng.standard_normal(best.variance.shape)),
+        )
+        assert float(linear.terms(process, other, beta)["objective"]) <= value + ROUNDING * max(1, abs(value))
+
+
+def test_bare_covariance_gives_the_same_optimum(process):
+    from_process = linear.optimum(process, 1.3)
+    from_covariance = linear.optimum(process.covariance, 1.3, latents=2)
+    assert from_covariance.variance == pytest.approx(from_process.variance)
+    assert np.abs(from_covariance.decoder) == pytest.approx(np.abs(from_process.decoder))
+    assert linear.optimum(process.covariance, 1.3, latents=1).decoder.shape == (2, 1)
+
+
+def test_sweep_is_labelled(process):
+    dataset = linear.sweep(process, [0.5, 1, 2])
+    assert dict(dataset.sizes) == {"beta": 3}
+    assert set(dataset.data_vars) == set(linear.TERMS)
+    assert all(dataset[name].attrs == {"units": "nats", "long_name": text} for name, text in linear.TERMS.items())
+
+
+@pytest.mark.parametrize(
+    ("beta", "message"),
+    [
+        (0, "> 0; got 0 .*diverge"),
+        (-1, "got -1"),
+        (float("nan"), "got nan"),
+        (float("inf"), "got inf"),
+        ("1", "number"),
+        ([1.0, -2.0], "got -2"),
+    ],
+)
+def test_bad_beta_is_refused(process, beta, message):
+    for call in (linear.optimum, linear.sweep):
+        with pytest.raises(ValueError, match=message):
+            call(process, beta)
+
+
+@pytest.mark.parametrize(
+    ("covariance", "latents", "message"),
+    [
+        (np.ones((2, 3)), 1, "square"),
+        ([[1, 2], [0, 1]], 1, "symmetric"),
+        (np.eye(2), 3, "between 1 and 2"),
+        (np.eye(2), None, "between 1 and 2"),
+        (LinearGaussian(np.eye(2)), 2, "its own number of latents"),
+    ],
+)
+def test_bad_covariances_are_refused(covariance, latents, message):
+    with pytest.raises(ValueError, match=message):
+        linear.optimum(covariance, 1.0, latents=latents)

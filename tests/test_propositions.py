@@ -1,0 +1,32 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from betavae_core import linear, propositions
+
+ROUNDING = 1e-8  # nats, on values up to some thousands
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1))
+def test_every_statement_holds_on_random_models(seed):
+    rng = np.random.default_rng(seed)
+    betas = np.sort(np.append(10 ** rng.uniform(-2, 2, 30), 1.0))
+    found = propositions.violations(propositions.random_process(rng), betas, rng)
+    assert set(found) == set(propositions.STATEMENTS)
+    assert max(found.values()) < ROUNDING, found
+
+
+def test_a_false_statement_is_found(process, monkeypatch):
+    """The checks are able to fail: give them a model whose loss C grows with β."""
+    sweep = linear.sweep
+
+    def wrong(*args, **options):
+        dataset = sweep(*args, **options)
+        dataset["kl_prior"] = dataset.kl_prior.copy(data=dataset.kl_prior.values[::-1])
+        return dataset
+
+    monkeypatch.setattr(linear, "sweep", wrong)
+    found = propositions.violations(process, np.array([0.5, 1.0, 2.0]), np.random.default_rng(0))
+    assert found["kl_prior"] > 0.1
+    assert found["exchange"] > 0.1
