@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#B65E93", "#666666"  # colour-blind safe
 
 STYLE = {
@@ -124,7 +125,7 @@ def number(value: float, digits: int = 4) -> str:
     """A number for prose and tables: fixed decimals, a true minus sign, powers of ten where it is tiny."""
     if value and abs(value) < 0.5 * 10**-digits:
         mantissa, exponent = f"{value:.1e}".split("e")
-        return f"{mantissa} × 10^{int(exponent)}^".replace("-", "−")
+        return f"{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPTS)}".replace("-", "−")
     return f"{value:,.{digits}f}".replace("-", "−")
 
 
