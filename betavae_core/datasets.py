@@ -89,3 +89,20 @@ def mixing(realization: int, samples: int = 1000, matrix=MIXING, noise_std: floa
         )
         for sources, code in drawn
     )
+
+
+def linear_sample(process: LinearGaussian, samples: int, rng: np.random.Generator) -> ImageData:
+    """Data of the analytical model for a network without hidden layers: x itself takes the place of the pixels.
+
+    The sample is shifted and scaled to have mean 0 and the covariance of the process exactly, so that what a
+    trained network misses of the closed form is optimisation error alone.
+
+    Returns
+    -------
+    ImageData with scores x (samples, N) and identity components; nothing is standardised
+    """
+    sources, x = process.sample(samples, rng)
+    x = x - x.mean(0)
+    x = np.linalg.solve(np.linalg.cholesky(x.T @ x / samples), x.T).T @ np.linalg.cholesky(process.covariance).T
+    posterior = process.posterior_mean(x), process.posterior_precision
+    return ImageData(x, np.eye(x.shape[1]), 0.0, 1.0, sources, *posterior, classes=())

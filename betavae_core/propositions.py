@@ -10,13 +10,15 @@ from betavae_core import linear
 from betavae_core.gaussian import LinearGaussian
 
 STATEMENTS = {
-    "exchange": "no β's optimum beats another at its own β",
+    "exchange": "no optimum is beaten, at its own β, by that of another β",
     "objective": "P1: L* does not increase",
     "kl_prior": "P2: C* does not increase",
     "reconstruction": "P2: R* does not increase",
     "elbo": "P3: ELBO* rises up to β = 1 and falls after it",
-    "mie": "MIE = log-likelihood − ELBO ≥ 0",
-    "fixed_decoder": "fixed decoder: MIE is least at β = 1",
+    "slope": "ΔELBO* lies between (β₂ − 1) ΔC* and (β₁ − 1) ΔC*",
+    "mie": "MIE* = log-likelihood − ELBO*, and is not negative",
+    "likelihood": "linear model: likelihood largest, and MIE* zero, at β = 1",
+    "fixed_decoder": "fixed decoder: MIE* is least at β = 1",
 }
 
 
@@ -37,20 +39,33 @@ def violations(process: LinearGaussian, betas, rng: np.random.Generator) -> dict
     rng : draws the decoder that is held fixed for the last statement
     """
     betas = np.asarray(betas, float)
-    optimum = linear.sweep(process, betas)
-    fixed = linear.sweep(process, betas, decoder=rng.standard_normal(process.mixing.shape))
-    R, C, elbo = (optimum[name].values for name in ("reconstruction", "kl_prior", "elbo"))
+    optimum = {name: value.values for name, value in linear.sweep(process, betas).items()}
+    decoder = rng.standard_normal(process.mixing.shape)
+    fixed = linear.sweep(process, betas, decoder=decoder).mie.values
+    R, C, elbo, mie, likelihood = (
+        optimum[name] for name in ("reconstruction", "kl_prior", "elbo", "mie", "log_likelihood")
+    )
     value = R - betas[:, None] * C  # [β, model]: model j's objective at β_i
     one = int(np.flatnonzero(betas == 1)[0])
+    rise, fall = np.diff(elbo), np.diff(C)
     return {
         "exchange": float((value - np.diag(value)[:, None]).max()),
-        "objective": _largest_rise(optimum.objective.values),
+        "objective": _largest_rise(optimum["objective"]),
         "kl_prior": _largest_rise(C),
         "reconstruction": _largest_rise(R),
         "elbo": max(_largest_rise(-elbo[: one + 1]), _largest_rise(elbo[one:])),
-        "mie": float(np.abs(optimum.mie - (optimum.log_likelihood - elbo)).max() + max(0, -optimum.mie.values.min())),
-        "fixed_decoder": float((fixed.mie[one] - fixed.mie).max()),
+        "slope": float(max(((betas[1:] - 1) * fall - rise).max(), (rise - (betas[:-1] - 1) * fall).max())),
+        "mie": float(max(np.abs(mie - (likelihood - elbo)).max(), -mie.min())),
+        "likelihood": float(max(likelihood.max() - likelihood[one], mie[one])),
+        "fixed_decoder": float((fixed[one] - fixed).max()),
     }
+
+
+def posterior_correlation(process: LinearGaussian) -> float:
+    """Largest absolute correlation between two sources given the data; 0 for a single source."""
+    covariance = process.posterior_covariance
+    scale = np.sqrt(np.diag(covariance))
+    return float(np.abs(covariance / np.outer(scale, scale) - np.eye(len(scale))).max())
 
 
 def _largest_rise(values) -> float:

@@ -32,7 +32,9 @@ class Copy:
 
     def make(self, *words):
         command = ["make", "--no-print-directory", f"PYTHON={sys.executable}", *words]
-        return subprocess.run(command, capture_output=True, text=True, cwd=self.folder, timeout=500)
+        outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")  # this may run inside `make test`
+        environment = {name: value for name, value in os.environ.items() if name not in outer}
+        return subprocess.run(command, capture_output=True, text=True, cwd=self.folder, env=environment, timeout=500)
 
     def page(self, path):
         html = (self.folder / path).read_text()

@@ -76,7 +76,7 @@ BAD = [
     ("mixing", {"sweep_betas": "[1, -2]"}, "sweep_betas must be finite and >= 0; got -2"),
     ("mixing", {"sweep_betas": "[]"}, "sweep_betas must not be empty"),
     ("references", {"beta": "4"}, "no parameter 'beta'; it has none"),
-    ("nowhere", {}, "no chapter 'nowhere'; chapters: intro, theory"),
+    ("nowhere", {}, "no chapter 'nowhere'; chapters: intro, background"),
     ("../theory", {}, "no chapter"),
     ("", {}, "no chapter ''"),
 ]

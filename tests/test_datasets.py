@@ -68,3 +68,12 @@ def test_a_realization_repeats_and_another_differs():
     a, b, other = (datasets.mixing(r, samples=5)[0] for r in (1, 1, 2))
     np.testing.assert_array_equal(a.scores, b.scores)
     assert not np.allclose(a.scores, other.scores)
+
+
+def test_a_linear_sample_has_the_moments_of_its_process():
+    process = LinearGaussian([[2.0, 1.0], [0.5, 1.5], [0.0, 1.0]], 0.7)
+    data = datasets.linear_sample(process, 500, np.random.default_rng(0))
+    x = data.scores @ data.components
+    assert x.mean(0) == pytest.approx(0, abs=1e-12)
+    assert x.T @ x / 500 == pytest.approx(process.covariance)
+    assert data.posterior_mean == pytest.approx(process.posterior_mean(x))

@@ -68,12 +68,7 @@ CONVERGED = 0.03  # nats, after 20,000 steps: what one-sample gradients leave. T
 def test_a_linear_network_reaches_the_closed_form():
     """Same code without hidden layers, five β as five members, on data that have the model's covariance exactly."""
     process = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)
-    sources, x = process.sample(2000, np.random.default_rng(5))
-    x = x - x.mean(0)
-    x = x @ np.linalg.inv(np.linalg.cholesky(np.cov(x, rowvar=False, ddof=0))).T
-    x = x @ np.linalg.cholesky(process.covariance).T
-    posterior = process.posterior_mean(x), process.posterior_precision
-    sample = datasets.ImageData(x, np.eye(2), 0.0, 1.0, sources, *posterior, classes=())
+    sample = datasets.linear_sample(process, 2000, np.random.default_rng(5))
     members, betas = [sample] * 5, LINEAR_BETAS
     trainer = training.Trainer(Ensemble(5, hidden=(), pixels=2))
     trainer.fit(members, betas, [1] * 5, 20_000)
