@@ -115,7 +115,7 @@ def purchase_rows(process: LinearGaussian, best: float, ratio: float) -> list[li
         ("trained decoder, best β", best, values["tie_best"]),
         ("decoder fixed at the truth: the best any diagonal encoder can do", ratio, values["tie_fixed_best"]),
     ]
-    return [[text, figures.number(beta, 4), figures.number(tie, 4)] for text, beta, tie in rows]
+    return [[text, f"{beta:.5g}", figures.number(tie, 4)] for text, beta, tie in rows]
 
 
 def gain_over_family(count: int) -> np.ndarray:
@@ -167,14 +167,14 @@ def fixed_decoder_figure(trained, fixed, best: float) -> Figure:
 def best_beta_figure(process: LinearGaussian, noise_std: float) -> Figure:
     """β* over a rotation of the sources, relative to the noise ratio, and over the noise."""
     left, singular, _ = np.linalg.svd(process.mixing, full_matrices=False)
-    k, angles = len(singular), np.linspace(0, 90, 46)
+    k, angles = len(singular), np.linspace(0, 90, 61)
     relative = []
     for angle in np.radians(angles):
         turn = np.eye(k)
         if k > 1:
             turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
         turned = LinearGaussian(left * singular @ turn, noise_std)
-        relative.append(linear.optimal_beta(turned, noise_std**2))
+        relative.append(linear.optimal_beta(turned, decoder_variance=noise_std**2))
     noises = noise_std * np.geomspace(0.25, 4, 25)
     best = [linear.optimal_beta(LinearGaussian(process.mixing, noise)) for noise in noises]
     figure, (rotation, noise) = figures.panels(2)

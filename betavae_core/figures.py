@@ -123,8 +123,10 @@ def picture_rows(rows, labels, title: str = "") -> Figure:
 
 
 def number(value: float, digits: int = 4) -> str:
-    """A number for prose and tables: fixed decimals, a true minus sign, powers of ten where it is tiny."""
-    if value and abs(value) < 0.5 * 10**-digits:
+    """A number for prose and tables: fixed decimals, a true minus sign, powers of ten where it is tiny, 0 for zero."""
+    if value == 0:
+        return "0"
+    if abs(value) < 0.5 * 10**-digits:
         mantissa, exponent = f"{value:.1e}".split("e")
         return f"{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPTS)}".replace("-", "−")
     return f"{value:,.{digits}f}".replace("-", "−")
@@ -136,5 +138,5 @@ def table(header: list[str], rows: list[list[str]], caption: str, name: str):
 
     align = [":--"] + ["--:"] * (len(header) - 1)
     lines = ["| " + " | ".join(cells) + " |" for cells in [header, align, *rows]]
-    directive = [f"```{{table}} {caption}", f":name: {name}", ":class: betavae-numbers", "", *lines, "```"]
+    directive = [f":::{{table}} {caption}", f":name: {name}", ":class: betavae-numbers", "", *lines, ":::"]
     return Markdown("\n".join(directive))

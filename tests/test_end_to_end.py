@@ -35,7 +35,8 @@ def test_pages_hold_live_numbers_and_nothing_unresolved(copy):
     assert f"TIE is least at β* = {linear.optimal_beta(process):.5f}" in text
     for file in (copy.folder / "_build/html/book").glob("*.html"):
         html = file.read_text()
-        assert not re.search(r"Traceback|\{glue|\{math\}|&lt;Figure", html), file.name
+        unresolved = re.search(r"Traceback|\{(glue|math|table|eq|ref)\b|&lt;Figure|```|:::", html)
+        assert not unresolved, (file.name, unresolved)
 
 
 def test_nothing_changed_nothing_executed_same_pages(copy, pages):

@@ -1,5 +1,7 @@
 """The closed form against routes that share no code with it: a solver, an optimiser, Monte Carlo, dense KL."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -229,3 +231,177 @@ def test_bad_beta_is_refused(process, beta, message):
 def test_bad_covariances_are_refused(covariance, latents, message):
     with pytest.raises(ValueError, match=message):
         linear.optimum(covariance, 1.0, latents=latents)
+
+
+# --- collapse, thresholds, and the best β -----------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(processes(), variances)
+def test_latents_collapse_exactly_at_their_eigenvalue(process, decoder_variance):
+    eigenvalues = np.linalg.eigvalsh(process.covariance)[::-1][: process.mixing.shape[1]]
+    for i, threshold in enumerate(eigenvalues / decoder_variance):
+        below, at_it, above = (
+            linear.optimum(process, threshold * factor, decoder_variance=decoder_variance)
+            for factor in (1 - 1e-6, 1 + 1e-12, 1 + 1e-6)
+        )
+        assert below.variance[i] < 1
+        assert np.linalg.norm(below.decoder[:, i]) > 0
+        for collapsed in (at_it, above):
+            assert collapsed.variance[i] == 1
+            assert not collapsed.decoder[:, i].any()
+            assert not collapsed.encoder[i].any()
+
+
+@settings(deadline=None)
+@given(processes(), betas)
+def test_the_loss_is_reverse_water_filling(process, beta):
+    eigenvalues = np.linalg.eigvalsh(process.covariance)[::-1][: process.mixing.shape[1]]
+    rate = 0.5 * np.log(np.maximum(eigenvalues / beta, 1)).sum()
+    assert at(process, beta)["kl_prior"] == pytest.approx(rate, abs=ROUNDING)
+
+
+def tie_by_alignment(process, levels, order):
+    """The closed form of TIE for one permutation while all latents are active, from the SVD of A alone."""
+    _, singular, right = np.linalg.svd(process.mixing, full_matrices=False)
+    noise = process.noise_std**2
+    eigenvalues = noise + singular**2
+    rho = np.abs(right[np.arange(len(order)), list(order)])
+    M = np.eye(len(singular)) + process.mixing.T @ process.mixing / noise
+    return (
+        (process.mixing**2).sum() / noise
+        - 0.5 * np.linalg.slogdet(M)[1]
+        - 0.5 * np.log(levels[:, None] / eigenvalues).sum(1)
+        - (rho * np.sqrt((eigenvalues - levels[:, None]) * (eigenvalues - noise))).sum(1) / noise
+    )
+
+
+@settings(deadline=None, max_examples=60)
+@given(processes())
+def test_the_closed_form_of_the_error_and_its_convexity_per_alignment(process):
+    k = process.mixing.shape[1]
+    smallest = np.linalg.eigvalsh(process.covariance)[::-1][k - 1]
+    levels = smallest * np.linspace(0.02, 0.98, 40)
+    curves = np.array([tie_by_alignment(process, levels, order) for order in itertools.permutations(range(k))])
+    assert linear.sweep(process, levels).tie.values == pytest.approx(curves.min(0), rel=1e-9, abs=1e-9)
+    assert (np.diff(curves, n=2, axis=1) > -1e-9 * np.abs(curves).max()).all()
+
+
+@settings(deadline=None, max_examples=60)
+@given(processes(), variances)
+def test_the_best_beta_is_never_below_the_noise_ratio_and_no_grid_beats_it(process, decoder_variance):
+    best = linear.optimal_beta(process, decoder_variance)
+    ratio = process.noise_std**2 / decoder_variance
+    assert best >= ratio * (1 - 1e-9)
+    grid = np.geomspace(ratio / 10, 2 * np.linalg.eigvalsh(process.covariance)[-1] / decoder_variance, 2000)
+    least = float(linear.sweep(process, grid, decoder_variance=decoder_variance).tie.min())
+    assert at(process, best, decoder_variance=decoder_variance)["tie"] <= least + ROUNDING * max(1, abs(least))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 3), st.integers(0, 3), st.floats(0.3, 3), variances, st.integers(0, 2**32 - 1))
+def test_equality_exactly_for_orthogonal_columns(k, extra, noise_std, decoder_variance, seed):
+    rng = np.random.default_rng(seed)
+    orthogonal = np.linalg.qr(rng.standard_normal((k + extra, k)))[0] * rng.uniform(0.5, 3, k)
+    process = LinearGaussian(orthogonal, noise_std)
+    ratio = noise_std**2 / decoder_variance
+    assert linear.optimal_beta(process, decoder_variance) == pytest.approx(ratio, rel=1e-6)
+    assert at(process, ratio, decoder_variance=decoder_variance)["tie"] == pytest.approx(0, abs=1e-7)
+
+
+def test_dependent_columns_lie_strictly_above_the_noise_ratio(process):
+    for angle in np.radians([5, 20, 45, 70]):
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        left, singular, _ = np.linalg.svd(process.mixing)
+        assert linear.optimal_beta(LinearGaussian(left * singular @ turn, 1.0)) > 1.001
+
+
+def test_a_minimum_past_the_smallest_threshold_is_found():
+    process = LinearGaussian([[2, 2], [0.1, -0.1]], 1.0)
+    smallest = np.linalg.eigvalsh(process.covariance)[0]
+    best = linear.optimal_beta(process)
+    assert smallest < best == pytest.approx(1.380199, abs=1e-6)
+    inside = linear.sweep(process, np.linspace(0.01, smallest, 500)).tie.min()
+    assert at(process, best)["tie"] < float(inside) - 1e-3
+
+
+def test_three_sources_whose_alignment_changes_along_beta():
+    process = LinearGaussian([[0.5, 1.6, 1.1], [-1.1, -0.8, 1.5], [-2.0, 1.3, 1.2]], 0.5)
+    betas = np.linalg.eigvalsh(process.covariance)[0] * np.linspace(0.05, 0.99, 60)
+    curves = np.array([tie_by_alignment(process, betas, order) for order in itertools.permutations(range(3))])
+    assert curves.argmin(0)[0] != curves.argmin(0)[-1]
+    assert linear.sweep(process, betas).tie.values == pytest.approx(curves.min(0), abs=1e-9)
+
+
+# --- repeated eigenvalues, rank, shapes ------------------------------------------------------------------
+
+
+def test_repeated_eigenvalues_are_marked_and_get_the_least_error():
+    """A = 2 I: the optimum is D Q for any rotation Q, with TIE from 0 to 2.34; the convention is the least."""
+    process = LinearGaussian(2 * np.eye(2), 1.0)
+    dataset = linear.sweep(process, [0.5, 1.0, 5.5])
+    assert dataset.identified.values.tolist() == [False, False, True]
+    assert dataset.tie.values[1] == pytest.approx(0, abs=1e-12)
+    best = linear.optimum(process, 1.0)
+    ties = []
+    for angle in np.radians(np.linspace(0, 90, 91)):
+        Q = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        turned = linear.Parameters(best.decoder @ Q, Q.T @ best.encoder, best.variance)
+        values = linear.terms(process, turned, 1.0)
+        assert float(values["objective"]) == pytest.approx(float(dataset.objective[1]))
+        ties.append(float(values["tie"]))
+    assert (min(ties), max(ties)) == pytest.approx((0, 2.34), abs=0.01)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.floats(0.05, 0.95))
+def test_no_rotation_within_an_eigenspace_has_a_lesser_error(seed, fraction):
+    """Two equal singular values of three: scan the rotations of the shared plane."""
+    rng = np.random.default_rng(seed)
+    left, right = (np.linalg.qr(rng.standard_normal((3, 3)))[0] for _ in range(2))
+    process = LinearGaussian(left * [2.0, 2.0, 0.7] @ right, 1.0)
+    beta = fraction * 5
+    best = linear.optimum(process, beta)
+    least = at(process, beta)["tie"]
+    assert not linear.sweep(process, beta).identified[0]
+    for angle in np.linspace(0, np.pi, 90):
+        Q = np.eye(3)
+        Q[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+        turned = linear.Parameters(best.decoder @ Q, Q.T @ best.encoder, best.variance)
+        assert float(linear.terms(process, turned, beta)["tie"]) >= least - 1e-9
+
+
+def test_repeated_eigenvalues_above_six_latents_are_refused_in_one_line():
+    with pytest.raises(ValueError, match="resolved for k <= 6 latents; got 7"):
+        linear.sweep(LinearGaussian(np.eye(7)), 0.5)
+
+
+def test_a_single_source():
+    process = LinearGaussian([[1.0], [2.0], [0.5]], 0.7)
+    assert linear.optimal_beta(process) == pytest.approx(0.49)
+    assert at(process, 0.49)["tie"] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("mixing", [[[1, 1], [1, 1]], [[1, 2], [2, 4], [0, 0]], [[0, 0], [0, 0]], [[3, 0], [0, 0]]])
+def test_rank_deficient_mixing(mixing):
+    process = LinearGaussian(mixing, 1.0)
+    dataset = linear.sweep(process, [0.3, 1.0, 1.5])
+    assert all(np.isfinite(value).all() for value in dataset.data_vars.values())
+    assert dataset.mie.values == pytest.approx((dataset.log_likelihood - dataset.elbo).values, abs=1e-9)
+    best = linear.optimal_beta(process)
+    assert best >= 1 - 1e-9
+    grid = np.geomspace(0.1, 20, 3000)
+    assert at(process, best)["tie"] <= float(linear.sweep(process, grid).tie.min()) + 1e-9
+
+
+def test_many_sources_use_linear_assignment(rng):
+    process = LinearGaussian(rng.standard_normal((60, 20)), 1.0)
+    dataset = linear.sweep(process, [0.5, 2.0])
+    assert np.isfinite(dataset.tie).all()
+    assert linear.optimal_beta(process) > 1
+
+
+def test_a_fixed_decoder_of_seven_latents_is_refused_in_one_line(rng):
+    process = LinearGaussian(rng.standard_normal((8, 7)), 1.0)
+    with pytest.raises(ValueError, match="k <= 6"):
+        linear.sweep(process, 1.0, decoder=process.mixing)
