@@ -96,11 +96,12 @@ def _parsed(name: str, text: str, default):
 
 
 def _check_rules(values: dict) -> None:
-    from betavae_core import gaussian, linear
+    from betavae_core import alignment, gaussian, linear
 
     if "mixing_matrix" in values:
         gaussian.LinearGaussian(values["mixing_matrix"], values["noise_std"])
         linear.checked_beta(values["beta"])
+        alignment.signed_permutations(len(values["mixing_matrix"][0]))  # the page enumerates them: k <= 6
     for name, value in values.items():
         if name == "mixing_matrix":
             continue
@@ -164,7 +165,7 @@ def _run(chapter: str, source, values: dict, stage: Path):
                 str(partial),
                 values,
                 kernel_name="python3",
-                progress_bar=sys.stderr.isatty(),
+                progress_bar={"desc": chapter} if sys.stderr.isatty() else False,
                 cwd=str(ROOT),
             )
     except papermill.PapermillExecutionError as error:

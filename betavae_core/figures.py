@@ -97,13 +97,20 @@ def identity_panels(dataset, beta: float | None = None, optimum: float | None = 
             at = np.interp(np.log(beta), np.log(dataset.beta), dataset[group[0]])
             axis.plot(beta, at, "o", color=BLUE, markersize=6, markerfacecolor="white")
         beta_axis(axis, title)
-    mark(axes[0], float(dataset.beta[dataset.elbo.argmax("beta")]), "largest ELBO", height=0.12)
+    mark(axes[0], peak(dataset), "largest ELBO", height=0.12)
     for name, colour in (("tie", BLUE), ("mie", ORANGE)):
         place = (dataset.beta[0], dataset[name][0])
         axes[1].annotate(name.upper(), place, xytext=(2, 5), textcoords="offset points", color=colour)
     if optimum is not None:
         mark(axes[1], optimum, f"least TIE\nβ* = {optimum:.3g}", height=0.75)
     return figure
+
+
+def peak(dataset) -> float:
+    """β of the largest ELBO: 1 if that is within rounding of it (beyond collapse ELBO is flat)."""
+    largest = float(dataset.elbo.max())
+    at_one = float(dataset.elbo.sel(beta=1.0))
+    return 1.0 if largest - at_one <= 1e-12 * max(1, abs(largest)) else float(dataset.beta[dataset.elbo.argmax("beta")])
 
 
 def picture_rows(rows, labels, title: str = "") -> Figure:

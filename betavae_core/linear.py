@@ -66,6 +66,7 @@ def optimum(source, beta, latents: int | None = None, decoder_variance: float = 
     -------
     Parameters. Signs and order of the latents are free. Where an eigenvalue repeats, any rotation within
     its eigenspace is optimal too: for a process the one with the least true inference error is returned.
+    (A signal-free direction is interchangeable with the noise; TIE does not depend on which is taken.)
 
     Raises
     ------
@@ -100,17 +101,17 @@ def optimum_given_decoder(decoder, beta, decoder_variance: float = 1.0) -> Param
     )
 
 
-def stationary_points(process, beta: float, starts: int, rng, ascent: int = 0) -> Parameters:
+def stationary_points(process, beta: float, starts: int, rng, ascent: int = 0) -> list[Parameters]:
     """Solutions of the stationarity equations from random starts, the route of the thesis (σ_x = 1).
 
     (I − D W) Σ Wᵀ = D diag(v), with W and v as in `optimum_given_decoder`, solved for D by scipy's
-    hybrid Powell method. Saddle points (latents that encode nothing) solve it too, and attract most
-    plain starts; `ascent` steps of D ← Σ Wᵀ (W Σ Wᵀ + diag v)⁻¹ beforehand, none of which lowers the
-    objective, lead away from them.
+    hybrid Powell method. Saddle points solve it too (latents that encode nothing, or a direction that is
+    not among the leading ones) and attract many plain starts; `ascent` steps of D ← Σ Wᵀ (W Σ Wᵀ + diag v)⁻¹
+    beforehand, none of which lowers the objective, lead away from them.
 
     Returns
     -------
-    Parameters with the converged starts as first axis, in order of falling objective.
+    list of Parameters, one for each start that converged, in order of falling objective
     """
     Sigma, (N, k) = process.covariance, process.mixing.shape
 
@@ -129,16 +130,21 @@ def stationary_points(process, beta: float, starts: int, rng, ascent: int = 0) -
         solution = optimize.root(residual, D.ravel())
         if np.abs(solution.fun).max() < 1e-8 * width:
             points.append(optimum_given_decoder(solution.x.reshape(N, k), beta))
-    if not points:
-        raise ValueError(f"none of {starts} starts solved the stationarity equations at beta = {beta}")
-    points.sort(key=lambda point: -terms(process, point, beta)["objective"])
-    return Parameters(*map(np.stack, zip(*points, strict=True)))
+    return sorted(points, key=lambda point: -terms(process, point, beta)["objective"])
 
 
 def solve_stationarity(process, beta: float, starts: int = 8, rng=None) -> Parameters:
-    """Best solution of the stationarity equations among random starts; see `stationary_points`."""
+    """Best solution of the stationarity equations among led random starts; see `stationary_points`.
+
+    Raises
+    ------
+    ValueError
+        if no start converged.
+    """
     points = stationary_points(process, beta, starts, rng or np.random.default_rng(0), ascent=50)
-    return Parameters(*(part[0] for part in points))
+    if not points:
+        raise ValueError(f"none of {starts} starts solved the stationarity equations at beta = {beta}")
+    return points[0]
 
 
 def terms(process, parameters: Parameters, beta, decoder_variance: float = 1.0) -> dict[str, np.ndarray]:
