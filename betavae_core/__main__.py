@@ -1,3 +1,4 @@
 from betavae_core.cli import main
 
-main(prog_name="betavae")
+if __name__ == "__main__":  # spawned workers import this module
+    main(prog_name="betavae")

@@ -100,3 +100,117 @@ def fetch():
     from betavae_core import digits
 
     click.echo(f"digits: {digits.fetch()}")
+
+
+def _beta_list(_context, _option, values):
+    """β as given many times or as one comma-separated list."""
+    numbers = []
+    for text in ",".join(values).split(",") if values else ():
+        try:
+            numbers.append(float(text))
+        except ValueError:
+            raise click.BadParameter(f"must be a number; got {text}") from None
+    return numbers or None
+
+
+def plan_options(command):
+    """Options that choose members: shared by `sweep` and `publish`."""
+    options = [
+        click.option("--profile", default="published", show_default=True, help="smoke, published or thesis."),
+        click.option("--beta", "betas", multiple=True, callback=_beta_list, metavar="B", help="Many times, or a,b,c."),
+        click.option("--realizations", type=int, metavar="N", help="In place of the profile's."),
+        click.option("--epochs", type=int, metavar="N", help="In place of the profile's."),
+        click.option("--samples", type=int, metavar="N", help="Images in each realization."),
+        click.option("--learning-rate", type=float, metavar="X", help="Adam's step, 0.001."),
+        click.option("--scaling", metavar="HOW", help="global (default) or pixel: how images are standardised."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _planned(experiment, profile, betas, realizations, **overrides):
+    from betavae_core import book, experiments
+
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return experiments.plan(experiment, profile, betas, realizations, **given)
+    except ValueError as error:
+        raise book.UsageError(str(error)) from None
+
+
+@main.command()
+@click.argument("experiment")
+@plan_options
+@click.option("--jobs", type=click.IntRange(min=1), metavar="J", help="Processes here; one per core by default.")
+@click.option("--explain", is_flag=True, help="Say what would run and why; run nothing.")
+@one_line_errors
+def sweep(experiment, jobs, explain, **options):
+    """Train the members of EXPERIMENT that are missing, and store each.
+
+    \b
+    betavae sweep mixing
+    betavae sweep localisation --realizations 2 --beta 1,10,100
+    betavae sweep mixing --explain
+
+    Interrupt it at any time: members in hand are finished and stored, and the next run goes on from there.
+    """
+    from betavae_core import sweep
+
+    plan = sweep.survey(_planned(experiment, **options))
+    done = len(plan.working) + len(plan.published)
+    click.echo(f"{experiment}: {len(plan.missing)} members to train, {done} there already", err=True)
+    if explain:
+        for member in plan.missing:
+            click.echo(f"beta {member.beta:g} realization {member.realization}: missing, key {member.key[:12]}")
+        return
+    _run_sweep(plan.missing, jobs)
+
+
+def _run_sweep(missing, jobs) -> None:
+    import contextlib
+
+    from tqdm import tqdm
+
+    from betavae_core import sweep
+
+    with contextlib.closing(sweep.run(missing, jobs)) as finished, tqdm(total=len(missing), unit="member") as bar:
+        try:
+            for _ in finished:
+                bar.update()
+        except KeyboardInterrupt:
+            click.echo("\nbetavae: interrupted; storing the members in hand", err=True)
+            finished.close()
+            sys.exit(130)
+
+
+@main.command()
+@one_line_errors
+def status():
+    """How many members of the published profile there are, by experiment and β, and from which store."""
+    from betavae_core import experiments, sweep
+
+    for name in experiments.NAMES:
+        members = experiments.plan(name)
+        plan = sweep.survey(members)
+        click.echo(f"{name}: {len(members) - len(plan.missing)} of {len(members)}")
+        for beta in sorted({member.beta for member in members}):
+            wanted, working, published, diverged = (
+                sum(member.beta == beta for member in group)
+                for group in (members, plan.working, plan.published, plan.diverged)
+            )
+            stores = f"{working} working, {published} published" + (f", {diverged} diverged" if diverged else "")
+            click.echo(f"  beta {beta:<6g} {working + published:3d} of {wanted} ({stores})")
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]")
+@click.option("--profile", default="published", show_default=True, help="Members to merge.")
+@one_line_errors
+def publish(names, profile):
+    """Merge stored members into data/results/EXPERIMENT.nc, which git tracks; all experiments by default."""
+    from betavae_core import experiments, store
+
+    for name in names or experiments.NAMES:
+        file = store.publish(_planned(name, profile, None, None))
+        click.echo(f"{name}: {f'{file} ({file.stat().st_size / 2**20:.2f} MiB)' if file else 'nothing stored'}")

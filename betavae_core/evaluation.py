@@ -8,15 +8,19 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from betavae_core import alignment, training
+from betavae_core import alignment, likelihood, training
 from betavae_core.model import EVALUATION, Ensemble
 
 DRAWS = 16  # per image, for R: 16 times the thesis's 1000 samples
+IMPORTANCE_IMAGES, IMPORTANCE_DRAWS = 100, 400  # for MIE
 TRAVERSAL = np.linspace(-3, 3, 7)
 
 
 class Evaluation(NamedTuple):
-    """Terms of each member, (member,) arrays in nats, with the standard error of the Monte Carlo mean R."""
+    """Terms of each member, (member,) arrays in nats. R and MIE are Monte Carlo means, with their standard errors.
+
+    mie_ess is the median effective sample size of the importance sampling behind MIE, of `IMPORTANCE_DRAWS`.
+    """
 
     reconstruction: np.ndarray
     reconstruction_se: np.ndarray
@@ -25,10 +29,13 @@ class Evaluation(NamedTuple):
     elbo: np.ndarray
     tie: np.ndarray
     tie_raw: np.ndarray
+    mie: np.ndarray
+    mie_se: np.ndarray
+    mie_ess: np.ndarray
 
 
 def evaluate(ensemble: Ensemble, data, betas, seeds, draws: int = DRAWS) -> Evaluation:
-    """R by Monte Carlo over z ~ q, C by TensorFlow Probability, and both true inference errors.
+    """R by Monte Carlo over z ~ q, C by TensorFlow Probability, MIE by importance sampling, both forms of TIE.
 
     Parameters
     ----------
@@ -38,37 +45,46 @@ def evaluate(ensemble: Ensemble, data, betas, seeds, draws: int = DRAWS) -> Eval
 
     Source: thesis, Methods, "Calculation of Objective Terms".
     """
+    mean, log_variance = (part.numpy().astype(float) for part in ensemble.encode(training.batch(data)))
+    members = [
+        _evaluate(likelihood.Decoder.of(ensemble, m), data[m], betas[m], seeds[m], mean[m], log_variance[m], draws)
+        for m in range(ensemble.members)
+    ]
+    return Evaluation(*map(np.array, zip(*members, strict=True)))
+
+
+def _evaluate(decoder, data, beta, seed, mean, log_variance, draws) -> Evaluation:
+    """The terms of one member, as numbers."""
     import tensorflow_probability as tfp
 
-    images = training.batch(data)
-    mean, log_variance = ensemble.encode(images.scores, images.components)
-    precise = training.batch(data, tf.float64)
-    output = tf.cast(ensemble.output, tf.float64)
-    log_density = []
-    for draw in range(draws):
-        noise = tf.stack(
-            [tf.random.stateless_normal(mean.shape[1:], (seed, EVALUATION + draw), alg="philox") for seed in seeds]
-        )
-        features = tf.cast(ensemble.features(mean + noise * tf.exp(0.5 * log_variance)), tf.float64)
-        log_density.append(-0.5 * training.squared_error(features, output, precise))
-    log_density = np.stack(log_density) + training.log_density_constant(ensemble.pixels)  # (draw, member, image)
+    variance, x = np.exp(log_variance), data.standardised
+    posterior = tfp.distributions.MultivariateNormalDiag(mean, np.sqrt(variance))
+    prior = tfp.distributions.MultivariateNormalDiag(np.zeros(mean.shape[1]))
+    divergence = tfp.distributions.kl_divergence(posterior, prior).numpy()  # (image,)
 
-    mean, log_variance = (tf.cast(part, tf.float64) for part in (mean, log_variance))
-    posterior = tfp.distributions.MultivariateNormalDiag(mean, tf.exp(0.5 * log_variance))
-    prior = tfp.distributions.MultivariateNormalDiag(tf.zeros(ensemble.latents, tf.float64))
-    kl_prior = tfp.distributions.kl_divergence(posterior, prior).numpy().mean(-1)
-    reconstruction = log_density.mean((0, 2))
-    tie = [
-        true_inference_error(m, v, d) for m, v, d in zip(mean.numpy(), np.exp(log_variance.numpy()), data, strict=True)
-    ]
+    shape = (len(mean), draws, mean.shape[1])
+    noise = tf.random.stateless_normal(shape, (seed, EVALUATION), dtype=tf.float64, alg="philox").numpy()
+    log_density = decoder.log_density(x, mean[:, None] + noise * np.sqrt(variance)[:, None])  # (image, draw)
+    elbo = log_density.mean(1) - divergence
+
+    first = slice(IMPORTANCE_IMAGES)
+    rng = np.random.default_rng([seed, EVALUATION])
+    log_p, ess = likelihood.log_likelihood(decoder, x[first], mean[first], variance[first], rng, IMPORTANCE_DRAWS)
+    mie = log_p - elbo[first]  # the same images on both sides, so that what they share cancels
+
+    tie, tie_raw = true_inference_error(mean, variance, data)
+    reconstruction, kl_prior = log_density.mean(), divergence.mean()
     return Evaluation(
         reconstruction=reconstruction,
-        reconstruction_se=np.sqrt(log_density.var(0, ddof=1).mean(-1) / log_density[:, 0].size),
+        reconstruction_se=np.sqrt(log_density.var(1, ddof=1).mean() / log_density.size),
         kl_prior=kl_prior,
-        objective=reconstruction - np.asarray(betas) * kl_prior,
+        objective=reconstruction - beta * kl_prior,
         elbo=reconstruction - kl_prior,
-        tie=np.array([least for least, _ in tie]),
-        tie_raw=np.array([raw for _, raw in tie]),
+        tie=tie,
+        tie_raw=tie_raw,
+        mie=mie.mean(),
+        mie_se=mie.std(ddof=1) / np.sqrt(len(mie)),
+        mie_ess=np.median(ess),
     )
 
 
@@ -92,8 +108,7 @@ def true_inference_error(mean, variance, data) -> tuple[float, float]:
 
 def encode(ensemble: Ensemble, data) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of q(z|x), each (member, image, k)."""
-    images = training.batch(data)
-    mean, log_variance = ensemble.encode(images.scores, images.components)
+    mean, log_variance = ensemble.encode(training.batch(data))
     return mean.numpy(), np.exp(log_variance.numpy())
 
 

@@ -17,8 +17,6 @@ class Ensemble:
     encoder: pixels → hidden → (mean, log-variance) of q(z|x) = N(μ, diag exp(log-variance))
     decoder: z → reversed hidden → pixels, the mean of p(x|z) = N(·, I)
 
-    Images enter and leave as factors, X = scores · components, so that no product of 1000 × 1600 is formed.
-
     Parameters
     ----------
     members : int
@@ -62,25 +60,20 @@ class Ensemble:
         for bias in self.biases:
             bias.assign(tf.zeros_like(bias))
 
-    def encode(self, scores, components):
-        """Mean and log-variance of q(z|x), each (member, sample, k); X = scores (m, n, r) · components (m, r, p)."""
+    def encode(self, images):
+        """Mean and log-variance of q(z|x), each (member, sample, k); images as in `training.Batch`."""
         depth = len(self.hidden)
-        h = scores @ (components @ self.kernels[0]) + self.biases[0]  # (member, sample, hidden)
+        h = images.project(self.kernels[0]) + self.biases[0]  # (member, sample, hidden)
         for layer in range(1, depth + 1):
             h = tf.tanh(h) @ self.kernels[layer] + self.biases[layer]
         return h[..., : self.latents], h[..., self.latents :]
 
     def features(self, z):
-        """Last hidden layer of the decoder with a constant 1 appended, (member, sample, hidden + 1)."""
+        """Last hidden layer of the decoder, (member, sample, hidden), for latents z (member, sample, k)."""
         for layer in range(len(self.hidden) + 1, len(self.shapes) - 1):
             z = tf.tanh(z @ self.kernels[layer] + self.biases[layer])
-        return tf.concat([z, tf.ones_like(z[..., :1])], -1)
-
-    @property
-    def output(self):
-        """Output layer on `features`: kernel over bias, (member, hidden + 1, pixel)."""
-        return tf.concat([self.kernels[-1], self.biases[-1]], 1)
+        return z
 
     def decode(self, z):
         """Reconstructed standardised pixels for latents z (member, sample, k): (member, sample, pixel)."""
-        return self.features(z) @ self.output
+        return self.features(z) @ self.kernels[-1] + self.biases[-1]

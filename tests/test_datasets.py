@@ -42,7 +42,7 @@ def test_two_different_classes_and_all_ten_take_part():
 
 def test_training_pixels_are_standardised_globally_and_heldout_ones_with_the_same_numbers(mixing):
     data, heldout = mixing
-    pixels = data.scores @ data.components
+    pixels = data.standardised
     assert pixels.mean() == pytest.approx(0, abs=1e-9)
     assert pixels.std() == pytest.approx(1)
     assert (heldout.mean, heldout.std, heldout.classes) == (data.mean, data.std, data.classes)
@@ -60,7 +60,7 @@ def test_sources_follow_their_posterior(mixing):
 
 def test_the_covariance_is_that_of_the_pixels(mixing):
     data, _ = mixing
-    expected = np.cov(data.scores @ data.components, rowvar=False)
+    expected = np.cov(data.standardised, rowvar=False)
     assert data.covariance == pytest.approx(expected, abs=1e-9)
 
 
@@ -73,7 +73,7 @@ def test_a_realization_repeats_and_another_differs():
 def test_a_linear_sample_has_the_moments_of_its_process():
     process = LinearGaussian([[2.0, 1.0], [0.5, 1.5], [0.0, 1.0]], 0.7)
     data = datasets.linear_sample(process, 500, np.random.default_rng(0))
-    x = data.scores @ data.components
+    x = data.standardised
     assert x.mean(0) == pytest.approx(0, abs=1e-12)
     assert x.T @ x / 500 == pytest.approx(process.covariance)
     assert data.posterior_mean == pytest.approx(process.posterior_mean(x))

@@ -32,7 +32,7 @@ def test_reconstruction_equals_plain_pixels(trained):
     for _ in range(16):
         z = mean[0] + np.sqrt(variance[0]) * rng.standard_normal(mean[0].shape)
         pixels = ensemble.decode(z[None].astype(np.float32)).numpy()[0]
-        values.append(-0.5 * ((data.scores @ data.components - pixels) ** 2).sum(-1) - 800 * np.log(2 * np.pi))
+        values.append(-0.5 * ((data.standardised - pixels) ** 2).sum(-1) - 800 * np.log(2 * np.pi))
     values = np.array(values)
     error = values.std(0).mean() / np.sqrt(values.size)
     assert found.reconstruction[0] == pytest.approx(values.mean(), abs=6 * error)

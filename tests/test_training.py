@@ -21,7 +21,7 @@ def plain_terms(ensemble, data, noise):
     """R and C from whole images, written out: X − decode(z), TensorFlow Probability for both densities."""
     import tensorflow_probability as tfp
 
-    X = tf.constant(data.scores @ data.components, tf.float32)[None]
+    X = tf.constant(data.standardised, tf.float32)[None]
     h = X
     depth = len(ensemble.hidden)
     for layer in range(depth):

@@ -1,0 +1,218 @@
+"""One netCDF file for each trained member, and published Datasets laid under them.
+
+The working store (`results/`, or BETAVAE_RESULTS) holds <experiment>/<key>.nc; `publish` merges it into
+data/results/<experiment>.nc over dims beta × realization, which git tracks. A file is written beside its place and
+moved there whole; it is checked each time it is read, and moved aside if it is not what it should be.
+"""
+
+import contextlib
+import hashlib
+import os
+import socket
+import warnings
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from betavae_core import digits
+from betavae_core.experiments import DETAILED, Member
+
+TERMS = {  # name: long name; each has a *_heldout twin
+    "reconstruction": "reconstruction objective R",
+    "reconstruction_se": "standard error of R",
+    "kl_prior": "conditional independence loss C",
+    "objective": "β-VAE objective R − βC",
+    "elbo": "evidence lower bound R − C",
+    "tie": "true inference error under the best signed permutation",
+    "tie_raw": "true inference error with the latents as they come",
+    "mie": "model inference error",
+    "mie_se": "standard error of MIE",
+    "mie_ess": "median effective sample size behind MIE",
+}
+SCALARS = [name + suffix for name in TERMS for suffix in ("", "_heldout")]
+DETAILS = {  # of realizations 0-4
+    "curve": ("step",),
+    "latent_mean": ("sample", "latent"),
+    "latent_std": ("sample", "latent"),
+    "reconstructions": ("picture", "row", "column"),
+    "traversals": ("latent", "value", "row", "column"),
+    "grey_scale": (),
+}
+COMPRESSED = {"zlib": True, "complevel": 9, "shuffle": True}
+
+
+def folder() -> Path:
+    """The working store."""
+    return Path(os.environ.get("BETAVAE_RESULTS") or digits.DATA.parent / "results")
+
+
+def published(experiment: str) -> Path:
+    """The tracked Dataset of an experiment."""
+    return digits.DATA / "results" / f"{experiment}.nc"
+
+
+def path(member: Member) -> Path:
+    return folder() / member.specification.experiment / f"{member.key}.nc"
+
+
+def write(member: Member, values: dict, provenance: dict) -> Path:
+    """Store a member's numbers; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    values : the `SCALARS` of a member, and its `DETAILS` if it keeps them
+    provenance : attributes that say how it was made; no part of its identity
+
+    Raises
+    ------
+    OSError
+        if the store cannot be written.
+    """
+    dataset = xr.Dataset({name: (DETAILS.get(name, ()), np.asarray(value)) for name, value in values.items()})
+    finite = all(np.isfinite(dataset[name]).all() for name in SCALARS)
+    dataset.attrs = {
+        **provenance,
+        "key": member.key,
+        "beta": float(member.beta),
+        "realization": member.realization,
+        "diverged": int(not finite),
+        "checksum": checksum(dataset),
+    }
+    target = path(member)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _save(dataset, target)
+    return target
+
+
+def read(member: Member) -> xr.Dataset | None:
+    """A stored member, checked; None if it is absent. A bad file is moved aside with a warning and counts as absent."""
+    file = path(member)
+    try:
+        dataset = xr.load_dataset(file, engine="h5netcdf")
+        if dataset.attrs["key"] != member.key or dataset.attrs["checksum"] != checksum(dataset):
+            raise ValueError("key or checksum differs")
+    except FileNotFoundError:
+        return None
+    except Exception as error:
+        aside = file.with_suffix(".bad")
+        with contextlib.suppress(OSError):
+            os.replace(file, aside)
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        warnings.warn(f"{file.name} is not a stored member ({reason}); moved to {aside.name}", stacklevel=2)
+        return None
+    return dataset
+
+
+def checksum(dataset: xr.Dataset) -> str:
+    """SHA-256 over the names and bytes of all variables."""
+    state = hashlib.sha256()
+    for name in sorted(map(str, dataset.data_vars)):
+        state.update(name.encode() + np.ascontiguousarray(dataset[name].values).tobytes())
+    return state.hexdigest()
+
+
+def collect(members: list[Member], source=read) -> xr.Dataset:
+    """Members as one labelled Dataset over beta × realization; NaN where a member is missing or diverged.
+
+    The working store is laid over the published file. `key` tells which member fills a cell ("" for none), `diverged`
+    which diverged; curves, latents and pictures have the dims of `DETAILS` and a realization axis of their own.
+    """
+    betas = sorted({member.beta for member in members})
+    count = max(member.realization for member in members) + 1
+    base = _published_cells(members)
+    dataset = _empty(betas, count)
+    for member in members:
+        cell = source(member)
+        cell = base.get(member.key) if cell is None else cell
+        if cell is None:
+            continue
+        place = {"beta": betas.index(member.beta), "realization": member.realization}
+        dataset["key"][place] = member.key
+        dataset["diverged"][place] = bool(cell.attrs["diverged"])
+        if not cell.attrs["diverged"]:
+            for name in SCALARS:
+                dataset[name][place] = float(cell[name])
+        _place_details(dataset, cell, betas.index(member.beta), member.realization)
+    dataset.attrs["experiment"] = members[0].specification.experiment
+    return dataset
+
+
+def _empty(betas, count: int) -> xr.Dataset:
+    shape = (len(betas), count)
+    data = {
+        name: (("beta", "realization"), np.full(shape, np.nan), {"units": "nats", "long_name": _long_name(name)})
+        for name in SCALARS
+    }
+    data["key"] = (("beta", "realization"), np.full(shape, "", dtype=object))
+    data["diverged"] = (("beta", "realization"), np.zeros(shape, bool))
+    return xr.Dataset(data, coords={"beta": np.array(betas, float), "realization": np.arange(count)})
+
+
+def _long_name(name: str) -> str:
+    return TERMS[name.removesuffix("_heldout")] + (", held-out images" if name.endswith("_heldout") else "")
+
+
+def _place_details(dataset: xr.Dataset, cell: xr.Dataset, beta: int, realization: int) -> None:
+    for name, dims in DETAILS.items():
+        if name not in cell or realization >= DETAILED:
+            continue
+        value = cell[name].values
+        if name not in dataset:
+            shape = (dataset.sizes["beta"], DETAILED, *value.shape)
+            fill = np.zeros(shape, value.dtype) if value.dtype.kind == "u" else np.full(shape, np.nan, value.dtype)
+            dataset[name] = (("beta", "detailed", *dims), fill)
+        dataset[name].values[beta, realization] = value
+
+
+def _published_cells(members: list[Member]) -> dict[str, xr.Dataset]:
+    """The published members among those wanted, by key."""
+    file = published(members[0].specification.experiment)
+    if not file.exists():
+        return {}
+    whole, cells = xr.load_dataset(file, engine="h5netcdf"), {}
+    wanted = {member.key for member in members}
+    for b, r in zip(*np.nonzero(whole.key.values != ""), strict=True):
+        key = str(whole.key.values[b, r])
+        if key in wanted:
+            cell = whole[[*SCALARS, "diverged"]].isel(beta=b, realization=r)
+            details = [name for name in DETAILS if name in whole and r < DETAILED]
+            cell = cell.assign({name: whole[name].isel(beta=b, detailed=r) for name in details})
+            cells[key] = cell.assign_attrs(diverged=int(whole.diverged.values[b, r]))
+    return cells
+
+
+def publish(members: list[Member]) -> Path | None:
+    """Merge what is stored and published of these members into the tracked file; None if there is nothing."""
+    dataset = collect(members)
+    if not (dataset.key.values != "").any():
+        return None
+    target = published(members[0].specification.experiment)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    dataset["key"] = dataset.key.astype(str)
+    _save(dataset, target)
+    return target
+
+
+def _save(dataset: xr.Dataset, target: Path) -> None:
+    """Write beside the target, flush to disk, move into place; sweep away what dead processes left behind."""
+    _sweep_away(target.parent)
+    partial = target.with_name(f".{target.name}.{socket.gethostname()}.{os.getpid()}.partial")
+    packed = [name for name, value in dataset.data_vars.items() if value.ndim and value.dtype.kind != "U"]
+    try:
+        dataset.to_netcdf(partial, engine="h5netcdf", encoding=dict.fromkeys(packed, COMPRESSED))
+        with open(partial, "rb") as handle:
+            os.fsync(handle.fileno())
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _sweep_away(directory: Path) -> None:
+    for file in directory.glob(f".*.{socket.gethostname()}.*.partial"):
+        try:
+            os.kill(int(file.name.split(".")[-2]), 0)
+        except (ProcessLookupError, ValueError):
+            file.unlink(missing_ok=True)
+        except PermissionError:
+            pass  # the process lives, under another user
