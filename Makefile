@@ -4,10 +4,10 @@ PYTHON ?=
 EXTRAS ?=
 PORT ?= 8000
 PY := $(or $(PYTHON),$(VENV)/bin/python)
-export CHAPTER BETA PARAMS
+export CHAPTER BETA PARAMS EXPERIMENT
 
 .DEFAULT_GOAL := help
-.PHONY: help env book chapter test test-fast lint format lock serve clean
+.PHONY: help env book chapter sweep status publish test test-fast lint format lock serve clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,15 @@ book: env  ## execute the chapters that have changed and render the book into _b
 
 chapter: env  ## run a chapter again: CHAPTER=analytical BETA=4 PARAMS="noise_std=0.5"
 	@$(PY) -m betavae_core chapter "$$CHAPTER" $${BETA:+-p beta "$$BETA"} --params "$$PARAMS"
+
+sweep: env  ## train what is missing of an experiment: EXPERIMENT=mixing ARGS="--realizations 5 --explain"
+	@$(PY) -m betavae_core sweep "$$EXPERIMENT" $(ARGS)
+
+status: env  ## how much of each experiment there is, and from which store
+	@$(PY) -m betavae_core status
+
+publish: env  ## merge stored members into data/results, which git tracks
+	@$(PY) -m betavae_core publish
 
 test: env  ## run the whole test suite
 	@$(PY) -m pytest

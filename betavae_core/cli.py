@@ -155,9 +155,12 @@ def sweep(experiment, jobs, explain, **options):
 
     Interrupt it at any time: members in hand are finished and stored, and the next run goes on from there.
     """
-    from betavae_core import sweep
+    from betavae_core import store, sweep
 
-    plan = sweep.survey(_planned(experiment, **options))
+    members = _planned(experiment, **options)
+    if not explain:
+        store.check_writable()
+    plan = sweep.survey(members)
     done = len(plan.working) + len(plan.published)
     click.echo(f"{experiment}: {len(plan.missing)} members to train, {done} there already", err=True)
     if explain:

@@ -52,6 +52,13 @@ def published(experiment: str) -> Path:
     return digits.DATA / "results" / f"{experiment}.nc"
 
 
+def check_writable() -> None:
+    """Make the working store's folder; OSError if it cannot be written, before any work is done for it."""
+    folder().mkdir(parents=True, exist_ok=True)
+    if not os.access(folder(), os.W_OK):
+        raise OSError(f"the working store {folder()} cannot be written; BETAVAE_RESULTS moves it")
+
+
 def path(member: Member) -> Path:
     return folder() / member.specification.experiment / f"{member.key}.nc"
 
@@ -92,7 +99,7 @@ def read(member: Member) -> xr.Dataset | None:
         dataset = xr.load_dataset(file, engine="h5netcdf")
         if dataset.attrs["key"] != member.key or dataset.attrs["checksum"] != checksum(dataset):
             raise ValueError("key or checksum differs")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except Exception as error:
         aside = file.with_suffix(".bad")

@@ -27,9 +27,9 @@ def _the_two_digits(images, pixels, labels, classes):
     _, _, span = np.linalg.svd(images, full_matrices=False)
     found = []
     for c in classes:
-        tiles = np.stack([digits.paste(tile).ravel() for tile in pixels[labels == c]]).astype(float)
+        tiles = np.stack([digits.paste(tile).ravel() for tile in pixels[labels == c]]).astype(float) / 255
         miss = np.linalg.norm(tiles - tiles @ span[:2].T @ span[:2], axis=1)
-        assert miss.min() < 1e-3
+        assert miss.min() < 1e-5
         found.append(tiles[miss.argmin()])
     return np.stack(found)
 

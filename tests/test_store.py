@@ -1,0 +1,165 @@
+import os
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from betavae_core import experiments, store
+from betavae_core.experiments import Member, Specification
+
+SPEC = Specification("mixing", samples=10, epochs=1)
+
+
+@pytest.fixture(autouse=True)
+def stores(tmp_path, monkeypatch):
+    """An empty working store and an empty published folder."""
+    monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "working"))
+    monkeypatch.setattr(store, "published", lambda name: tmp_path / "published" / f"{name}.nc")
+    return tmp_path
+
+
+def member(beta=1.0, realization=0):
+    return Member(SPEC, beta, realization)
+
+
+def values(seed=0, detailed=True):
+    rng = np.random.default_rng(seed)
+    found = {name: float(rng.standard_normal()) for name in store.SCALARS}
+    if detailed:
+        found |= {
+            "curve": rng.standard_normal(10).astype(np.float32),
+            "latent_mean": rng.standard_normal((6, 2)).astype(np.float16),
+            "latent_std": rng.random((6, 2)).astype(np.float16),
+            "reconstructions": rng.integers(0, 256, (3, 40, 40), dtype=np.uint8),
+            "traversals": rng.integers(0, 256, (2, 7, 40, 40), dtype=np.uint8),
+            "grey_scale": np.float32(1.5),
+        }
+    return found
+
+
+def test_what_is_written_is_read_back():
+    expected = values()
+    store.write(member(), expected, {"seconds": 1.5})
+    found = store.read(member())
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name].values, value)
+    assert found.attrs["seconds"] == 1.5
+    assert not found.attrs["diverged"]
+    assert store.read(member(beta=2.0)) is None
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "foreign", "flipped", "another member", "text"])
+def test_a_bad_file_is_moved_aside_and_its_member_is_missing(damage):
+    file = store.write(member(), values(), {})
+    if damage == "truncated":
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    elif damage == "empty":
+        file.write_bytes(b"")
+    elif damage == "text":
+        file.write_text("hello")
+    elif damage == "foreign":
+        xr.Dataset({"a": 1}).to_netcdf(file, engine="h5netcdf")
+    elif damage == "flipped":
+        dataset = xr.load_dataset(file, engine="h5netcdf")
+        dataset["tie"] = dataset.tie + 1e-12
+        dataset.to_netcdf(file, engine="h5netcdf")
+    else:
+        shutil.copy(store.write(member(beta=9.0), values(1), {}), file)
+    with pytest.warns(UserWarning, match="is not a stored member"):
+        assert store.read(member()) is None
+    assert not file.exists()
+    assert file.with_suffix(".bad").exists()
+    store.write(member(), values(), {})
+    assert store.read(member()) is not None
+
+
+def test_collecting_labels_what_there_is_and_leaves_the_rest_empty():
+    members = [member(beta, realization) for realization in range(7) for beta in (1.0, 5.0)]
+    for m in members[:-1]:
+        store.write(m, values(int(10 * m.beta) + m.realization, m.detailed), {})
+    dataset = store.collect(members)
+    assert dict(dataset.sizes).items() >= {"beta": 2, "realization": 7, "detailed": 5}.items()
+    assert float(dataset.tie.sel(beta=5.0, realization=3)) == values(53)["tie"]
+    assert np.isnan(dataset.tie.sel(beta=5.0, realization=6))
+    assert (dataset.key.values != "").sum() == 13
+    np.testing.assert_array_equal(dataset.traversals.sel(beta=1.0, detailed=2).values, values(12)["traversals"])
+    assert dataset.tie.attrs["units"] == "nats"
+
+
+def test_a_diverged_member_says_so_and_never_enters_a_mean():
+    bad = values(1, detailed=False) | {"elbo": np.inf}
+    store.write(member(realization=0), bad, {})
+    store.write(member(realization=1), values(2), {})
+    dataset = store.collect([member(realization=0), member(realization=1)])
+    assert dataset.diverged.values.tolist() == [[True, False]]
+    assert float(dataset.elbo.mean()) == values(2)["elbo"]
+    assert np.isnan(dataset.tie.values[0, 0])
+
+
+def test_published_results_are_enough_and_working_ones_lie_over_them(stores):
+    members = [member(beta, realization) for realization in range(2) for beta in (1.0, 5.0)]
+    for m in members:
+        store.write(m, values(int(10 * m.beta) + m.realization), {})
+    before = store.collect(members)
+    file = store.publish(members)
+    shutil.rmtree(stores / "working")
+    xr.testing.assert_equal(store.collect(members).drop_vars("key"), before.drop_vars("key"))
+    assert (store.collect(members).key == before.key).all()
+    store.write(members[0], values(999), {})
+    assert float(store.collect(members).tie.sel(beta=1.0, realization=0)) == values(999)["tie"]
+    assert store.publish(members) == file
+    assert store.collect([member(7.0)]).key.values.tolist() == [[""]]
+
+
+def test_publishing_nothing_writes_nothing():
+    assert store.publish([member()]) is None
+    assert not store.published("mixing").exists()
+
+
+def test_a_dead_process_s_partial_file_is_swept_away_and_a_living_one_s_is_not():
+    import socket
+
+    folder = store.write(member(), values(), {}).parent
+    done = subprocess.Popen(["true"])
+    done.wait()
+    dead, living, elsewhere = (
+        folder / f".x.nc.{host}.{pid}.partial"
+        for host, pid in (
+            (socket.gethostname(), done.pid),
+            (socket.gethostname(), os.getppid()),
+            ("elsewhere", done.pid),
+        )
+    )
+    for file in (dead, living, elsewhere):
+        file.write_text("half")
+    store.write(member(2.0), values(), {})
+    assert [file.exists() for file in (dead, living, elsewhere)] == [False, True, True]
+
+
+def test_a_failed_write_leaves_nothing_behind(monkeypatch):
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        store.write(member(), values(), {})
+    assert list(store.folder().rglob("*.*")) == []
+
+
+def test_no_pickle_is_read(tmp_path):
+    import pickle
+
+    file = store.path(member())
+    file.parent.mkdir(parents=True)
+    file.write_bytes(pickle.dumps({"a": 1}))
+    with pytest.warns(UserWarning, match="is not a stored member"):
+        assert store.read(member()) is None
+
+
+def test_published_results_of_the_repository_belong_to_the_current_plan(monkeypatch):
+    monkeypatch.undo()
+    for name in experiments.NAMES:
+        file = store.published(name)
+        if file.exists():
+            whole = xr.load_dataset(file, engine="h5netcdf")
+            keys = {key for key in whole.key.values.ravel() if key}
+            assert keys <= {m.key for m in experiments.plan(name)}, name

@@ -1,0 +1,141 @@
+"""Real training in real spawned processes, on the smoke profile: a hundred images, twenty epochs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from betavae_core import experiments, store, sweep
+from betavae_core.experiments import Member, Specification
+
+REMEMBERED = Path(__file__).parent / "remembered_members.json"
+SAME_NUMERICS = 0.02  # relative, and in nats: other processors sum in another order, twenty steps amplify it little
+
+
+@pytest.fixture
+def working(tmp_path, monkeypatch):
+    monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setattr(store, "published", lambda name: tmp_path / "published" / f"{name}.nc")
+    return tmp_path / "results"
+
+
+def command(*words, **options):
+    return subprocess.run([sys.executable, "-m", "betavae_core", *words], capture_output=True, text=True, **options)
+
+
+def test_a_sweep_runs_what_is_missing_and_the_worker_count_decides_nothing(working, monkeypatch, tmp_path):
+    members = experiments.plan("mixing", "smoke")
+    assert len(list(sweep.run(members[1:], jobs=2))) == 3
+    assert sweep.survey(members).missing == members[:1]
+    assert [m for m, _ in sweep.run(sweep.survey(members).missing, jobs=1)] == members[:1]
+    plan = sweep.survey(members)
+    assert (plan.missing, plan.working, plan.diverged) == ([], members, [])
+    first = {m.key: store.read(m).attrs["checksum"] for m in members}
+    monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "again"))
+    list(sweep.run(members[::-1], jobs=1))
+    assert {m.key: store.read(m).attrs["checksum"] for m in members} == first
+    dataset = sweep.load("mixing", profile="smoke")
+    assert dict(dataset.sizes)["beta"] == 2
+    assert np.isfinite(dataset.tie).all()
+
+
+def test_a_diverged_member_is_recorded(working):
+    wild = Member(Specification("mixing", samples=50, epochs=60, learning_rate=1e6), 1.0, 0)
+    list(sweep.run([wild], jobs=1))
+    assert sweep.survey([wild]).diverged == [wild]
+    assert np.isnan(store.collect([wild]).tie).all()
+
+
+@pytest.mark.parametrize("experiment", experiments.NAMES)
+def test_remembered_members_come_out_the_same(experiment):
+    """A silent change of numerics is caught: five short members, re-trained and compared with committed numbers."""
+    values, _ = sweep.train(Member(Specification(experiment, samples=100, epochs=20), 2.0, 1))
+    remembered = json.loads(REMEMBERED.read_text())[experiment]
+    for name, expected in remembered.items():
+        assert values[name] == pytest.approx(expected, rel=SAME_NUMERICS, abs=SAME_NUMERICS), name
+
+
+def test_explain_runs_nothing_and_loads_no_tensorflow(working):
+    program = (
+        "import sys\nfrom betavae_core import cli\n"
+        "try: cli.main(['sweep', 'mixing', '--explain', '--beta', '3', '--realizations', '2'])\n"
+        "except SystemExit as stop: assert stop.code == 0\n"
+        "assert 'tensorflow' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [line.split(",")[0] for line in done.stdout.splitlines()] == [
+        "beta 3 realization 0: missing",
+        "beta 3 realization 1: missing",
+    ]
+    assert not working.exists()
+
+
+def test_status_counts_by_beta_and_store(working):
+    done = command("status")
+    assert done.returncode == 0, done.stderr
+    assert "mixing: " in done.stdout
+    assert "  beta 0.1 " in done.stdout
+
+
+def test_interrupting_finishes_the_members_in_hand_and_resumes(working):
+    words = [sys.executable, "-m", "betavae_core", "sweep", "mixing", "--profile", "smoke", "--epochs", "150"]
+    first = subprocess.Popen([*words, "--realizations", "6", "--jobs", "1"], stderr=subprocess.PIPE, text=True)
+    folder = working / "mixing"
+    deadline = time.monotonic() + 120
+    while not list(folder.glob("*.nc")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    first.send_signal(signal.SIGINT)
+    _, told = first.communicate(timeout=60)
+    assert first.returncode == 130
+    assert "interrupted" in told
+    assert "Traceback" not in told
+    kept = len(list(folder.glob("*.nc")))
+    assert 1 <= kept < 12
+    assert list(folder.glob(".*")) == []
+    members = experiments.plan("mixing", "smoke", realizations=6, epochs=150)
+    assert len(sweep.survey(members).missing) == 12 - kept
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sweep", "nowhere"],
+        ["sweep", "mixing", "--profile", "huge"],
+        ["sweep", "mixing", "--beta", "-1"],
+        ["sweep", "mixing", "--beta", "nan"],
+        ["sweep", "mixing", "--realizations", "0"],
+        ["sweep", "mixing", "--epochs", "-3"],
+        ["sweep", "mixing", "--scaling", "row"],
+        ["publish", "nowhere"],
+    ],
+)
+def test_bad_sweeps_get_one_line_and_write_nothing(working, words):
+    from click.testing import CliRunner
+
+    from betavae_core import cli
+
+    result = CliRunner().invoke(cli.main, words)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("betavae: ")
+    assert result.stderr.count("\n") == 1
+    assert not working.exists()
+
+
+def test_missing_digits_and_an_unwritable_store_get_one_line(working, tmp_path):
+    done = command(
+        "sweep", "mixing", "--profile", "smoke", env={**os.environ, "BETAVAE_DIGITS": str(tmp_path / "none.npz")}
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "no MNIST digits at" in done.stderr
+    (tmp_path / "file").write_text("")
+    environment = {**os.environ, "BETAVAE_RESULTS": str(tmp_path / "file" / "results")}
+    done = command("sweep", "mixing", "--profile", "smoke", env=environment)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "Not a directory" in done.stderr
