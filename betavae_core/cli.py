@@ -217,3 +217,22 @@ def publish(names, profile):
     for name in names or experiments.NAMES:
         file = store.publish(_planned(name, profile, None, None))
         click.echo(f"{name}: {f'{file} ({file.stat().st_size / 2**20:.2f} MiB)' if file else 'nothing stored'}")
+
+
+@main.command()
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Repeats; medians are shown.")
+@click.option("--json", "file", metavar="FILE", type=click.Path(dir_okay=False), help="Write one row for each layout.")
+@one_line_errors
+def bench(rounds, file):
+    """Time training here, beside Keras `fit`, PyTorch (where installed) and the machine's own limit.
+
+    Several minutes with both cores idle. PyTorch comes with `make env EXTRAS=bench`.
+    """
+    from tabulate import tabulate
+
+    from betavae_core import bench
+
+    rows = bench.run(rounds=rounds, report=lambda line: click.echo(line, err=True))
+    click.echo(tabulate(bench.table(rows), headers=bench.HEADER))
+    if file:
+        bench.write(rows, file)
