@@ -9,6 +9,7 @@ rank that they have, and standardised with the mean and standard deviation of th
 Source: thesis, Methods, "Data Processing and Generation"; noise levels as in the book's methods.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,6 +126,19 @@ EXPERIMENTS = {
     "mixing-diagonal": mixing_diagonal,
     "pixel-mixing": pixel_mixing,
 }
+
+
+def gallery(experiment: str, columns: int = 8) -> np.ndarray:
+    """Images of one realization for each of the ten digits, for a figure: (10, columns, 40, 40) in grey levels.
+
+    Row c shows the first realization in which digit c takes part (as the first of a pair, where there are two).
+    """
+    rows: dict[int, np.ndarray] = {}
+    for realization in itertools.count():
+        data, _ = draw(experiment, realization, samples=columns)
+        rows.setdefault(data.classes[0], data.images())
+        if len(rows) == 10 or experiment == "mixing-one-pair":
+            return np.stack([rows[c] for c in sorted(rows)])
 
 
 def linear_sample(process: LinearGaussian, samples: int, rng: np.random.Generator) -> ImageData:

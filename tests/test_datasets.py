@@ -64,6 +64,53 @@ def test_the_covariance_is_that_of_the_pixels(mixing):
     assert data.covariance == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("experiment", ["mixing", "localisation", "pixel-mixing"])
+def test_the_gallery_shows_all_ten_digits(experiment):
+    pictures = datasets.gallery(experiment, columns=3)
+    assert pictures.shape == (10, 3, 40, 40)
+    assert pictures.std(axis=(1, 2, 3)).min() > 0
+
+
+def test_a_localised_digit_stands_where_its_code_says():
+    """Centre of mass of each image against the code recovered from the exact posterior mean."""
+    data, _ = datasets.draw("localisation", 2, samples=40)
+    process = LinearGaussian(datasets.MIXING, 0.5)
+    gain = process.posterior_mean(np.eye(2)).T
+    code = np.linalg.solve(gain, data.posterior_mean.T).T
+    images = np.clip(data.images(), 0, None)
+    weight = images.sum((1, 2))
+    across = (images.sum(1) * np.arange(40)).sum(1) / weight
+    down = (images.sum(2) * np.arange(40)).sum(1) / weight
+    moved = np.column_stack([across, down])
+    inside = np.abs(code).max(1) < 6
+    assert (moved - code)[inside] == pytest.approx(
+        np.median((moved - code)[inside], axis=0) + 0 * code[inside], abs=0.1
+    )
+
+
+@pytest.mark.parametrize("experiment", datasets.EXPERIMENTS)
+def test_factors_multiply_to_the_images(experiment):
+    data, _ = datasets.draw(experiment, 1, samples=150)
+    pixels = data.standardised
+    assert pixels.mean() == pytest.approx(0, abs=1e-9)
+    assert pixels.std() == pytest.approx(1, abs=1e-6)
+    singular = np.linalg.svd(pixels, compute_uv=False)
+    rank = int((singular > datasets.RANK_TOLERANCE * singular[0]).sum())
+    if data.components is None:
+        assert rank * (150 + 1600) >= 150 * 1600
+    else:
+        assert data.scores.shape[1] == rank
+
+
+def test_factorising_loses_nothing_that_float32_keeps(rng):
+    pixels = rng.standard_normal((60, 5)) @ rng.standard_normal((5, 90))
+    scores, components = datasets.factorise(pixels)
+    assert scores.shape == (60, 5)
+    assert np.abs(scores @ components - pixels).max() < 1e-6 * np.abs(pixels).max()
+    whole = rng.standard_normal((60, 90))
+    assert datasets.factorise(whole)[1] is None
+
+
 def test_a_realization_repeats_and_another_differs():
     a, b, other = (datasets.mixing(r, samples=5)[0] for r in (1, 1, 2))
     np.testing.assert_array_equal(a.scores, b.scores)
