@@ -73,7 +73,7 @@ def checked_parameters(chapter: str, given: dict[str, str]) -> dict:
         if name not in defaults:
             known = f"it has: {', '.join(defaults)}" if defaults else "it has none"
             raise UsageError(f"chapter {chapter} has no parameter {name!r}; {known}")
-    values = {name: _parsed(name, text, defaults[name]) for name, text in given.items()}
+    values = {name: _parsed(name, given[name], default) for name, default in defaults.items() if name in given}
     try:
         _check_rules({**defaults, **values})
     except ValueError as error:

@@ -45,6 +45,7 @@ def test_chapter_cells_are_short_and_train_nothing_by_hand(chapter):
     [
         ({"beta": "4"}, {"beta": 4.0}),
         ({"beta": "1e-4"}, {"beta": 1e-4}),
+        ({"noise_std": "2", "beta": "3"}, {"beta": 3.0, "noise_std": 2.0}),  # in the chapter's order
         ({"mixing_matrix": "[[1, 2], [3, 4], [5, 6]]"}, {"mixing_matrix": [[1, 2], [3, 4], [5, 6]]}),
     ],
 )

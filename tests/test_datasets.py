@@ -81,11 +81,9 @@ def test_a_localised_digit_stands_where_its_code_says():
     weight = images.sum((1, 2))
     across = (images.sum(1) * np.arange(40)).sum(1) / weight
     down = (images.sum(2) * np.arange(40)).sum(1) / weight
-    moved = np.column_stack([across, down])
     inside = np.abs(code).max(1) < 6
-    assert (moved - code)[inside] == pytest.approx(
-        np.median((moved - code)[inside], axis=0) + 0 * code[inside], abs=0.1
-    )
+    start = (np.column_stack([across, down]) - code)[inside]  # where the digit would stand unmoved
+    assert np.ptp(start, axis=0).max() < 0.2
 
 
 @pytest.mark.parametrize("experiment", datasets.EXPERIMENTS)
