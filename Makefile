@@ -25,10 +25,10 @@ sweep: env  ## train what is missing of an experiment: EXPERIMENT=mixing ARGS="-
 	@$(PY) -m betavae_core sweep "$$EXPERIMENT" $(ARGS)
 
 status: env  ## how much of each experiment there is, and from which store
-	@$(PY) -m betavae_core status
+	@$(PY) -m betavae_core status $(ARGS)
 
 publish: env  ## merge stored members into data/results, which git tracks
-	@$(PY) -m betavae_core publish
+	@$(PY) -m betavae_core publish $(ARGS)
 
 bench: env  ## time training beside Keras, PyTorch (EXTRAS=bench) and the machine's limit; writes data/bench.json
 	@$(PY) -m betavae_core bench --json data/bench.json

@@ -145,6 +145,8 @@ def execute(chapter: str, values: dict, stage: Path, report=print) -> None:
         source = _run(chapter, source, values, stage)
         seconds = time.perf_counter() - started
         report(f"{chapter}: executed in {seconds:.1f} s")
+    else:
+        report(f"{chapter}: text only")
     _write(target, json.dumps(source, indent=1, ensure_ascii=False, sort_keys=True))
     _write(
         record,
@@ -157,7 +159,8 @@ def _run(chapter: str, source, values: dict, stage: Path):
 
     partial = BUILD / "failed" / f"{chapter}.ipynb"
     partial.parent.mkdir(parents=True, exist_ok=True)
-    os.environ.update(BETAVAE_STAGE=str(stage), TF_CPP_MIN_LOG_LEVEL="3")
+    # NumPy's BLAS spins when cores are shared; TensorFlow keeps its own threads
+    os.environ.update(BETAVAE_STAGE=str(stage), TF_CPP_MIN_LOG_LEVEL="3", OPENBLAS_NUM_THREADS="1")
     try:
         with _kernels_log_to(BUILD / "kernels.log"):
             done = papermill.execute_notebook(

@@ -1,6 +1,7 @@
 """The `betavae` command: one thin function per verb. Bad input gets one line and exit code 2."""
 
 import functools
+import os
 import shlex
 import sys
 
@@ -18,6 +19,9 @@ def one_line_errors(command):
 
         try:
             return command(*args, **kwargs)
+        except BrokenPipeError:  # the reader of our output, `head` for one, has had enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.exit(0)
         except (book.UsageError, digits.DigitsError, OSError) as error:
             code, message = 2, error
         except book.BuildError as error:
@@ -31,13 +35,13 @@ def one_line_errors(command):
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="betavae")
 def main():
-    """The β-VAE thesis companion: build the book, run a chapter again, fetch data."""
+    """The β-VAE thesis companion: build the book, run a chapter again, train sweeps, time training."""
 
 
 @main.command()
 @one_line_errors
 def book():
-    """Execute the chapters that have changed and render the book into _build/html."""
+    """Build the book into _build/html."""
     from betavae_core import book
 
     click.echo(f"book: {book.build(click.echo)}")
@@ -57,13 +61,13 @@ def book():
 @click.option("--params", default="", metavar="TEXT", help='Several at once: "name=value …", quoted as in a shell.')
 @one_line_errors
 def chapter(name, pairs, params):
-    """Run chapter NAME with other parameters and build the book with it, beside the book proper.
+    """Run one chapter with other parameters.
 
     \b
     betavae chapter analytical -p beta 4
-    betavae chapter analytical --params "beta=4 mixing_matrix=[[2,1],[0.5,1.5]]"
+    betavae chapter analytical --params "beta=4 mixing_matrix=[[1,0.5],[0,1]]"
 
-    The pages go to _build/variants/NAME-beta=4/html; _build/html is not touched.
+    The pages, the whole book with that chapter, go to _build/variants/NAME-beta=4/html; _build/html is not touched.
     """
     from betavae_core import book
 
@@ -146,7 +150,9 @@ def _planned(experiment, profile, betas, realizations, **overrides):
 @click.option("--explain", is_flag=True, help="Say what would run and why; run nothing.")
 @one_line_errors
 def sweep(experiment, jobs, explain, **options):
-    """Train the members of EXPERIMENT that are missing, and store each.
+    """Train what is missing of EXPERIMENT.
+
+    Experiments: mixing, localisation, mixing-one-pair, mixing-diagonal, pixel-mixing.
 
     \b
     betavae sweep mixing
@@ -164,10 +170,12 @@ def sweep(experiment, jobs, explain, **options):
     done = len(plan.working) + len(plan.published)
     click.echo(f"{experiment}: {len(plan.missing)} members to train, {done} there already", err=True)
     if explain:
-        for member in plan.missing:
-            click.echo(f"beta {member.beta:g} realization {member.realization}: missing, key {member.key[:12]}")
-        return
-    _run_sweep(plan.missing, jobs)
+        for beta in sorted({member.beta for member in plan.missing}):
+            numbers = [str(member.realization) for member in plan.missing if member.beta == beta]
+            click.echo(f"beta {beta:g}: in no store, realization{'s' * (len(numbers) > 1)} {', '.join(numbers)}")
+    elif plan.missing:
+        _run_sweep(plan.missing, jobs)
+        click.echo(f"stored in {store.folder() / experiment}", err=True)
 
 
 def _run_sweep(missing, jobs) -> None:
@@ -188,13 +196,15 @@ def _run_sweep(missing, jobs) -> None:
 
 
 @main.command()
+@click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]")
+@click.option("--profile", default="published", show_default=True, help="Members to count.")
 @one_line_errors
-def status():
-    """How many members of the published profile there are, by experiment and β, and from which store."""
+def status(names, profile):
+    """Count what is there, by experiment, β and store."""
     from betavae_core import experiments, sweep
 
-    for name in experiments.NAMES:
-        members = experiments.plan(name)
+    for name in names or experiments.NAMES:
+        members = _planned(name, profile, None, None)
         plan = sweep.survey(members)
         click.echo(f"{name}: {len(members) - len(plan.missing)} of {len(members)}")
         for beta in sorted({member.beta for member in members}):
@@ -211,7 +221,10 @@ def status():
 @click.option("--profile", default="published", show_default=True, help="Members to merge.")
 @one_line_errors
 def publish(names, profile):
-    """Merge stored members into data/results/EXPERIMENT.nc, which git tracks; all experiments by default."""
+    """Merge what is stored into data/results.
+
+    Each EXPERIMENT, or all of them, becomes data/results/EXPERIMENT.nc, which git tracks.
+    """
     from betavae_core import experiments, store
 
     for name in names or experiments.NAMES:
@@ -224,9 +237,9 @@ def publish(names, profile):
 @click.option("--json", "file", metavar="FILE", type=click.Path(dir_okay=False), help="Write one row for each layout.")
 @one_line_errors
 def bench(rounds, file):
-    """Time training here, beside Keras `fit`, PyTorch (where installed) and the machine's own limit.
+    """Time training on this machine.
 
-    Several minutes with both cores idle. PyTorch comes with `make env EXTRAS=bench`.
+    Beside Keras `fit`, PyTorch (where installed) and the limit that the machine's matrix products set. Several minutes with both cores idle. PyTorch comes with `make env EXTRAS=bench`.
     """
     from tabulate import tabulate
 

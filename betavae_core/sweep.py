@@ -121,7 +121,7 @@ def run(members: Iterable[Member], jobs: int | None = None) -> Iterator[tuple[Me
     jobs, queue = jobs or os.cpu_count(), list(members)[::-1]
     common = {"package": version("betavae-core"), "revision": _revision()}
     running = {}
-    with _single_threaded(), ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_leave_interrupts) as pool:
+    with _single_threaded(), ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_quiet_worker) as pool:
 
         def keep(future):
             member = running.pop(future)
@@ -141,9 +141,10 @@ def run(members: Iterable[Member], jobs: int | None = None) -> Iterator[tuple[Me
                 keep(future)
 
 
-def _leave_interrupts() -> None:
-    """In a worker: Ctrl-C is the parent's business."""
+def _quiet_worker() -> None:
+    """In a worker: Ctrl-C is the parent's business, and TensorFlow's start-up lines are nobody's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 @contextlib.contextmanager

@@ -52,6 +52,14 @@ def test_bad_chapter_input_answers_without_tensorflow():
     assert "beta must be finite and > 0; got -1.0" in done.stderr
 
 
+def test_a_reader_that_stops_reading_is_no_error():
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m betavae_core status | head -1"], capture_output=True, text=True
+    )
+    assert done.stdout.startswith("mixing: ")
+    assert done.stderr == ""
+
+
 def test_fetch_without_internet_says_so_and_leaves_nothing(tmp_path, monkeypatch):
     """A dead proxy stands for a machine without internet, so that the test is the same on one that has it."""
     done = run(

@@ -29,6 +29,7 @@ def command(*words, **options):
     return subprocess.run([sys.executable, "-m", "betavae_core", *words], capture_output=True, text=True, **options)
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_what_is_missing_and_the_worker_count_decides_nothing(working, monkeypatch, tmp_path):
     members = experiments.plan("mixing", "smoke")
     assert len(list(sweep.run(members[1:], jobs=2))) == 3
@@ -45,6 +46,7 @@ def test_a_sweep_runs_what_is_missing_and_the_worker_count_decides_nothing(worki
     assert np.isfinite(dataset.tie).all()
 
 
+@pytest.mark.slow
 def test_a_diverged_member_is_recorded(working):
     wild = Member(Specification("mixing", samples=50, epochs=60, learning_rate=1e6), 1.0, 0)
     list(sweep.run([wild], jobs=1))
@@ -70,10 +72,7 @@ def test_explain_runs_nothing_and_loads_no_tensorflow(working):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert [line.split(",")[0] for line in done.stdout.splitlines()] == [
-        "beta 3 realization 0: missing",
-        "beta 3 realization 1: missing",
-    ]
+    assert done.stdout == "beta 3: in no store, realizations 0, 1\n"
     assert not working.exists()
 
 
@@ -84,6 +83,7 @@ def test_status_counts_by_beta_and_store(working):
     assert "  beta 0.1 " in done.stdout
 
 
+@pytest.mark.slow
 def test_interrupting_finishes_the_members_in_hand_and_resumes(working):
     words = [sys.executable, "-m", "betavae_core", "sweep", "mixing", "--profile", "smoke", "--epochs", "150"]
     first = subprocess.Popen([*words, "--realizations", "6", "--jobs", "1"], stderr=subprocess.PIPE, text=True)

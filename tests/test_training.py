@@ -65,6 +65,7 @@ CONVERGED = 0.03  # nats, after 20,000 steps: what one-sample gradients leave. T
 # turning the decoder changes the objective least: after 6,000 steps it is still off by up to 1.2 nats.
 
 
+@pytest.mark.slow
 def test_a_linear_network_reaches_the_closed_form():
     """Same code without hidden layers, five β as five members, on data that have the model's covariance exactly."""
     process = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)
