@@ -239,7 +239,8 @@ def publish(names, profile):
 def bench(rounds, file):
     """Time training on this machine.
 
-    Beside Keras `fit`, PyTorch (where installed) and the limit that the machine's matrix products set. Several minutes with both cores idle. PyTorch comes with `make env EXTRAS=bench`.
+    Beside Keras `fit`, PyTorch (where installed) and the limit that the machine's matrix products set. Several
+    minutes with both cores idle. PyTorch comes with `make env EXTRAS=bench`.
     """
     from tabulate import tabulate
 
