@@ -9,6 +9,7 @@ single precision, with NumPy's BLAS: no training can be faster without fewer mul
 import itertools
 import json
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -42,7 +43,7 @@ def run(experiments=("mixing", "localisation"), rounds: int = ROUNDS, report=pri
 
     Returns
     -------
-    list of {"experiment", "contender", "processes", "threads", "member_steps_per_s"}, medians over rounds
+    list of {"experiment", "contender", "processes", "threads", "member_steps_per_s", "machine"}, medians over rounds
     """
     contenders = [c for c in CONTENDERS if find_spec("torch") or not c.endswith(("torch", "compile"))]
     rates: dict[tuple, list[float]] = {}
@@ -57,9 +58,15 @@ def run(experiments=("mixing", "localisation"), rounds: int = ROUNDS, report=pri
                     rates.setdefault((experiment, contender, *layout), []).append(rate)
     names = ("experiment", "contender", "processes", "threads")
     return [
-        dict(zip(names, key, strict=True), member_steps_per_s=round(statistics.median(values), 2))
+        dict(zip(names, key, strict=True), member_steps_per_s=round(statistics.median(values), 2), machine=machine())
         for key, values in rates.items()
     ]
+
+
+def machine() -> str:
+    """The machine in a few words: processor architecture, cores, memory, system."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}"
 
 
 def table(rows: list[dict]) -> list[list[str]]:

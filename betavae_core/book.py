@@ -13,7 +13,6 @@ import hashlib
 import json
 import math
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -119,7 +118,7 @@ def digest(chapter: str, values: dict, records: list[Path]) -> str:
     """Content hash of everything that an execution of the chapter depends on."""
     from betavae_core import digits
 
-    parts = [ROOT / "book" / f"{chapter}.md", ROOT / "requirements.lock", digits.path()]
+    parts = [ROOT / "book" / f"{chapter}.md", ROOT / "requirements.lock", ROOT / "data" / "bench.json", digits.path()]
     parts += sorted((ROOT / "betavae_core").glob("*.py"))
     parts += sorted((ROOT / "data" / "results").glob("*.nc")) + records
     state = hashlib.sha256(json.dumps([sys.version, values], sort_keys=True).encode())
@@ -213,12 +212,6 @@ def records(stage: Path | None = None) -> list[dict]:
     stage = stage or Path(os.environ.get("BETAVAE_STAGE", BUILD / "executed"))
     files = [stage / "book" / f"{chapter}.json" for chapter in chapters()]
     return [json.loads(file.read_text()) for file in files if file.exists()]
-
-
-def machine() -> str:
-    """The machine in a few words: processor architecture, cores, memory, system."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}"
 
 
 def build(report=print) -> Path:

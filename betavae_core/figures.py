@@ -113,6 +113,14 @@ def peak(dataset) -> float:
     return 1.0 if largest - at_one <= 1e-12 * max(1, abs(largest)) else float(dataset.beta[dataset.elbo.argmax("beta")])
 
 
+def band(axis, dataset, name: str, shift: float = 0.0, colour: str = BLUE) -> None:
+    """Mean of a stored term over realizations, with its least and largest as a band (thesis Figs. 4 and 5)."""
+    value = dataset[name] - shift
+    low, high = value.min("realization"), value.max("realization")
+    axis.fill_between(dataset.beta, low, high, color=colour, alpha=0.18, linewidth=0)
+    axis.plot(dataset.beta, value.mean("realization"), color=colour)
+
+
 def picture_rows(rows, labels, title: str = "") -> Figure:
     """Rows of grey-level pictures, one label a row; rows (row, column, height, width)."""
     rows = np.asarray(rows)

@@ -1,0 +1,54 @@
+"""Rows, ratios and the count of products; one real, short timing. How fast it is stands in no test."""
+
+import json
+
+import pytest
+
+from betavae_core import bench, digits
+
+
+def test_products_are_those_of_the_factored_step():
+    """Counted by hand for n = 1000 and rank 3: layer products, twice WWᵀ-sized ones, three of n × 256²."""
+    total = sum(m * k * n for m, k, n in bench.products(1000, 3))
+    hidden = 3 * 1000 * (256 * 200 + 200 * 200 + 200 * 4 + 2 * 200 + 200 * 200 + 200 * 256)
+    output = 2 * 256 * 256 * 1600 + 2 * 1000 * 256 * 256
+    factors = 4 * 3 * 256 * (1600 + 1000)
+    assert total == hidden + output + factors
+
+
+def test_the_table_takes_each_contender_at_its_better_layout():
+    rows = [
+        {"experiment": "mixing", "contender": c, "processes": p, "threads": t, "member_steps_per_s": r}
+        for c, p, t, r in [
+            ("betavae", 1, 2, 50.0),
+            ("betavae", 2, 1, 60.0),
+            ("keras-fit", 1, 2, 15.0),
+            ("limit", 2, 1, 80.0),
+        ]
+    ]
+    assert bench.table(rows) == [
+        ["mixing", "betavae", "2 × 1", "60.0", "16.7", "1.00"],
+        ["mixing", "keras-fit", "1 × 2", "15.0", "66.7", "4.00"],
+        ["mixing", "limit", "2 × 1", "80.0", "12.5", "0.75"],
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("contender", ["betavae", "keras-fit", "limit"])
+def test_contenders_run(contender):
+    assert bench._timed(contender, "mixing", 2, 1) > 0
+
+
+def test_rows_are_written_one_a_line(tmp_path):
+    rows = [{"experiment": "mixing", "member_steps_per_s": 1.5}, {"experiment": "localisation"}]
+    bench.write(rows, tmp_path / "b.json")
+    assert json.loads((tmp_path / "b.json").read_text()) == rows
+    assert len((tmp_path / "b.json").read_text().splitlines()) == 4
+
+
+def test_the_stored_bench_has_every_contender_in_both_layouts():
+    rows = json.loads((digits.DATA / "bench.json").read_text())
+    found = {(r["experiment"], r["contender"], r["processes"], r["threads"]) for r in rows}
+    assert {
+        (e, c, *layout) for e in ("mixing", "localisation") for c in bench.CONTENDERS for layout in bench.LAYOUTS
+    } == found
