@@ -147,9 +147,10 @@ def _planned(experiment, profile, betas, realizations, **overrides):
 @click.argument("experiment")
 @plan_options
 @click.option("--jobs", type=click.IntRange(min=1), metavar="J", help="Processes here; one per core by default.")
+@click.option("--pack", type=click.IntRange(min=1), metavar="K", help="Members trained together; probed on a GPU.")
 @click.option("--explain", is_flag=True, help="Say what would run and why; run nothing.")
 @one_line_errors
-def sweep(experiment, jobs, explain, **options):
+def sweep(experiment, jobs, pack, explain, **options):
     """Train what is missing of EXPERIMENT.
 
     Experiments: mixing, localisation, mixing-one-pair, mixing-diagonal, pixel-mixing.
@@ -174,18 +175,22 @@ def sweep(experiment, jobs, explain, **options):
             numbers = [str(member.realization) for member in plan.missing if member.beta == beta]
             click.echo(f"beta {beta:g}: in no store, realization{'s' * (len(numbers) > 1)} {', '.join(numbers)}")
     elif plan.missing:
-        _run_sweep(plan.missing, jobs)
+        _run_sweep(plan.missing, jobs, pack)
         click.echo(f"stored in {store.folder() / experiment}", err=True)
 
 
-def _run_sweep(missing, jobs) -> None:
+def _run_sweep(missing, jobs, pack) -> None:
     import contextlib
 
     from tqdm import tqdm
 
     from betavae_core import sweep
 
-    with contextlib.closing(sweep.run(missing, jobs)) as finished, tqdm(total=len(missing), unit="member") as bar:
+    def report(line):
+        click.echo(line, err=True)
+
+    training = sweep.run(missing, jobs, pack, report)
+    with contextlib.closing(training) as finished, tqdm(total=len(missing), unit="member") as bar:
         try:
             for _ in finished:
                 bar.update()

@@ -34,7 +34,7 @@ class Evaluation(NamedTuple):
     mie_ess: np.ndarray
 
 
-def evaluate(ensemble: Ensemble, data, betas, seeds, draws: int = DRAWS) -> Evaluation:
+def evaluate(ensemble: Ensemble, data, betas, seeds, draws: int = DRAWS, only=None) -> Evaluation:
     """R by Monte Carlo over z ~ q, C by TensorFlow Probability, MIE by importance sampling, both forms of TIE.
 
     Parameters
@@ -42,15 +42,16 @@ def evaluate(ensemble: Ensemble, data, betas, seeds, draws: int = DRAWS) -> Eval
     data : one ImageData per member
     betas, seeds : one number each per member; the seeds key the Monte Carlo draws
     draws : int, latents drawn for each image
+    only : numbers of the members to evaluate, all by default
 
     Source: thesis, Methods, "Calculation of Objective Terms".
     """
     mean, log_variance = (part.numpy().astype(float) for part in ensemble.encode(training.batch(data)))
     members = [
         _evaluate(likelihood.Decoder.of(ensemble, m), data[m], betas[m], seeds[m], mean[m], log_variance[m], draws)
-        for m in range(ensemble.members)
+        for m in (range(ensemble.members) if only is None else only)
     ]
-    return Evaluation(*map(np.array, zip(*members, strict=True)))
+    return Evaluation(*np.array(members).reshape(-1, len(Evaluation._fields)).T)
 
 
 def _evaluate(decoder, data, beta, seed, mean, log_variance, draws) -> Evaluation:

@@ -42,6 +42,10 @@ class Ensemble:
     def variables(self) -> list[tf.Variable]:
         return [*self.kernels, *self.biases]
 
+    def finite(self, member: int) -> bool:
+        """Whether all weights of a member are finite."""
+        return all(bool(tf.reduce_all(tf.math.is_finite(variable[member]))) for variable in self.variables)
+
     def initialise(self, seeds) -> None:
         """Glorot-uniform kernels and zero biases; member i draws from seeds[i] alone.
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from betavae_core import experiments, store
+from betavae_core import experiments, packing, store
 from betavae_core.experiments import Member
 
 SINGLE_THREAD = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -59,52 +59,69 @@ def load(experiment: str, profile: str = "published", **options) -> xr.Dataset:
     return store.collect(experiments.plan(experiment, profile, **options))
 
 
-def train(member: Member) -> tuple[dict, dict]:
-    """Train and evaluate one member in this process.
+def train(members: list[Member], xla: bool = False) -> list[tuple[dict, dict]]:
+    """Train and evaluate members of one specification together in this process; each as if it were alone.
 
     Returns
     -------
+    for each member:
     values : the numbers that `store.write` takes; NaN if training diverged
     provenance : attributes
     """
     import tensorflow as tf
 
-    from betavae_core import datasets, evaluation, training
+    from betavae_core import datasets, training
 
-    started, spec, seed = time.perf_counter(), member.specification, member.realization
+    started, spec = time.perf_counter(), members[0].specification
     tf.config.experimental.enable_op_determinism()
-    data, heldout = datasets.draw(spec.experiment, member.realization, spec.samples, spec.scaling)
-    trainer = training.trainer()
-    curve = trainer.fit([data], [member.beta], [seed], spec.epochs, spec.learning_rate)[0]
-    ensemble, values = trainer.ensemble, dict.fromkeys(store.SCALARS, np.nan)
-    if all(bool(tf.reduce_all(tf.math.is_finite(v))) for v in ensemble.variables) and np.isfinite(curve).all():
-        for suffix, images in (("", data), ("_heldout", heldout)):
-            found = evaluation.evaluate(ensemble, [images], [member.beta], [seed])
-            values |= {name + suffix: float(value[0]) for name, value in found._asdict().items()}
-        if member.detailed:
-            values |= _details(ensemble, data, curve)
+    seeds = [member.realization for member in members]
+    drawn = {r: datasets.draw(spec.experiment, r, spec.samples, spec.scaling) for r in set(seeds)}  # β share images
+    trainer = training.trainer(len(members), xla)
+    betas, data = [member.beta for member in members], [drawn[r][0] for r in seeds]
+    curves = trainer.fit(data, betas, seeds, spec.epochs, spec.learning_rate)
+    values = _evaluated(trainer.ensemble, members, [drawn[r] for r in seeds], curves)
     device = tf.config.list_physical_devices("GPU")[:1]
     provenance = {
-        "seconds": round(time.perf_counter() - started, 2),
+        "seconds": round((time.perf_counter() - started) / len(members), 2),
+        "pack": len(members),
+        "xla": int(xla),
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
         "device": device[0].name if device else f"CPU {platform.machine()}",
         **vars(spec),
     }
-    return values, provenance
+    return [(found, provenance) for found in values]
 
 
-def _details(ensemble, data, curve) -> dict:
+def _evaluated(ensemble, members, drawn, curves) -> list[dict]:
+    """What `store.write` takes, for each member; NaN for a member that diverged."""
+    from betavae_core import evaluation
+
+    betas, seeds = [member.beta for member in members], [member.realization for member in members]
+    values = [dict.fromkeys(store.SCALARS, np.nan) for _ in members]
+    sound = [i for i, curve in enumerate(curves) if np.isfinite(curve).all() and ensemble.finite(i)]
+    for suffix, images in (("", [d for d, _ in drawn]), ("_heldout", [h for _, h in drawn])):
+        found = evaluation.evaluate(ensemble, images, betas, seeds, only=sound)
+        for name, column in found._asdict().items():
+            for i, value in zip(sound, column, strict=True):
+                values[i][name + suffix] = float(value)
+    for i in sound:
+        if members[i].detailed:
+            values[i] |= _details(ensemble, [d for d, _ in drawn], curves, i)
+    return values
+
+
+def _details(ensemble, data, curves, i: int) -> dict:
     """Curve, latents and pictures; grey levels in bytes, 128 is 0 and `grey_scale` the value of 127 steps."""
     from betavae_core import evaluation
 
-    mean, variance = (part[0, :LATENTS].astype(np.float16) for part in evaluation.encode(ensemble, [data]))
-    pictures = evaluation.reconstructions(ensemble, [data], PICTURES)[0]
-    moved = evaluation.traversals(ensemble, [data])[0]
+    mean, variance = (part[i, :LATENTS].astype(np.float16) for part in evaluation.encode(ensemble, data))
+    pictures = evaluation.reconstructions(ensemble, data, PICTURES)[i]
+    moved = evaluation.traversals(ensemble, data)[i]
     scale = max(np.abs(pictures).max(), np.abs(moved).max(), 1e-9)
     in_bytes = [np.uint8(np.clip(np.round(128 + 127 * part / scale), 0, 255)) for part in (pictures, moved)]
     return {
-        "curve": curve[:: max(1, len(curve) // 100)].astype(np.float32),
+        "curve": curves[i, :: max(1, curves.shape[1] // 100)].astype(np.float32),
         "latent_mean": mean,
         "latent_std": np.sqrt(variance),
         "reconstructions": in_bytes[0],
@@ -113,32 +130,43 @@ def _details(ensemble, data, curve) -> dict:
     }
 
 
-def run(members: Iterable[Member], jobs: int | None = None) -> Iterator[tuple[Member, dict]]:
-    """Train members in spawned single-threaded processes, storing each as it ends; yields (member, provenance).
+def run(
+    members: Iterable[Member], jobs: int | None = None, pack: int | None = None, report=None
+) -> Iterator[tuple[Member, dict]]:
+    """Train members of one specification in spawned processes, storing each as it ends; yields (member, provenance).
 
+    On a CPU, one single-threaded process for each core trains one member at a time; on a GPU one process trains as
+    many together as its memory holds (`packing`). `jobs` and `pack` override either number; `report` is told.
     Closing the iterator, as Ctrl-C does, cancels what has not started, waits for the members in hand and stores them.
     """
-    jobs, queue = jobs or os.cpu_count(), list(members)[::-1]
+    queue = list(members)[::-1]
+    if not queue:
+        return
     common = {"package": version("betavae-core"), "revision": _revision()}
-    running = {}
     with _single_threaded(), ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_quiet_worker) as pool:
+        found = pool.submit(packing.find, queue[0].specification, pack or len(queue)).result()
+        found = found._replace(members=pack or found.members)
+        jobs = jobs or (os.cpu_count() if found.device == "CPU" else 1)
+        if report:
+            report(f"{found}, {jobs} process{'es' * (jobs > 1)}")
+        running = {}
 
         def keep(future):
-            member = running.pop(future)
-            values, provenance = future.result()
-            store.write(member, values, {**common, **provenance})
-            return member, provenance
+            done = running.pop(future)
+            for member, (values, provenance) in zip(done, future.result(), strict=True):
+                store.write(member, values, {**common, **provenance})
+                yield member, provenance
 
         try:
             while queue or running:
                 while queue and len(running) < jobs:
-                    member = queue.pop()
-                    running[pool.submit(train, member)] = member
+                    together = [queue.pop() for _ in range(min(found.members, len(queue)))]
+                    running[pool.submit(train, together, found.xla)] = together
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield keep(future)
+                    yield from keep(future)
         finally:
             for future in list(running):
-                keep(future)
+                list(keep(future))
 
 
 def _quiet_worker() -> None:

@@ -106,10 +106,13 @@ def objective_terms(ensemble: Ensemble, images: Batch, noise) -> tuple[tf.Tensor
 
 
 class Trainer:
-    """An ensemble with its Adam state and one compiled loop, used again for any β, seed and data of its shape."""
+    """An ensemble with its Adam state and one compiled loop, used again for any β, seed and data of its shape.
 
-    def __init__(self, ensemble: Ensemble):
-        self.ensemble = ensemble
+    With `xla` each step is compiled by XLA, which merges the many small products of a pack on a GPU.
+    """
+
+    def __init__(self, ensemble: Ensemble, xla: bool = False):
+        self.ensemble, self.xla = ensemble, xla
         self.first = [tf.Variable(tf.zeros_like(v)) for v in ensemble.variables]
         self.second = [tf.Variable(tf.zeros_like(v)) for v in ensemble.variables]
 
@@ -145,20 +148,25 @@ class Trainer:
     def _steps(self, images: Batch, betas, seeds, start, steps, learning_rate):
         curve = tf.TensorArray(tf.float32, size=steps)
         shape = (tf.shape(images.scores)[1], self.ensemble.latents)
+        advance = tf.function(self._step, jit_compile=True) if self.xla else self._step
         for step in tf.range(start, start + steps):
-            noise = tf.stack(
+            noise = tf.stack(  # outside XLA, whose generator gives other numbers
                 [
                     tf.random.stateless_normal(shape, (seeds[i], NOISE + step), alg="philox")
                     for i in range(self.ensemble.members)
                 ]
             )
-            with tf.GradientTape() as tape:
-                reconstruction, kl_prior = objective_terms(self.ensemble, images, noise)
-                objective = reconstruction - betas * kl_prior
-                loss = -tf.reduce_sum(objective)  # members share no weight: each gets its own gradient
-            self._adam(tape.gradient(loss, self.ensemble.variables), tf.cast(step + 1, tf.float32), learning_rate)
-            curve = curve.write(step - start, objective)
+            curve = curve.write(step - start, advance(images, betas, noise, step, learning_rate))
         return curve.stack()
+
+    def _step(self, images: Batch, betas, noise, step, learning_rate):
+        """One Adam step; the objective before it, (member,)."""
+        with tf.GradientTape() as tape:
+            reconstruction, kl_prior = objective_terms(self.ensemble, images, noise)
+            objective = reconstruction - betas * kl_prior
+            loss = -tf.reduce_sum(objective)  # members share no weight: each gets its own gradient
+        self._adam(tape.gradient(loss, self.ensemble.variables), tf.cast(step + 1, tf.float32), learning_rate)
+        return objective
 
     def _adam(self, gradients, count, learning_rate) -> None:
         for variable, first, second, gradient in zip(
@@ -179,6 +187,6 @@ class Trainer:
 
 
 @functools.lru_cache(maxsize=4)
-def trainer(members: int = 1, **architecture) -> Trainer:
+def trainer(members: int = 1, xla: bool = False, **architecture) -> Trainer:
     """The compiled trainer for an ensemble of this shape, made once per process."""
-    return Trainer(Ensemble(members, **architecture))
+    return Trainer(Ensemble(members, **architecture), xla)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from betavae_core import experiments, store, sweep
+from betavae_core import experiments, packing, store, sweep
 from betavae_core.experiments import Member, Specification
 
 REMEMBERED = Path(__file__).parent / "remembered_members.json"
@@ -46,6 +46,42 @@ def test_a_sweep_runs_what_is_missing_and_the_worker_count_decides_nothing(worki
     assert np.isfinite(dataset.tie).all()
 
 
+PACKED = 1e-3  # relative: float32 sums in another order, forty steps on
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("pack", "xla"), [(4, False), (8, False), (4, True)])
+def test_a_pack_gives_each_member_its_own_numbers(pack, xla):
+    """As a GPU trains them: several β and realizations at once, one of them diverging beside sound ones."""
+    specification = Specification("localisation", samples=100, epochs=40)
+    members = [Member(specification, float(1 + i), i % 3) for i in range(pack - 1)]
+    members.append(Member(specification, 1e30, 1))  # float32 overflows
+    together = sweep.train(members, xla)
+    [(alone, _)] = sweep.train(members[1:2])
+    assert np.isnan(together[-1][0]["tie"])
+    assert together[1][1]["pack"] == pack
+    assert set(together[1][0]) == set(alone)
+    for name in ("objective", "reconstruction_heldout", "kl_prior", "tie", "tie_raw"):
+        assert together[1][0][name] == pytest.approx(alone[name], rel=PACKED), name
+
+
+def test_a_packed_sweep_stores_single_members(working):
+    members = experiments.plan("mixing", "smoke")
+    told = []
+    done = list(sweep.run(members, jobs=1, pack=3, report=told.append))
+    assert [m for m, _ in done] == members
+    assert [p["pack"] for _, p in done] == [3, 3, 3, 1]
+    assert told == ["3 members together on CPU, 1 process"]
+    assert sweep.survey(members).working == members
+
+
+def test_the_pack_is_halved_until_it_fits():
+    assert packing.largest(lambda count: count <= 100, 512) == 64
+    assert packing.largest(lambda count: True, 300) == 300
+    assert packing.largest(lambda count: False, 300) == 0
+    assert packing.fits(Specification("mixing", samples=20), 2, xla=False)
+
+
 @pytest.mark.slow
 def test_a_diverged_member_is_recorded(working):
     wild = Member(Specification("mixing", samples=50, epochs=60, learning_rate=1e6), 1.0, 0)
@@ -57,7 +93,7 @@ def test_a_diverged_member_is_recorded(working):
 @pytest.mark.parametrize("experiment", experiments.NAMES)
 def test_remembered_members_come_out_the_same(experiment):
     """A silent change of numerics is caught: five short members, re-trained and compared with committed numbers."""
-    values, _ = sweep.train(Member(Specification(experiment, samples=100, epochs=20), 2.0, 1))
+    [(values, _)] = sweep.train([Member(Specification(experiment, samples=100, epochs=20), 2.0, 1)])
     remembered = json.loads(REMEMBERED.read_text())[experiment]
     for name, expected in remembered.items():
         assert values[name] == pytest.approx(expected, rel=SAME_NUMERICS, abs=SAME_NUMERICS), name
