@@ -206,9 +206,11 @@ def _save(dataset: xr.Dataset, target: Path) -> None:
     _sweep_away(target.parent)
     partial = target.with_name(f".{target.name}.{socket.gethostname()}.{os.getpid()}.partial")
     packed = [name for name, value in dataset.data_vars.items() if value.ndim and value.dtype.kind != "U"]
+    # in memory first: HDF5 itself crashes on a full disk
+    whole = dataset.to_netcdf(engine="h5netcdf", encoding=dict.fromkeys(packed, COMPRESSED))
     try:
-        dataset.to_netcdf(partial, engine="h5netcdf", encoding=dict.fromkeys(packed, COMPRESSED))
-        with open(partial, "rb") as handle:
+        with open(partial, "wb") as handle:
+            handle.write(whole)
             os.fsync(handle.fileno())
         os.replace(partial, target)
     finally:

@@ -164,6 +164,29 @@ def test_bad_sweeps_get_one_line_and_write_nothing(working, words):
     assert not working.exists()
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 100 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("mounting a file system takes root")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.slow
+def test_a_full_disk_gets_one_line_and_leaves_whole_members(small_disk, monkeypatch):
+    monkeypatch.setenv("BETAVAE_RESULTS", str(small_disk))
+    done = command("sweep", "mixing", "--profile", "smoke", "--realizations", "3")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("betavae: [Errno 28] No space left on device")
+    assert "Traceback" not in done.stderr
+    plan = sweep.survey(experiments.plan("mixing", "smoke", realizations=3))
+    assert len(plan.working) >= 1
+    assert len(list((small_disk / "mixing").iterdir())) == len(plan.working)
+
+
 def test_missing_digits_and_an_unwritable_store_get_one_line(working, tmp_path):
     done = command(
         "sweep", "mixing", "--profile", "smoke", env={**os.environ, "BETAVAE_DIGITS": str(tmp_path / "none.npz")}
