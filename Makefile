@@ -7,7 +7,7 @@ PY := $(or $(PYTHON),$(VENV)/bin/python)
 export CHAPTER BETA PARAMS EXPERIMENT
 
 .DEFAULT_GOAL := help
-.PHONY: help env book chapter sweep status publish bench test test-fast lint format lock serve clean
+.PHONY: help env book chapter sweep status publish claims bench test test-fast lint format lock serve clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ status: env  ## how much of each experiment there is, and from which store
 
 publish: env  ## merge stored members into data/results, which git tracks
 	@$(PY) -m betavae_core publish $(ARGS)
+
+claims: env  ## print each claim of the thesis with the verdict of the last build
+	@$(PY) -m betavae_core claims
 
 bench: env  ## time training beside Keras, PyTorch (EXTRAS=bench) and the machine's limit; writes data/bench.json
 	@$(PY) -m betavae_core bench --json data/bench.json

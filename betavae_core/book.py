@@ -116,12 +116,13 @@ def _check_rules(values: dict) -> None:
 
 def digest(chapter: str, values: dict, records: list[Path]) -> str:
     """Content hash of everything that an execution of the chapter depends on."""
-    from betavae_core import digits
+    from betavae_core import digits, store
 
     parts = [ROOT / "book" / f"{chapter}.md", ROOT / "requirements.lock", ROOT / "data" / "bench.json", digits.path()]
     parts += sorted((ROOT / "betavae_core").glob("*.py"))
     parts += sorted((ROOT / "data" / "results").glob("*.nc")) + records
-    state = hashlib.sha256(json.dumps([sys.version, values], sort_keys=True).encode())
+    working = sorted(file.name for file in store.folder().glob("*/*.nc"))  # names that stand for contents
+    state = hashlib.sha256(json.dumps([sys.version, values, working], sort_keys=True).encode())
     for part in parts:
         state.update(part.name.encode() + (part.read_bytes() if part.exists() else b"absent"))
     return state.hexdigest()
@@ -131,7 +132,7 @@ def execute(chapter: str, values: dict, stage: Path, report=print) -> None:
     """Bring one executed chapter in `stage` up to date; a failed run leaves the last good one in place."""
     target = stage / "book" / f"{chapter}.ipynb"
     record = target.with_suffix(".json")
-    others = [stage / "book" / f"{c}.json" for c in chapters() if c not in LAST]
+    others = [stage / "book" / f"{c}{kind}.json" for c in chapters() if c not in LAST for kind in ("", ".claims")]
     key = digest(chapter, values, others if chapter in LAST else [])
     with contextlib.suppress(OSError, ValueError):
         if target.exists() and json.loads(record.read_text())["digest"] == key:
@@ -255,6 +256,7 @@ def _executed(report) -> Path:
         if stale.stem not in names:
             stale.unlink()
             stale.with_suffix(".json").unlink(missing_ok=True)
+            stale.with_suffix(".claims.json").unlink(missing_ok=True)
     for chapter in sorted(names, key=lambda name: name in LAST):
         execute(chapter, {}, stage, report)
     return stage

@@ -223,18 +223,34 @@ def status(names, profile):
 
 @main.command()
 @click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]")
-@click.option("--profile", default="published", show_default=True, help="Members to merge.")
+@plan_options
 @one_line_errors
-def publish(names, profile):
+def publish(names, **options):
     """Merge what is stored into data/results.
 
-    Each EXPERIMENT, or all of them, becomes data/results/EXPERIMENT.nc, which git tracks.
+    Each EXPERIMENT, or all of them, becomes data/results/EXPERIMENT.nc, which git tracks; settings other than the
+    profile's become part of the name.
     """
     from betavae_core import experiments, store
 
     for name in names or experiments.NAMES:
-        file = store.publish(_planned(name, profile, None, None))
+        file = store.publish(_planned(name, **options))
         click.echo(f"{name}: {f'{file} ({file.stat().st_size / 2**20:.2f} MiB)' if file else 'nothing stored'}")
+
+
+@main.command()
+@one_line_errors
+def claims():
+    """Print the ledger of the thesis's claims, as the last build found them."""
+    from tabulate import tabulate
+
+    from betavae_core import book, claims
+
+    verdicts = claims.load(book.chapters(), book.BUILD / "executed")
+    if not verdicts:
+        raise book.UsageError("no verdicts yet; `make book` computes them")
+    width = [44, 20, 14, 34, 16, 14]
+    click.echo(tabulate(claims.rows(verdicts), headers=claims.HEADER, maxcolwidths=width, tablefmt="simple_grid"))
 
 
 @main.command()

@@ -70,3 +70,23 @@ def linear_model() -> Figure:
     _arrow(axis, (9.55, 1.3), (10.65, 2.2))
     _arrow(axis, (11.95, 2.5), (12.95, 2.5))
     return figure
+
+
+def deep_network() -> Figure:
+    """The deep networks: widths of every layer, two heads of two units, a mirrored decoder (thesis Fig. 2)."""
+    figure, axis = _canvas(15, 5.4, size=(6.5, 2.5))
+    middle, heights = 2.7, {1600: 4.8, 256: 3.2, 200: 2.6, 2: 0.9}
+    columns = [(1600, GREY), (256, BLUE), (200, BLUE), (200, BLUE), None, (2, GREEN)]
+    columns += [(200, PINK), (200, PINK), (256, PINK), (1600, GREY)]
+    for i, column in enumerate(columns):
+        x = 0.3 + 1.5 * i
+        if column is None:
+            _box(axis, x - 0.15, middle + 0.25, 1.1, 0.9, BLUE, "μ  2")
+            _box(axis, x - 0.15, middle - 1.15, 1.1, 0.9, BLUE, "log σ²  2")
+        else:
+            height = heights[column[0]]
+            _box(axis, x, middle - height / 2, 0.8, height, column[1], str(column[0]))
+        if i:
+            _arrow(axis, (x - 0.65, middle), (x - 0.2, middle))
+    axis.text(0.3 + 1.5 * 5 + 0.4, middle + 0.6, "$z$", ha="center")
+    return figure

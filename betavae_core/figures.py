@@ -121,6 +121,62 @@ def band(axis, dataset, name: str, shift: float = 0.0, colour: str = BLUE) -> No
     axis.plot(dataset.beta, value.mean("realization"), color=colour)
 
 
+def deep_panels(stored, live, optima: dict[str, float], shift: dict[str, float], predicted=None) -> Figure:
+    """Thesis Figs. 4 and 5, A-D, and MIE: mean, range, held-out mean and extremum over β, with this build's networks.
+
+    Parameters
+    ----------
+    stored, live : Datasets over beta × realization
+    optima : β to mark on the panel of a term
+    shift : constants taken off a term
+    predicted : Dataset of the linear model, drawn where it has the term
+    """
+    figure, axes = panels(6)
+    titles = {"elbo": "ELBO − c", "tie": "TIE", "reconstruction": "R − c", "kl_prior": "C", "mie": "MIE"}
+    for axis, letter, (name, title) in zip(axes, "ABCDE", titles.items(), strict=False):
+        away = shift.get(name, 0.0)
+        band(axis, stored, name, away)
+        axis.plot(stored.beta, stored[f"{name}_heldout"].mean("realization") - away, color=GREEN, linestyle=":")
+        if predicted is not None and name in predicted:
+            axis.plot(predicted.beta, predicted[name].mean("realization") - away, color=ORANGE, linestyle="--")
+        for r in live.realization:
+            axis.plot(live.beta, live[name].sel(realization=r) - away, "o", color=PINK, markerfacecolor="white")
+        beta_axis(axis, f"{letter}  {title}")
+        if name in optima:
+            mark(axis, optima[name], f"{optima[name]:g}", height=0.12)
+        axis.set_yscale("symlog", linthresh=10 if name in shift else 1)
+    _key(axes[5], predicted is not None)
+    return figure
+
+
+def _key(axis, linear: bool) -> None:
+    """What the lines of `deep_panels` are, in a panel of its own."""
+    axis.axis("off")
+    axis.plot([], [], color=BLUE, label="stored networks, mean")
+    axis.fill_between([], [], [], color=BLUE, alpha=0.18, label="their least and largest")
+    axis.plot([], [], color=GREEN, linestyle=":", label="their mean on fresh images")
+    if linear:
+        axis.plot([], [], color=ORANGE, linestyle="--", label="linear model, same images")
+    axis.plot([], [], "o", color=PINK, markerfacecolor="white", label="trained in this build")
+    axis.plot([], [], color=GREY, linestyle="--", linewidth=1.1, label="extremum of the mean")
+    axis.legend(loc="center left")
+
+
+def latent_space(stored, sources, betas, realization: int = 0) -> Figure:
+    """Posterior means of one realization at several β, coloured by each source in turn; axes as the latents come."""
+    figure, axes = plt.subplots(2, len(betas), figsize=(1.5 * len(betas), 3.4))
+    for column, beta in zip(axes.T, betas, strict=True):
+        mean = stored.latent_mean.sel(beta=beta).isel(detailed=realization)
+        for axis, source in zip(column, np.transpose(sources), strict=True):
+            axis.scatter(*mean.values.T, c=source[: len(mean)], cmap="coolwarm", s=4, vmin=-2.5, vmax=2.5)
+            axis.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim", facecolor="white")
+            axis.grid(False)
+        column[0].set_title(f"β = {beta:g}")
+    for axis, label in zip(axes[:, 0], ("$s_1$", "$s_2$"), strict=True):
+        axis.set_ylabel(label, rotation=0, ha="right", va="center")
+    return figure
+
+
 def picture_rows(rows, labels, title: str = "") -> Figure:
     """Rows of grey-level pictures, one label a row; rows (row, column, height, width)."""
     rows = np.asarray(rows)
@@ -147,11 +203,11 @@ def number(value: float, digits: int = 4) -> str:
     return f"{value:,.{digits}f}".replace("-", "−")
 
 
-def table(header: list[str], rows: list[list[str]], caption: str, name: str):
-    """A numbered, captioned table as Markdown output; the first column is text, the others are numbers."""
+def table(header: list[str], rows: list[list[str]], caption: str, name: str, kind: str = "betavae-numbers"):
+    """A numbered, captioned table as Markdown output: the first column is text, the others numbers; or all prose."""
     from IPython.display import Markdown
 
-    align = [":--"] + ["--:"] * (len(header) - 1)
+    align = [":--"] + ["--:" if kind == "betavae-numbers" else ":--"] * (len(header) - 1)
     lines = ["| " + " | ".join(cells) + " |" for cells in [header, align, *rows]]
-    directive = [f":::{{table}} {caption}", f":name: {name}", ":class: betavae-numbers", "", *lines, ":::"]
+    directive = [f":::{{table}} {caption}", f":name: {name}", f":class: {kind}", "", *lines, ":::"]
     return Markdown("\n".join(directive))

@@ -6,8 +6,10 @@ the book's `theory` chapter.
 
 import numpy as np
 
-from betavae_core import linear
+from betavae_core import claims, linear
 from betavae_core.gaussian import LinearGaussian
+
+ROUNDING = 1e-8  # nats; a statement that holds is violated by less
 
 STATEMENTS = {
     "exchange": "no optimum is beaten, at its own β, by that of another β",
@@ -67,6 +69,24 @@ def posterior_correlation(process: LinearGaussian) -> float:
     covariance = process.posterior_covariance
     scale = np.sqrt(np.diag(covariance))
     return float(np.abs(covariance / np.outer(scale, scale) - np.eye(len(scale))).max())
+
+
+def verdicts(worst: dict[str, float], least_correlation: float) -> list[claims.Verdict]:
+    """The thesis's theoretical claims, from the largest violations over random models, nats."""
+    where = "Results, Theoretical Statements"
+    statements = [
+        ("The optimal β-VAE objective does not increase with β", where, "objective"),
+        ("C at the optimum does not increase with β", where, "kl_prior"),
+        ("ELBO at the optimum is largest at β = 1", where, "elbo"),
+        ("With a fixed decoder MIE is least at β = 1", "Results, Analytically Tractable", "fixed_decoder"),
+    ]
+    found = [
+        claims.exact(claim, source, "theory", f"largest violation {worst[name]:.1e} nats", worst[name] < ROUNDING)
+        for claim, source, name in statements
+    ]
+    claim = "Independent sources are conditionally dependent given the data"
+    estimate = f"least posterior correlation {least_correlation:.2g} over random models"
+    return [*found, claims.exact(claim, "Abstract; Results", "theory", estimate, least_correlation > 0)]
 
 
 def _largest_rise(values) -> float:

@@ -6,6 +6,7 @@ moved there whole; it is checked each time it is read, and moved aside if it is 
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 import socket
@@ -16,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from betavae_core import digits
-from betavae_core.experiments import DETAILED, Member
+from betavae_core.experiments import DETAILED, Member, Specification
 
 TERMS = {  # name: long name; each has a *_heldout twin
     "reconstruction": "reconstruction objective R",
@@ -47,9 +48,12 @@ def folder() -> Path:
     return Path(os.environ.get("BETAVAE_RESULTS") or digits.DATA.parent / "results")
 
 
-def published(experiment: str) -> Path:
-    """The tracked Dataset of an experiment."""
-    return digits.DATA / "results" / f"{experiment}.nc"
+def published(specification: Specification) -> Path:
+    """The tracked Dataset of an experiment; settings other than the defaults are part of the name."""
+    names = (field.name for field in dataclasses.fields(specification) if field.name != "experiment")
+    default = Specification(specification.experiment)
+    other = [f",{n}={getattr(specification, n)}" for n in names if getattr(specification, n) != getattr(default, n)]
+    return digits.DATA / "results" / f"{specification.experiment}{''.join(other)}.nc"
 
 
 def check_writable() -> None:
@@ -76,20 +80,24 @@ def write(member: Member, values: dict, provenance: dict) -> Path:
     OSError
         if the store cannot be written.
     """
+    target = path(member)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _save(cell(member, values, provenance), target)
+    return target
+
+
+def cell(member: Member, values: dict, provenance: dict) -> xr.Dataset:
+    """A member's numbers as they are stored."""
     dataset = xr.Dataset({name: (DETAILS.get(name, ()), np.asarray(value)) for name, value in values.items()})
-    finite = all(np.isfinite(dataset[name]).all() for name in SCALARS)
     dataset.attrs = {
         **provenance,
         "key": member.key,
         "beta": float(member.beta),
         "realization": member.realization,
-        "diverged": int(not finite),
+        "diverged": int(not all(np.isfinite(dataset[name]).all() for name in SCALARS)),
         "checksum": checksum(dataset),
     }
-    target = path(member)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _save(dataset, target)
-    return target
+    return dataset
 
 
 def read(member: Member) -> xr.Dataset | None:
@@ -119,30 +127,39 @@ def checksum(dataset: xr.Dataset) -> str:
     return state.hexdigest()
 
 
-def collect(members: list[Member], source=read) -> xr.Dataset:
+def collect(members: list[Member], source=None) -> xr.Dataset:
     """Members as one labelled Dataset over beta × realization; NaN where a member is missing or diverged.
 
-    The working store is laid over the published file. `key` tells which member fills a cell ("" for none), `diverged`
-    which diverged; curves, latents and pictures have the dims of `DETAILS` and a realization axis of their own.
+    `source` gives a member's cell or None; by default the published file, then the working store (a key stands for
+    the same numbers in both). `key` tells which member fills a cell ("" for none), `diverged` which diverged, `made_by`
+    which versions made it; curves, latents and pictures have the dims of `DETAILS` and a realization axis of their own.
+    Attributes count the members from each store.
     """
     betas = sorted({member.beta for member in members})
-    count = max(member.realization for member in members) + 1
-    base = _published_cells(members)
-    dataset = _empty(betas, count)
+    base = {} if source else published_cells(members)
+    dataset, counts = _empty(betas, max(member.realization for member in members) + 1), {"published": 0, "working": 0}
     for member in members:
-        cell = source(member)
-        cell = base.get(member.key) if cell is None else cell
+        cell = base[member.key] if member.key in base else (source or read)(member)
         if cell is None:
             continue
+        counts["published" if member.key in base else "working"] += 1
         place = {"beta": betas.index(member.beta), "realization": member.realization}
         dataset["key"][place] = member.key
+        dataset["made_by"][place] = _made_by(cell)
         dataset["diverged"][place] = bool(cell.attrs["diverged"])
         if not cell.attrs["diverged"]:
             for name in SCALARS:
                 dataset[name][place] = float(cell[name])
         _place_details(dataset, cell, betas.index(member.beta), member.realization)
-    dataset.attrs["experiment"] = members[0].specification.experiment
+    dataset.attrs = {"experiment": members[0].specification.experiment, **counts}
     return dataset
+
+
+def _made_by(cell: xr.Dataset) -> str:
+    """Versions behind a stored member, or what its published cell says of them."""
+    if "made_by" in cell.attrs:
+        return cell.attrs["made_by"]
+    return f"betavae-core {cell.attrs.get('package', '?')}, TensorFlow {cell.attrs.get('tensorflow', '?')}"
 
 
 def _empty(betas, count: int) -> xr.Dataset:
@@ -151,7 +168,8 @@ def _empty(betas, count: int) -> xr.Dataset:
         name: (("beta", "realization"), np.full(shape, np.nan), {"units": "nats", "long_name": _long_name(name)})
         for name in SCALARS
     }
-    data["key"] = (("beta", "realization"), np.full(shape, "", dtype=object))
+    for name in ("key", "made_by"):
+        data[name] = (("beta", "realization"), np.full(shape, "", dtype=object))
     data["diverged"] = (("beta", "realization"), np.zeros(shape, bool))
     return xr.Dataset(data, coords={"beta": np.array(betas, float), "realization": np.arange(count)})
 
@@ -172,9 +190,9 @@ def _place_details(dataset: xr.Dataset, cell: xr.Dataset, beta: int, realization
         dataset[name].values[beta, realization] = value
 
 
-def _published_cells(members: list[Member]) -> dict[str, xr.Dataset]:
+def published_cells(members: list[Member]) -> dict[str, xr.Dataset]:
     """The published members among those wanted, by key."""
-    file = published(members[0].specification.experiment)
+    file = published(members[0].specification)
     if not file.exists():
         return {}
     whole, cells = xr.load_dataset(file, engine="h5netcdf"), {}
@@ -185,7 +203,8 @@ def _published_cells(members: list[Member]) -> dict[str, xr.Dataset]:
             cell = whole[[*SCALARS, "diverged"]].isel(beta=b, realization=r)
             details = [name for name in DETAILS if name in whole and r < DETAILED]
             cell = cell.assign({name: whole[name].isel(beta=b, detailed=r) for name in details})
-            cells[key] = cell.assign_attrs(diverged=int(whole.diverged.values[b, r]))
+            attributes = {"diverged": int(whole.diverged.values[b, r]), "made_by": str(whole.made_by.values[b, r])}
+            cells[key] = cell.assign_attrs(attributes)
     return cells
 
 
@@ -194,9 +213,11 @@ def publish(members: list[Member]) -> Path | None:
     dataset = collect(members)
     if not (dataset.key.values != "").any():
         return None
-    target = published(members[0].specification.experiment)
+    target = published(members[0].specification)
     target.parent.mkdir(parents=True, exist_ok=True)
-    dataset["key"] = dataset.key.astype(str)
+    dataset.attrs = {"experiment": dataset.experiment}
+    for name in ("key", "made_by"):
+        dataset[name] = dataset[name].astype(str)
     _save(dataset, target)
     return target
 

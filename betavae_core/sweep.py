@@ -38,17 +38,12 @@ class Plan(NamedTuple):
 
 def survey(members: list[Member]) -> Plan:
     """Which members are missing, stored, published, or stored as diverged (listed with their store as well)."""
-    base = store._published_cells(members)
+    base = store.published_cells(members)
     found = Plan([], [], [], [])
     for member in members:
-        cell = store.read(member)
-        if cell is not None:
-            found.working.append(member)
-        elif member.key in base:
-            cell = base[member.key]
-            found.published.append(member)
-        else:
-            found.missing.append(member)
+        cell = base[member.key] if member.key in base else store.read(member)
+        group = found.published if member.key in base else found.missing if cell is None else found.working
+        group.append(member)
         if cell is not None and cell.attrs["diverged"]:
             found.diverged.append(member)
     return found

@@ -25,7 +25,7 @@ def process():
 
 
 class Copy:
-    """A copy of the project in a folder whose deep network trains for a few epochs only, and its make."""
+    """A copy of the project in a folder whose deep networks train for a few epochs only, and its make."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -48,10 +48,9 @@ def copy(tmp_path_factory):
         shutil.copytree(book.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Makefile", "_config.yml", "_toc.yml", "requirements.lock", "pyproject.toml"):
         shutil.copy(book.ROOT / name, folder / name)
-    mixing = folder / "book/mixing.md"
-    mixing.write_text(
-        re.sub("sweep_betas = .*", "sweep_betas = [5.0]", mixing.read_text().replace("= 1000\n", "= 20\n"))
-    )
+    for chapter in ("mixing", "localisation"):
+        text = folder / f"book/{chapter}.md"
+        text.write_text(text.read_text().replace("epochs = 1000\n", "epochs = 20\n"))
     made = Copy(folder)
     first = made.make("book")
     assert first.returncode == 0, first.stderr

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from betavae_core import experiments, store
+from betavae_core import digits, experiments, store
 from betavae_core.experiments import Member, Specification
 
 SPEC = Specification("mixing", samples=10, epochs=1)
@@ -16,7 +16,7 @@ SPEC = Specification("mixing", samples=10, epochs=1)
 def stores(tmp_path, monkeypatch):
     """An empty working store and an empty published folder."""
     monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "working"))
-    monkeypatch.setattr(store, "published", lambda name: tmp_path / "published" / f"{name}.nc")
+    monkeypatch.setattr(store, "published", lambda spec: tmp_path / "published" / f"{spec.experiment}.nc")
     return tmp_path
 
 
@@ -98,24 +98,29 @@ def test_a_diverged_member_says_so_and_never_enters_a_mean():
     assert np.isnan(dataset.tie.values[0, 0])
 
 
-def test_published_results_are_enough_and_working_ones_lie_over_them(stores):
+def test_published_results_are_enough_and_working_ones_fill_their_gaps(stores):
     members = [member(beta, realization) for realization in range(2) for beta in (1.0, 5.0)]
     for m in members:
-        store.write(m, values(int(10 * m.beta) + m.realization), {})
+        store.write(m, values(int(10 * m.beta) + m.realization), {"package": "1.2", "tensorflow": "3.4"})
     before = store.collect(members)
     file = store.publish(members)
     shutil.rmtree(stores / "working")
-    xr.testing.assert_equal(store.collect(members).drop_vars("key"), before.drop_vars("key"))
-    assert (store.collect(members).key == before.key).all()
-    store.write(members[0], values(999), {})
-    assert float(store.collect(members).tie.sel(beta=1.0, realization=0)) == values(999)["tie"]
-    assert store.publish(members) == file
+    after = store.collect(members)
+    xr.testing.assert_equal(after.drop_vars(["key", "made_by"]), before.drop_vars(["key", "made_by"]))
+    assert (after.key == before.key).all()
+    assert set(after.made_by.values.ravel()) == {"betavae-core 1.2, TensorFlow 3.4"}
+    assert (before.attrs["working"], before.attrs["published"]) == (4, 0)
+    assert (after.attrs["working"], after.attrs["published"]) == (0, 4)
+    more = [*members, member(5.0, 2)]
+    store.write(more[-1], values(999), {})
+    assert float(store.collect(more).tie.sel(beta=5.0, realization=2)) == values(999)["tie"]
+    assert store.publish(more) == file
     assert store.collect([member(7.0)]).key.values.tolist() == [[""]]
 
 
 def test_publishing_nothing_writes_nothing():
     assert store.publish([member()]) is None
-    assert not store.published("mixing").exists()
+    assert not store.published(SPEC).exists()
 
 
 def test_a_dead_process_s_partial_file_is_swept_away_and_a_living_one_s_is_not():
@@ -157,9 +162,18 @@ def test_no_pickle_is_read(tmp_path):
 
 def test_published_results_of_the_repository_belong_to_the_current_plan(monkeypatch):
     monkeypatch.undo()
-    for name in experiments.NAMES:
-        file = store.published(name)
-        if file.exists():
-            whole = xr.load_dataset(file, engine="h5netcdf")
-            keys = {key for key in whole.key.values.ravel() if key}
-            assert keys <= {m.key for m in experiments.plan(name)}, name
+    plans = [experiments.plan(name) for name in experiments.NAMES]
+    for name in ("mixing", "localisation"):
+        plans.append(experiments.plan(name, betas=[1, 20, 200], realizations=3, scaling="pixel"))
+        plans.append(experiments.plan(name, realizations=1, epochs=5000))
+    known = {store.published(plan[0].specification): {m.key for m in plan} for plan in plans}
+    for file in (digits.DATA / "results").glob("*.nc"):
+        whole = xr.load_dataset(file, engine="h5netcdf")
+        assert {key for key in whole.key.values.ravel() if key} <= known[file], file.name
+
+
+def test_the_published_file_is_named_after_what_is_unusual(monkeypatch):
+    monkeypatch.undo()
+    assert store.published(Specification("mixing")).name == "mixing.nc"
+    unusual = Specification("mixing", epochs=5000, scaling="pixel")
+    assert store.published(unusual).name == "mixing,epochs=5000,scaling=pixel.nc"

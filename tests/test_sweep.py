@@ -21,7 +21,7 @@ SAME_NUMERICS = 0.02  # relative, and in nats: other processors sum in another o
 @pytest.fixture
 def working(tmp_path, monkeypatch):
     monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setattr(store, "published", lambda name: tmp_path / "published" / f"{name}.nc")
+    monkeypatch.setattr(store, "published", lambda spec: tmp_path / "published" / f"{spec.experiment}.nc")
     return tmp_path / "results"
 
 
