@@ -87,6 +87,33 @@ def table(rows: list[dict]) -> list[list[str]]:
 HEADER = ["experiment", "contender", "processes × threads", "member-steps/s", "ms per step", "betavae is faster by"]
 
 
+EVALUATION = 1.4  # seconds of one core for each member, measured: draws, importance sampling, SVD of the images
+GPU_RATE = 10e12  # multiply-adds × 2 per second in float32 that a pack sustains: half of what a data-centre GPU claims
+RANKS = {"mixing": 3, "localisation": 110}
+COST_HEADER = ["machine", "mixing, h", "localisation, h", "together, h"]
+
+
+def thesis_cost(rows: list[dict], epochs: int = 1000) -> list[list[str]]:
+    """Hours that the `thesis` profile takes on three kinds of machine, from the bench's rows by arithmetic.
+
+    Cores: members × (steps / rate + evaluation), shared out. GPU: steps at `GPU_RATE`, evaluation on one host core.
+    """
+    from betavae_core import experiments
+
+    hours = {"one laptop, 2 cores": [], "one GPU, one host core": [], "100 CPU workers, one core each": []}
+    for name, rank in RANKS.items():
+        members = len(experiments.plan(name, "thesis"))
+        ours = [row for row in rows if (row["experiment"], row["contender"]) == (name, "betavae")]
+        laptop = max(row["member_steps_per_s"] for row in ours)
+        core = max(row["member_steps_per_s"] / row["processes"] for row in ours if row["threads"] == 1)
+        flops = 2 * sum(m * k * n for m, k, n in products(1000, rank))
+        alone = epochs / core + EVALUATION
+        each = epochs / laptop + EVALUATION / 2, epochs * flops / GPU_RATE + EVALUATION, alone / 100
+        for column, seconds in zip(hours.values(), each, strict=True):
+            column.append(members * seconds / 3600)
+    return [[name, *(f"{h:.1f}" for h in (*column, sum(column)))] for name, column in hours.items()]
+
+
 def _timed(contender: str, experiment: str, processes: int, threads: int) -> float:
     """Member-steps per second of all processes together; they warm up first and start on one signal."""
     environment = {**os.environ, **dict.fromkeys(THREADS, str(threads)), "TF_CPP_MIN_LOG_LEVEL": "3"}

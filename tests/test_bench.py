@@ -33,6 +33,19 @@ def test_the_table_takes_each_contender_at_its_better_layout():
     ]
 
 
+def test_the_cost_of_the_thesis_is_arithmetic():
+    """13 β × 300 members: at 50 steps/s on a laptop 3900 × (20 + 0.7) s; 100 cores of 25 steps/s, 3900 × 41.4 s."""
+    rows = [
+        {"experiment": e, "contender": "betavae", "processes": p, "threads": t, "member_steps_per_s": r}
+        for e in ("mixing", "localisation")
+        for p, t, r in [(1, 2, 40.0), (2, 1, 50.0)]
+    ]
+    laptop, gpu, workers = bench.thesis_cost(rows)
+    assert laptop[1:] == [f"{3900 * 20.7 / 3600:.1f}"] * 2 + [f"{2 * 3900 * 20.7 / 3600:.1f}"]
+    assert workers[1] == f"{3900 * 41.4 / 100 / 3600:.1f}"
+    assert float(laptop[3]) > float(gpu[3]) > 7800 * bench.EVALUATION / 3600 - 0.1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("contender", ["betavae", "keras-fit", "limit"])
 def test_contenders_run(contender):

@@ -1,0 +1,107 @@
+// The explorer: controls, their state in the address, and what they show. A page asks for it with
+// <div class="explorer" data-size="full|small" data-beta data-mixing="a,b,c,d" data-noise>.
+
+import { optimalBeta, posteriors, spectrum, terms } from "./model.js";
+import { drawCurves, drawEllipses, element, number } from "./plot.js";
+
+const SOURCE = [1, -0.5]; // the sources behind the observation whose posteriors are drawn
+const RANGES = { beta: [-2, 2, 0.01], entry: [-3, 3, 0.1], noise: [0.1, 3, 0.05] }; // β by its decimal logarithm
+const ENTRIES = ["A₁₁", "A₁₂", "A₂₁", "A₂₂"];
+const PANELS = [["elbo", "ELBO, nats"], ["errors", "TIE and MIE, nats"], ["reconstruction", "R, nats"], ["kl_prior", "C, nats"]];
+
+/** A state from text such as beta=2&A=2,1,0.5,1.5&sigma=1; whatever is missing or cannot be keeps its default. */
+export function parseState(text, defaults) {
+  const given = new URLSearchParams(text);
+  const inside = (value, [low, high]) => Number.isFinite(value) && value >= low && value <= high;
+  const beta = parseFloat(given.get("beta")), noise = parseFloat(given.get("sigma"));
+  const entries = (given.get("A") || "").split(",").map(parseFloat);
+  return {
+    beta: beta > 0 && inside(Math.log10(beta), RANGES.beta) ? beta : defaults.beta,
+    noise: inside(noise, RANGES.noise) ? noise : defaults.noise,
+    entries: entries.length === 4 && entries.every((value) => inside(value, RANGES.entry)) ? entries : defaults.entries,
+  };
+}
+
+export const formatState = ({ beta, noise, entries }) => `beta=${Number(beta.toPrecision(6))}&A=${entries.join(",")}&sigma=${noise}`;
+
+function slider(root, label, range, value, text, changed) {
+  const id = `explorer-${root.children.length}-${Math.random().toString(36).slice(2, 8)}`;
+  const row = element("div", { class: "control" }, "", null);
+  const input = element("input", { id, type: "range", min: range[0], max: range[1], step: range[2], value }, "", null);
+  const shown = element("output", { for: id }, "", null);
+  const update = () => { shown.textContent = text(Number(input.value)); input.setAttribute("aria-valuetext", shown.textContent); };
+  input.addEventListener("input", () => { update(); changed(Number(input.value)); });
+  update();
+  row.append(element("label", { for: id }, label, null), input, shown);
+  root.append(row);
+  return (next) => { input.value = next; update(); };
+}
+
+function show(root, state) {
+  const A = [state.entries.slice(0, 2), state.entries.slice(2)], { beta, noise } = state;
+  const found = spectrum(A, noise), best = optimalBeta(A, noise), here = terms(A, noise, beta, found);
+  const [low, high] = [Math.min(0.01, beta), Math.max(100, beta)];
+  const betas = Array.from({ length: 241 }, (_, i) => low * (high / low) ** (i / 240));
+  const all = betas.map((b) => terms(A, noise, b, found));
+  const marks = [
+    { at: best, label: "β*", kind: "best" }, { at: 1, label: "1", kind: "plain" },
+    { at: found.lambda[0], label: "λ₁", kind: "plain" }, { at: found.lambda[1], label: "λ₂", kind: "plain" },
+  ];
+  root.querySelectorAll("svg.panel").forEach((svg, i) => {
+    const [name, title] = PANELS[i];
+    const curve = (key, kind, label) => ({ values: all.map((t) => t[key]), now: here[key], kind, label });
+    const curves = name === "errors" ? [curve("tie", "first", "TIE"), curve("mie", "second", "MIE")] : [curve(name, "first")];
+    drawCurves(svg, title, betas, curves, marks, beta);
+    svg.setAttribute("aria-label", `${title} over beta; at beta ${number(beta)}: ${curves.map((c) => number(c.now)).join(" and ")}`);
+  });
+  const { exact, q } = posteriors(A, noise, beta, SOURCE);
+  const plane = root.querySelector("svg.plane"), slope = exact.covariance[0][1] / Math.sqrt(exact.covariance[0][0] * exact.covariance[1][1]);
+  drawEllipses(plane, [{ ...exact, kind: "second" }, { ...q, kind: "first" }], SOURCE);
+  plane.setAttribute("aria-label", `Exact posterior of the sources, correlation ${number(slope)}, and the encoder's, which has none`);
+  root.querySelector(".readout").textContent =
+    `β = ${number(beta)}: TIE ${number(here.tie)}, MIE ${number(here.mie)} nats. Least TIE at β* = ${number(best)}. ` +
+    `Latents in use: ${here.d2.filter((d) => d > 0).length}. Posterior correlation ${number(slope)}.` +
+    (found.repeated ? " Eigenvalues coincide: the optimum is free to rotate." : "");
+}
+
+function start(root) {
+  const full = root.dataset.size === "full";
+  const defaults = {
+    beta: Number(root.dataset.beta), noise: Number(root.dataset.noise), entries: root.dataset.mixing.split(",").map(Number),
+  };
+  const state = full ? parseState(location.hash.slice(1), defaults) : { ...defaults };
+  const controls = element("div", { class: "controls", role: "group", "aria-label": "Parameters of the model" }, "", null);
+  const pictures = element("div", { class: "pictures" }, "", null);
+  const readout = element("p", { class: "readout", "aria-live": "polite" }, "", null);
+  root.replaceChildren(controls, pictures, readout);
+  pictures.append(element("svg", { class: "plane", role: "img" }));
+  if (full) PANELS.forEach(() => pictures.append(element("svg", { class: "panel", role: "img" })));
+  const changed = () => { show(root, state); };
+  const power = (exponent) => number(10 ** exponent);
+  const setters = [slider(controls, "β", RANGES.beta, Math.log10(state.beta), power, (v) => { state.beta = 10 ** v; changed(); })];
+  if (full) {
+    ENTRIES.forEach((label, i) => setters.push(
+      slider(controls, label, RANGES.entry, state.entries[i], number, (v) => { state.entries = state.entries.with(i, v); changed(); })));
+    setters.push(slider(controls, "σ", RANGES.noise, state.noise, number, (v) => { state.noise = v; changed(); }));
+    const buttons = element("div", { class: "buttons" }, "", null);
+    const share = element("button", { type: "button" }, "Copy a link to this state", null);
+    share.addEventListener("click", async () => {
+      history.replaceState(null, "", `#${formatState(state)}`);
+      try { await navigator.clipboard.writeText(location.href); share.textContent = "Copied"; }
+      catch { share.textContent = "The link is in the address bar"; }
+      setTimeout(() => { share.textContent = "Copy a link to this state"; }, 2000);
+    });
+    const reset = element("button", { type: "button" }, "Reset", null);
+    reset.addEventListener("click", () => {
+      Object.assign(state, defaults);
+      [Math.log10(state.beta), ...state.entries, state.noise].forEach((value, i) => setters[i](value));
+      history.replaceState(null, "", location.pathname);
+      changed();
+    });
+    buttons.append(share, reset);
+    controls.append(buttons);
+  }
+  changed();
+}
+
+if (typeof document !== "undefined") document.querySelectorAll(".explorer").forEach(start);
