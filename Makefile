@@ -7,7 +7,7 @@ PY := $(or $(PYTHON),$(VENV)/bin/python)
 export CHAPTER BETA PARAMS EXPERIMENT
 
 .DEFAULT_GOAL := help
-.PHONY: help env book chapter sweep status publish claims bench test test-fast lint format lock serve clean
+.PHONY: help env book pdf chapter sweep status publish claims bench test test-fast lint format lock serve clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ env:  ## create .venv from requirements.lock (EXTRAS=gpu|bench adds to it; PYTHO
 
 book: env  ## execute the chapters that have changed and render the book into _build/html
 	@$(PY) -m betavae_core book
+
+pdf: env  ## print the whole book into _build/betavae-companion.pdf (needs Chromium)
+	@$(PY) -m betavae_core pdf
 
 chapter: env  ## run a chapter again: CHAPTER=analytical BETA=4 PARAMS="noise_std=0.5"
 	@$(PY) -m betavae_core chapter "$$CHAPTER" $${BETA:+-p beta "$$BETA"} --params "$$PARAMS"

@@ -120,7 +120,8 @@ def verdicts(process: LinearGaussian, trained, fixed, best: float) -> list[claim
     ends = float(trained.tie[[0, -1]].min())
     least = float(linear.sweep(process, best).tie[0])
     orthogonal = LinearGaussian(np.diag(np.linalg.norm(process.mixing, axis=0)), process.noise_std)
-    control = linear.sweep(orthogonal, [ratio / 10, linear.optimal_beta(orthogonal), 10 * ratio]).tie.values
+    around = [ratio / 10, linear.optimal_beta(orthogonal), 10 * ratio]
+    control = linear.sweep(orthogonal, around).tie.values.round(9) + 0.0
     gap = float(np.abs(fixed.mie - fixed.tie).max())
     return [
         claims.exact("ELBO is largest at β = 1", where, "analytical", f"at β = {peak:g}", peak == 1),

@@ -269,7 +269,36 @@ def _stage_assets(stage: Path) -> None:
     shutil.copyfile(ROOT / "book" / "references.bib", stage / "book" / "references.bib")
 
 
-def _render(stage: Path, target: Path) -> Path:
+def pdf(report=print) -> Path:
+    """The whole book as one PDF: its single-page rendering, printed by Chromium once the mathematics is set."""
+    from playwright.sync_api import sync_playwright
+
+    with _only_build():
+        page = _render(_executed(report), BUILD / "single", "singlehtml")
+        target = BUILD / "betavae-companion.pdf"
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            opened = browser.new_page(color_scheme="light")
+            opened.goto(page.as_uri())
+            opened.evaluate("() => window.MathJax && MathJax.startup.promise")
+            footer = '<div style="font-size:8px;width:100%;text-align:center"><span class="pageNumber"></span></div>'
+            margin = dict.fromkeys(("top", "bottom", "left", "right"), "18mm")
+            opened.pdf(
+                path=target,
+                format="A4",
+                margin=margin,
+                print_background=True,
+                display_header_footer=True,
+                header_template="<span></span>",
+                footer_template=footer,
+                outline=True,
+                tagged=True,
+            )
+            browser.close()
+        return target
+
+
+def _render(stage: Path, target: Path, builder: str = "html") -> Path:
     """Run jupyter-book with warnings as errors; put the pages in place only when they are whole."""
     scratch = BUILD / f"render-{os.getpid()}"
     command = [Path(sys.executable).with_name("jupyter-book"), "build", stage, "--path-output", scratch]
@@ -282,6 +311,8 @@ def _render(stage: Path, target: Path) -> Path:
         "-W",
         "-n",
         "--keep-going",
+        "--builder",
+        builder,
     ]
     try:
         done = subprocess.run(command, capture_output=True, text=True)
@@ -292,7 +323,7 @@ def _render(stage: Path, target: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
             os.replace(target, old)
-        os.replace(scratch / "_build" / "html", target)
+        os.replace(scratch / "_build" / builder, target)
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

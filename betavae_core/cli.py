@@ -48,6 +48,15 @@ def book():
 
 
 @main.command()
+@one_line_errors
+def pdf():
+    """Print the book into _build/betavae-companion.pdf (needs Chromium)."""
+    from betavae_core import book
+
+    click.echo(f"pdf: {book.pdf(click.echo)}")
+
+
+@main.command()
 @click.argument("name")
 @click.option(
     "-p",

@@ -59,6 +59,17 @@ def traversal_rows(stored: xr.Dataset, betas, realization: int = 0) -> tuple[np.
     return rows, [f"β = {beta:g}, $z_{latent}$" for beta in betas for latent in (1, 2)]
 
 
+def sheets(stored: xr.Dataset, realization: int = 0) -> dict[str, np.ndarray]:
+    """For each β seven images, what the network makes of them, and its two traversals: (4, 7, 40, 40) grey levels."""
+    images = datasets.draw(stored.experiment, realization)[0].images()[None, :7]
+    found = {}
+    for beta in stored.beta.values:
+        decoded = pictures(stored, "reconstructions", beta, realization)[None, :7]
+        traversed = pictures(stored, "traversals", beta, realization)
+        found[f"{beta:g}"] = np.concatenate([images, decoded, traversed])
+    return found
+
+
 def discrepancy_rows(stored: xr.Dataset, predicted: xr.Dataset) -> list[list[str]]:
     """Rows of a table: network minus linear model, means over the realizations that the prediction covers."""
     same = stored.sel(realization=predicted.realization)
@@ -76,7 +87,7 @@ def optimum_rows(stores: dict[str, xr.Dataset]) -> list[list[str]]:
     for name, stored in stores.items():
         betas, count = stored.beta.values, optima.complete(stored, "tie").shape[-1]
         found = [optima.optimum(stored, "elbo", largest=True), *(optima.optimum(stored, n) for n in ("mie", "tie"))]
-        cells = [f"{e.value:g} ({e.low:g} to {e.high:g})" for e in found]
+        cells = [f"{e.value:g}" + (f" ({e.low:g} to {e.high:g})" if count > 1 else "") for e in found]
         linear_best = "–"
         if name != "pixel-mixing":  # full rank: its covariance is another matter
             linear_best = f"{betas[int(prediction(name, betas).tie.mean('realization').argmin())]:g}"

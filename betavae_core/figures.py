@@ -211,3 +211,28 @@ def table(header: list[str], rows: list[list[str]], caption: str, name: str, kin
     lines = ["| " + " | ".join(cells) + " |" for cells in [header, align, *rows]]
     directive = [f":::{{table}} {caption}", f":name: {name}", f":class: {kind}", "", *lines, ":::"]
     return Markdown("\n".join(directive))
+
+
+def beta_slider(sheets: dict[str, np.ndarray], rows: str, first: str):
+    """Pictures under a slider over β, as HTML: all rendered now, one shown at a time.
+
+    Parameters
+    ----------
+    sheets : for each label of the slider, grey levels (row, column, height, width)
+    rows : what the rows are, for the alternative text
+    first : the label shown first
+    """
+    import base64
+
+    import cv2
+    from IPython.display import HTML
+
+    found = []
+    for label, sheet in sheets.items():
+        scaled = sheet / np.abs(sheet).max((1, 2, 3), keepdims=True)  # each row its own grey scale
+        cells = np.pad(scaled, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=1.0)
+        grey = np.uint8(128 + 127 * np.concatenate([np.concatenate(list(row), 1) for row in cells]))
+        data = base64.b64encode(cv2.imencode(".png", grey)[1]).decode()
+        image = f'<img class="digits" alt="β = {label}: {rows}" src="data:image/png;base64,{data}">'
+        found.append(f'<figure data-label="{label}">{image}<figcaption>β = {label}</figcaption></figure>')
+    return HTML(f'<div class="beta-slider" data-first="{first}">{"".join(found)}</div>')

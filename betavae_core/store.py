@@ -208,6 +208,10 @@ def published_cells(members: list[Member]) -> dict[str, xr.Dataset]:
     return cells
 
 
+def _published_keys(file: Path) -> set[str]:
+    return set(xr.load_dataset(file, engine="h5netcdf").key.values.ravel()) if file.exists() else set()
+
+
 def publish(members: list[Member]) -> Path | None:
     """Merge what is stored and published of these members into the tracked file; None if there is nothing."""
     dataset = collect(members)
@@ -215,6 +219,8 @@ def publish(members: list[Member]) -> Path | None:
         return None
     target = published(members[0].specification)
     target.parent.mkdir(parents=True, exist_ok=True)
+    if not dataset.attrs["working"] and set(dataset.key.values.ravel()) == _published_keys(target):
+        return target  # nothing new: the tracked file keeps its bytes
     dataset.attrs = {"experiment": dataset.experiment}
     for name in ("key", "made_by"):
         dataset[name] = dataset[name].astype(str)

@@ -7,6 +7,7 @@ import shutil
 import threading
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 from betavae_core import book
@@ -65,6 +66,9 @@ def test_every_page_is_whole_and_offline(site, browser, size, scheme):
         assert page.locator("mjx-merror").count() == 0, chapter
         images = page.evaluate("[...document.images].filter(i => !i.naturalWidth || !i.alt).map(i => i.src)")
         assert images == [], chapter
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        serious = [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]
+        assert serious == [], chapter
     context.close()
 
 
@@ -72,4 +76,59 @@ def test_the_root_leads_to_the_home_page(site, browser):
     page = browser.new_page()
     page.goto(f"{site}/index.html")
     page.wait_for_url(f"{site}/book/intro.html")
+    page.close()
+
+
+def test_every_page_describes_itself(site, browser):
+    page, seen = browser.new_page(), set()
+    for chapter in book.chapters():
+        page.goto(f"{site}/book/{chapter}.html")
+        text = page.locator("meta[name=description]").get_attribute("content")
+        assert 40 < len(text) <= 210, chapter
+        seen.add(text)
+        card = page.locator("meta[property='og:image']").get_attribute("content")
+        assert page.request.get(f"{site}/book/{card}").headers["content-type"] == "image/png"
+    assert len(seen) == len(book.chapters())
+    page.close()
+
+
+def test_the_explorer_follows_the_keyboard_and_its_link(site, browser):
+    page = browser.new_page()
+    page.goto(f"{site}/book/analytical.html#beta=4&A=1,0,0,2&sigma=0.5")
+    readout = page.locator(".explorer .readout")
+    assert "β = 4:" in readout.inner_text()
+    page.get_by_label("β", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    assert "β = 4.0" in readout.inner_text()
+    assert "β = 4:" not in readout.inner_text()
+    page.get_by_role("button", name="Copy a link").click()
+    assert "A=1,0,0,2&sigma=0.5" in page.url
+    again = browser.new_page()
+    again.goto(page.url)
+    assert again.locator(".explorer .readout").inner_text() == readout.inner_text()
+    page.get_by_role("button", name="Reset").click()
+    assert "β = 2:" in readout.inner_text()
+    again.close()
+    page.close()
+
+
+def test_a_slider_shows_one_picture_at_a_time(site, browser):
+    page = browser.new_page()
+    page.goto(f"{site}/book/mixing.html")
+    shown = page.locator(".beta-slider figure:visible")
+    assert shown.count() == 1
+    assert shown.get_attribute("data-label") == "1"
+    page.locator(".beta-slider input").focus()
+    page.keyboard.press("End")
+    assert shown.get_attribute("data-label") == "1000"
+    page.close()
+
+
+def test_the_home_page_is_light(site, browser):
+    """All that a first visit fetches, in bytes; time is for `make bench`, not for a test."""
+    page, sizes = browser.new_page(), []
+    page.on("response", lambda response: sizes.append(len(response.body())))
+    page.goto(f"{site}/book/intro.html", wait_until="networkidle")
+    page.evaluate("() => window.MathJax && MathJax.startup.promise")
+    assert sum(sizes) < 2.5e6
     page.close()

@@ -115,6 +115,9 @@ def test_published_results_are_enough_and_working_ones_fill_their_gaps(stores):
     store.write(more[-1], values(999), {})
     assert float(store.collect(more).tie.sel(beta=5.0, realization=2)) == values(999)["tie"]
     assert store.publish(more) == file
+    before = file.read_bytes()
+    assert store.publish(more) == file
+    assert file.read_bytes() == before
     assert store.collect([member(7.0)]).key.values.tolist() == [[""]]
 
 

@@ -1,0 +1,60 @@
+"""Sphinx extension: each page describes itself, by its first paragraph, and the book has a card for links to it."""
+
+from html import escape
+from pathlib import Path
+
+from docutils import nodes
+
+LENGTH = 200  # characters; what search engines show
+CARD = "_static/card.png"
+
+
+def describe(app, pagename, templatename, context, doctree):
+    """Meta tags of a page: description, title, image."""
+    if doctree is None:
+        return
+    first = next((p.astext() for p in doctree.findall(nodes.paragraph)), app.config.project)
+    text = " ".join(first.split())
+    if len(text) > LENGTH:
+        text = text[: text.rindex(" ", 0, LENGTH)] + " …"
+    title = escape(context.get("title", ""))
+    card = f"{app.config.html_baseurl or '../'}{CARD}"
+    context["metatags"] = context.get("metatags", "") + "\n".join(
+        [
+            f'<meta name="description" content="{escape(text)}">',
+            f'<meta property="og:title" content="{title}">',
+            f'<meta property="og:description" content="{escape(text)}">',
+            f'<meta property="og:image" content="{card}">',
+            '<meta property="og:type" content="article">',
+        ]
+    )
+
+
+def draw_card(app, exception):
+    """A picture of 1200 × 630: the book's title and the curve that it is about."""
+    if exception or app.builder.name != "html":
+        return
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    from betavae_core import figures, linear
+    from betavae_core.gaussian import LinearGaussian
+
+    process = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)
+    dataset, best = linear.sweep(process, np.geomspace(0.1, 10, 300)), linear.optimal_beta(process)
+    figure, axis = plt.subplots(figsize=(12, 6.3), dpi=100)
+    axis.plot(dataset.beta, dataset.tie, color=figures.BLUE, linewidth=5)
+    axis.axvline(best, color=figures.ORANGE, linestyle="--", linewidth=3)
+    axis.set(xscale="log", xlabel="β", ylabel="true inference error, nats")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.set_title("A closer look at disentangling in β-VAE", fontsize=30, loc="left", pad=24)
+    figure.tight_layout()
+    target = Path(app.outdir) / CARD
+    figure.savefig(target, metadata={"Software": None})
+    plt.close(figure)
+
+
+def setup(app):
+    app.connect("html-page-context", describe)
+    app.connect("build-finished", draw_card)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
