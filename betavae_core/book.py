@@ -280,7 +280,8 @@ def pdf(report=print) -> Path:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             opened = browser.new_page(color_scheme="light")
             opened.goto(page.as_uri())
-            opened.evaluate("() => window.MathJax && MathJax.startup.promise")
+            opened.wait_for_function("() => window.MathJax && MathJax.startup && MathJax.startup.promise")
+            opened.evaluate("() => MathJax.startup.promise")
             footer = '<div style="font-size:8px;width:100%;text-align:center"><span class="pageNumber"></span></div>'
             margin = dict.fromkeys(("top", "bottom", "left", "right"), "18mm")
             opened.pdf(

@@ -36,7 +36,7 @@ def page(browser):  # noqa: F811
     )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     opened = browser.new_page()
-    opened.goto(f"http://127.0.0.1:{server.server_port}/explorer/model.js")
+    opened.goto(f"http://127.0.0.1:{server.server_port}/scripts/model.js")
     yield opened
     server.shutdown()
     server.server_close()
@@ -50,7 +50,7 @@ def cases(rng, count):
 def test_numbers_are_python_s(page, rng):
     given = cases(rng, 300)
     found = page.evaluate(
-        "async given => { const m = await import('/explorer/model.js');"
+        "async given => { const m = await import('/scripts/model.js');"
         "return given.map(([A, sigma, beta]) => ({...m.terms(A, sigma, beta), best: m.optimalBeta(A, sigma)})) }",
         given,
     )
@@ -70,7 +70,7 @@ def test_ellipses_are_the_posteriors(page, rng):
     """Python's exact posterior, and a TIE of the drawn q that is the one computed, once averaged over x."""
     given = cases(rng, 50)
     found = page.evaluate(
-        "async given => { const m = await import('/explorer/model.js');"
+        "async given => { const m = await import('/scripts/model.js');"
         "return given.map(([A, sigma, beta]) => m.posteriors(A, sigma, beta, [1, -0.5])) }",
         given,
     )
@@ -87,7 +87,7 @@ def test_ellipses_are_the_posteriors(page, rng):
 
 
 def test_states_travel_through_addresses(page):
-    script = """async text => { const { parseState, formatState } = await import('/explorer/explorer.js');
+    script = """async text => { const { parseState, formatState } = await import('/scripts/explorer.js');
         return formatState(parseState(text, {beta: 2, noise: 1, entries: [2, 1, 0.5, 1.5]})) }"""
     same = "beta=4.5&A=1,-2,0.3,0&sigma=0.5"
     assert page.evaluate(script, same) == same

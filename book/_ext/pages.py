@@ -1,4 +1,4 @@
-"""Sphinx extension: each page describes itself, by its first paragraph, and the book has a card for links to it."""
+"""Sphinx extension: pages describe themselves by their first paragraph, links get a card, roles say what is true."""
 
 from html import escape
 from pathlib import Path
@@ -30,6 +30,11 @@ def describe(app, pagename, templatename, context, doctree):
     )
 
 
+def mend_roles(app, pagename, templatename, context, doctree):
+    """sphinxcontrib-bibtex calls its citations a list without items: take the role off."""
+    context["body"] = context.get("body", "").replace('<div role="list" class="citation-list">', "<div>")
+
+
 def draw_card(app, exception):
     """A picture of 1200 × 630: the book's title and the curve that it is about."""
     if exception or app.builder.name != "html":
@@ -56,5 +61,6 @@ def draw_card(app, exception):
 
 def setup(app):
     app.connect("html-page-context", describe)
+    app.connect("html-page-context", mend_roles)
     app.connect("build-finished", draw_card)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
