@@ -215,11 +215,11 @@ def records(stage: Path | None = None) -> list[dict]:
     return [json.loads(file.read_text()) for file in files if file.exists()]
 
 
-def build(report=print) -> Path:
-    """Execute what has changed, in reading order, and render the book; returns its first page."""
+def build(report=print, builder: str = "html") -> Path:
+    """Execute what has changed, in reading order, and render the book into _build/<builder>; returns its first page."""
     with _only_build():
         stage = _executed(report)
-        return _render(stage, BUILD / "html")
+        return _render(stage, BUILD / builder, builder)
 
 
 def build_variant(chapter: str, values: dict, report=print) -> Path:
@@ -267,36 +267,6 @@ def _stage_assets(stage: Path) -> None:
     shutil.rmtree(stage / "book" / "static", ignore_errors=True)
     shutil.copytree(ROOT / "book" / "static", stage / "book" / "static")
     shutil.copyfile(ROOT / "book" / "references.bib", stage / "book" / "references.bib")
-
-
-def pdf(report=print) -> Path:
-    """The whole book as one PDF: its single-page rendering, printed by Chromium once the mathematics is set."""
-    from playwright.sync_api import sync_playwright
-
-    with _only_build():
-        page = _render(_executed(report), BUILD / "single", "singlehtml")
-        target = BUILD / "betavae-companion.pdf"
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            opened = browser.new_page(color_scheme="light")
-            opened.goto(page.as_uri())
-            opened.wait_for_function("() => window.MathJax && MathJax.startup && MathJax.startup.promise")
-            opened.evaluate("() => MathJax.startup.promise")
-            footer = '<div style="font-size:8px;width:100%;text-align:center"><span class="pageNumber"></span></div>'
-            margin = dict.fromkeys(("top", "bottom", "left", "right"), "18mm")
-            opened.pdf(
-                path=target,
-                format="A4",
-                margin=margin,
-                print_background=True,
-                display_header_footer=True,
-                header_template="<span></span>",
-                footer_template=footer,
-                outline=True,
-                tagged=True,
-            )
-            browser.close()
-        return target
 
 
 def _render(stage: Path, target: Path, builder: str = "html") -> Path:

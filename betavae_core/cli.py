@@ -51,9 +51,9 @@ def book():
 @one_line_errors
 def pdf():
     """Print the book into _build/betavae-companion.pdf (needs Chromium)."""
-    from betavae_core import book
+    from betavae_core import pdf
 
-    click.echo(f"pdf: {book.pdf(click.echo)}")
+    click.echo(f"pdf: {pdf.print_book(click.echo)}")
 
 
 @main.command()

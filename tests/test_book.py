@@ -75,7 +75,7 @@ BAD = [
     ("mixing", {"realizations": "0"}, "realizations must be finite and >= 1; got 0"),
     ("localisation", {"realizations": "two"}, "realizations must be a whole number; got two"),
     ("references", {"beta": "4"}, "no parameter 'beta'; it has none"),
-    ("nowhere", {}, "no chapter 'nowhere'; chapters: intro, background"),
+    ("nowhere", {}, "no chapter 'nowhere'; chapters: intro, introduction, background"),
     ("../theory", {}, "no chapter"),
     ("", {}, "no chapter ''"),
 ]
