@@ -5,6 +5,7 @@ one bundle and the fonts that the book loads are copied here. Thebe's inline set
 emits twice and which fail in the browser the second time, are dropped: pages here run no kernel.
 """
 
+import re
 import shutil
 from importlib.metadata import distribution
 from pathlib import Path
@@ -37,7 +38,21 @@ def drop_scripts(app, pagename, templatename, context, doctree):
     context["script_files"] = kept
 
 
+def drop_icon_script(app, exception):
+    """Take Font Awesome's 1.5 MB of script off the pages: the theme's style sheet has the same icons as a font."""
+    if exception or app.builder.format != "html":
+        return
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        without = re.sub(r"<(script|link)\b[^>]*scripts/fontawesome\.js[^>]*>(</script>)?", "", text)
+        if without != text:
+            page.write_text(without, encoding="utf-8")
+    for file in (Path(app.outdir) / "_static" / "scripts").glob("fontawesome.js*"):
+        file.unlink()
+
+
 def setup(app):
     app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", drop_icon_script)
     app.connect("html-page-context", drop_scripts, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
