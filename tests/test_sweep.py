@@ -122,7 +122,9 @@ def test_status_counts_by_beta_and_store(working):
 @pytest.mark.slow
 def test_interrupting_finishes_the_members_in_hand_and_resumes(working):
     words = [sys.executable, "-m", "betavae_core", "sweep", "mixing", "--profile", "smoke", "--epochs", "150"]
-    first = subprocess.Popen([*words, "--realizations", "6", "--jobs", "1"], stderr=subprocess.PIPE, text=True)
+    heeding = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}  # even where the tests ignore it
+    words += ["--realizations", "6", "--jobs", "1"]
+    first = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, **heeding)
     folder = working / "mixing"
     deadline = time.monotonic() + 120
     while not list(folder.glob("*.nc")) and time.monotonic() < deadline:
