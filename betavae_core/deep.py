@@ -10,7 +10,7 @@ from betavae_core.experiments import DETAILED, Member, Specification
 
 CONSTANT = -0.5 * datasets.PIXELS * math.log(2 * math.pi)  # what unit-variance pixels add to R, nats
 SHIFT = {"elbo": CONSTANT, "reconstruction": CONSTANT, "objective": CONSTANT}  # subtracted wherever shown
-LOW, HIGH = 0.1, 100.0  # "lower" and "higher" β of the claim on segregation, chosen before any result was seen
+LOW, HIGH = 0.1, 100.0  # "lower" and "higher" β of the claim on segregation, chosen before any score was computed
 ACTIVE = 0.01  # nats of KL to the prior, above which a latent counts as used
 
 
