@@ -22,6 +22,11 @@ CONTENDERS = ("betavae", "keras-fit", "pytorch", "torch-compile", "limit")
 LAYOUTS = ((1, 2), (2, 1))  # processes, threads each
 WARM_UP, STEPS, ROUNDS = 20, 60, 3
 HIDDEN = (256, 200, 200)
+EVALUATION = 1.4  # seconds of one core for each member, measured: draws, importance sampling, SVD of the images
+GPU_RATE = 10e12  # multiply-adds × 2 per second in float32 that a pack sustains: half of what a data-centre GPU claims
+RANKS = {"mixing": 3, "localisation": 110}
+HEADER = ["experiment", "contender", "processes × threads", "member-steps/s", "ms per step", "betavae is faster by"]
+COST_HEADER = ["machine", "mixing, h", "localisation, h", "together, h"]
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -82,15 +87,6 @@ def table(rows: list[dict]) -> list[list[str]]:
         layout = f"{row['processes']} × {row['threads']}"
         lines.append([experiment, contender, layout, f"{rate:.1f}", f"{1000 / rate:.1f}", f"{ours / rate:.2f}"])
     return lines
-
-
-HEADER = ["experiment", "contender", "processes × threads", "member-steps/s", "ms per step", "betavae is faster by"]
-
-
-EVALUATION = 1.4  # seconds of one core for each member, measured: draws, importance sampling, SVD of the images
-GPU_RATE = 10e12  # multiply-adds × 2 per second in float32 that a pack sustains: half of what a data-centre GPU claims
-RANKS = {"mixing": 3, "localisation": 110}
-COST_HEADER = ["machine", "mixing, h", "localisation, h", "together, h"]
 
 
 def thesis_cost(rows: list[dict], epochs: int = 1000) -> list[list[str]]:

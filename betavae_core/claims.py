@@ -41,27 +41,33 @@ def peak_at(claim: str, source: str, evidence: str, found, expected: float) -> V
     return Verdict(claim, source, evidence, f"at β = {found.value:g}", _range(found, "g"), verdict)
 
 
-def interior(claim: str, source: str, evidence: str, found, betas) -> Verdict:
-    """On whether an optimum lies inside the range of β rather than at an end of it."""
+def interior(claim: str, source: str, evidence: str, found, betas, exists: bool = True) -> Verdict:
+    """On whether an optimum lies inside the range of β and not at an end of it; or, not `exists`, on its absence."""
     first, last = float(betas[0]), float(betas[-1])
-    verdict = decide(first < found.low and found.high < last, first < found.value < last)
+    surely, maybe = first < found.low and found.high < last, first < found.value < last
+    verdict = decide(surely, maybe) if exists else decide(not maybe, not surely)
     return Verdict(claim, source, evidence, f"at β = {found.value:g}", _range(found, "g"), verdict)
 
 
 def falls(claim: str, source: str, evidence: str, rise) -> Verdict:
     """On whether a curve decreases: `rise` is its largest mean rise, in nats, an `optima.Rise`."""
-    estimate = f"largest change between neighbours {rise.value:+.3g} nats (β {rise.before:g} to {rise.after:g})"
+    change = f"{_signed(rise.value, '+.3g')} nats (β {rise.before:g} to {rise.after:g})"
+    estimate = f"largest change between neighbours {change}"
     return Verdict(claim, source, evidence, estimate, _range(rise, "+.3g"), decide(rise.high <= 0, rise.low <= 0))
 
 
 def positive(claim: str, source: str, evidence: str, what: str, gain) -> Verdict:
     """On whether a difference is above zero."""
     verdict = decide(gain.low > 0, gain.value > 0)
-    return Verdict(claim, source, evidence, f"{what}: {gain.value:+.3f}", _range(gain, "+.3f"), verdict)
+    return Verdict(claim, source, evidence, f"{what}: {_signed(gain.value, '+.3f')}", _range(gain, "+.3f"), verdict)
 
 
 def _range(found, form: str) -> str:
-    return f"{found.low:{form}} to {found.high:{form}}".replace("-", "−")
+    return f"{_signed(found.low, form)} to {_signed(found.high, form)}"
+
+
+def _signed(value: float, form: str) -> str:
+    return f"{value:{form}}".replace("-", "−")
 
 
 def file(chapter: str, stage) -> Path:

@@ -195,10 +195,7 @@ def _run_sweep(missing, jobs, pack) -> None:
 
     from betavae_core import sweep
 
-    def report(line):
-        click.echo(line, err=True)
-
-    training = sweep.run(missing, jobs, pack, report)
+    training = sweep.run(missing, jobs, pack, report=lambda line: tqdm.write(line, file=sys.stderr))
     with contextlib.closing(training) as finished, tqdm(total=len(missing), unit="member") as bar:
         try:
             for _ in finished:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import xarray as xr
 
-from betavae_core import claims, datasets, linear, optima, scores, store, sweep
+from betavae_core import claims, datasets, figures, linear, optima, scores, store, sweep
 from betavae_core.experiments import DETAILED, Member, Specification
 
 CONSTANT = -0.5 * datasets.PIXELS * math.log(2 * math.pi)  # what unit-variance pixels add to R, nats
@@ -81,19 +81,70 @@ def discrepancy_rows(stored: xr.Dataset, predicted: xr.Dataset) -> list[list[str
     ]
 
 
-def optimum_rows(stores: dict[str, xr.Dataset]) -> list[list[str]]:
+def optimum_rows(stores: dict[str, xr.Dataset], predicted: dict[str, xr.Dataset]) -> list[list[str]]:
     """Rows of a table: experiment, realizations, β of largest ELBO (mean, median), of least MIE and TIE, linear β*."""
     rows = []
     for name, stored in stores.items():
-        betas, count = stored.beta.values, optima.complete(stored, "tie").shape[-1]
-        found = [optima.optimum(stored, "elbo", largest=True), *(optima.optimum(stored, n) for n in ("mie", "tie"))]
-        cells = [f"{e.value:g}" + (f" ({e.low:g} to {e.high:g})" if count > 1 else "") for e in found]
-        linear_best = "–"
-        if name != "pixel-mixing":  # full rank: its covariance is another matter
-            linear_best = f"{betas[int(prediction(name, betas).tie.mean('realization').argmin())]:g}"
-        median = f"{betas[int(stored.elbo.median('realization').argmax())]:g}"
-        rows.append([name, str(count), cells[0], median, *cells[1:], linear_best])
+        count = optima.complete(stored, "tie").shape[-1]
+        cells = [f"{e.value:g}" + (f" ({e.low:g} to {e.high:g})" if count > 1 else "") for e in best(stored).values()]
+        linear_best = f"{least_mean(predicted[name], 'tie'):g}" if name in predicted else "–"
+        rows.append([name, str(count), cells[0], f"{largest_median(stored):g}", *cells[1:], linear_best])
     return rows
+
+
+def best(stored: xr.Dataset) -> dict[str, optima.Estimate]:
+    """β of the largest mean ELBO and of the least mean MIE and TIE, with intervals."""
+    return {name: optima.optimum(stored, name, largest=name == "elbo") for name in ("elbo", "mie", "tie")}
+
+
+def least_mean(dataset: xr.Dataset, name: str) -> float:
+    """β of the least mean over realizations."""
+    return float(dataset.beta[int(dataset[name].mean("realization").argmin("beta"))])
+
+
+def largest_median(stored: xr.Dataset) -> float:
+    """β of the largest median ELBO over realizations, which one network does not move."""
+    return float(stored.beta[int(stored.elbo.median("realization").argmax("beta"))])
+
+
+def texts(stored: xr.Dataset, live: xr.Dataset, predicted: xr.Dataset) -> dict[str, str]:
+    """What the prose of a deep chapter quotes, by name."""
+    found = best(stored)
+    quoted = {name: f"{e.value:g}" for name, e in found.items()}
+    quoted |= {f"{name}_range": f"{e.low:g} to {e.high:g}" for name, e in found.items()}
+    return quoted | {
+        "source": source(stored),
+        "median_elbo": f"{largest_median(stored):g}",
+        "least_tie": f"{float(stored.tie.sel(beta=found['tie'].value).mean()):.2f}",
+        "tie_one": f"{float(stored.tie.sel(beta=1.0).mean()):.2f}",
+        "tie_linear": f"{least_mean(predicted, 'tie'):g}",
+        "beta": f"{float(live.beta[0]):g}",
+        "live": str(live.sizes["realization"]),
+        "reproduced": _reproduced(stored, live),
+    }
+
+
+def _reproduced(stored: xr.Dataset, live: xr.Dataset) -> str:
+    """A sentence on how live members compare with the stored ones of the same key."""
+    known = dict(zip(stored.key.values.ravel(), stored.objective.values.ravel(), strict=True))
+    pairs = zip(live.key.values.ravel(), live.objective.values.ravel(), strict=True)
+    gaps = [abs(objective - known[key]) for key, objective in pairs if key in known]
+    if not gaps:
+        return "The store holds no member of these settings to compare with."
+    return f"The stored members of the same seeds differ from them by {max(gaps):.3f} nats of objective at most."
+
+
+def live_table(live: xr.Dataset) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a table of live members: each term on training and on fresh images, by realization."""
+    terms = {"reconstruction": "R − c", "kl_prior": "C", "elbo": "ELBO − c", "tie": "TIE"}
+    terms |= {"tie_raw": "TIE, latents as they come", "mie": "MIE"}
+    cells = live.isel(beta=0)
+    header = ["term", *(f"{r}, {images}" for r in live.realization.values for images in ("training", "fresh"))]
+    rows = []
+    for name, text in terms.items():
+        values = [cells[name + suffix].sel(realization=r) for r in live.realization for suffix in ("", "_heldout")]
+        rows.append([text, *(figures.number(float(value) - SHIFT.get(name, 0), 2) for value in values)])
+    return header, rows
 
 
 def prediction(experiment: str, betas, realizations=range(DETAILED)) -> xr.Dataset:
@@ -162,13 +213,13 @@ def _axes(data, mean) -> float:
 def verdicts(stored: xr.Dataset, scored: xr.Dataset, where: str, page: str) -> list[claims.Verdict]:
     """The claims that both deep experiments share, on the training images, as the thesis evaluated them."""
     name, betas = f"Deep {stored.experiment}", stored.beta.values
-    peak, best = optima.optimum(stored, "elbo", largest=True), optima.optimum(stored, "tie")
+    peak, least = (best(stored)[term] for term in ("elbo", "tie"))
     rises = [optima.largest_rise(stored, term) for term in ("reconstruction", "kl_prior")]
     found = [
         claims.peak_at(f"{name}: ELBO is largest near β = 1", where, page, peak, 1.0),
         claims.falls(f"{name}: R decreases with β, reconstruction worsens", where, page, rises[0]),
         claims.falls(f"{name}: C decreases with β", where, page, rises[1]),
-        claims.interior(f"{name}: TIE is non-monotonic, with a finite optimal β", where, page, best, betas),
+        claims.interior(f"{name}: TIE is non-monotonic, with a finite optimal β", where, page, least, betas),
     ]
     for score in ("mig", "sap"):
         claim = f"{name}: higher β segregates the representation, lower β does not, by {score.upper()}"

@@ -19,7 +19,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def _served(folder: Path):
+def served(folder: Path):
     """A folder on a free port of 127.0.0.1; JavaScript modules do not load from files."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=folder)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -33,7 +33,7 @@ def print_book(report=print) -> Path:
 
     folder, target = book.build(report, "singlehtml").parent, book.BUILD / "betavae-companion.pdf"
     shutil.copyfile(folder / "book/intro.html", folder / "whole.html")  # where its relative links are right
-    with sync_playwright() as playwright, _served(folder) as site:
+    with sync_playwright() as playwright, served(folder) as site:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(color_scheme="light")
         page.goto(f"{site}/whole.html")

@@ -136,7 +136,7 @@ def collect(members: list[Member], source=None) -> xr.Dataset:
     Attributes count the members from each store.
     """
     betas = sorted({member.beta for member in members})
-    base = {} if source else published_cells(members)
+    base = {} if source else published_cells(members[0].specification)
     dataset, counts = _empty(betas, max(member.realization for member in members) + 1), {"published": 0, "working": 0}
     for member in members:
         cell = base[member.key] if member.key in base else (source or read)(member)
@@ -190,37 +190,39 @@ def _place_details(dataset: xr.Dataset, cell: xr.Dataset, beta: int, realization
         dataset[name].values[beta, realization] = value
 
 
-def published_cells(members: list[Member]) -> dict[str, xr.Dataset]:
-    """The published members among those wanted, by key."""
-    file = published(members[0].specification)
+def published_cells(specification: Specification) -> dict[str, xr.Dataset]:
+    """The published members of a specification by key, each with its β and realization as attributes."""
+    file = published(specification)
     if not file.exists():
         return {}
     whole, cells = xr.load_dataset(file, engine="h5netcdf"), {}
-    wanted = {member.key for member in members}
     for b, r in zip(*np.nonzero(whole.key.values != ""), strict=True):
-        key = str(whole.key.values[b, r])
-        if key in wanted:
-            cell = whole[[*SCALARS, "diverged"]].isel(beta=b, realization=r)
-            details = [name for name in DETAILS if name in whole and r < DETAILED]
-            cell = cell.assign({name: whole[name].isel(beta=b, detailed=r) for name in details})
-            attributes = {"diverged": int(whole.diverged.values[b, r]), "made_by": str(whole.made_by.values[b, r])}
-            cells[key] = cell.assign_attrs(attributes)
+        cell = whole[[*SCALARS, "diverged"]].isel(beta=b, realization=r)
+        details = [name for name in DETAILS if name in whole and r < DETAILED]
+        cell = cell.assign({name: whole[name].isel(beta=b, detailed=r) for name in details})
+        cells[str(whole.key.values[b, r])] = cell.assign_attrs(
+            beta=float(whole.beta[b]),
+            realization=int(r),
+            diverged=int(whole.diverged.values[b, r]),
+            made_by=str(whole.made_by.values[b, r]),
+        )
     return cells
 
 
-def _published_keys(file: Path) -> set[str]:
-    return set(xr.load_dataset(file, engine="h5netcdf").key.values.ravel()) if file.exists() else set()
-
-
 def publish(members: list[Member]) -> Path | None:
-    """Merge what is stored and published of these members into the tracked file; None if there is nothing."""
-    dataset = collect(members)
-    if not (dataset.key.values != "").any():
-        return None
-    target = published(members[0].specification)
+    """Merge what is stored of these members into the tracked file, which keeps what it has; None if there is nothing.
+
+    Without anything new the file keeps its bytes.
+    """
+    specification = members[0].specification
+    target, cells = published(specification), published_cells(specification)
+    new = {member: cell for member in members if member.key not in cells and (cell := read(member)) is not None}
+    if not new:
+        return target if cells else None
+    there = [Member(specification, cell.attrs["beta"], cell.attrs["realization"]) for cell in cells.values()]
+    cells |= {member.key: cell for member, cell in new.items()}
+    dataset = collect([*there, *new], source=lambda member: cells.get(member.key))
     target.parent.mkdir(parents=True, exist_ok=True)
-    if not dataset.attrs["working"] and set(dataset.key.values.ravel()) == _published_keys(target):
-        return target  # nothing new: the tracked file keeps its bytes
     dataset.attrs = {"experiment": dataset.experiment}
     for name in ("key", "made_by"):
         dataset[name] = dataset[name].astype(str)

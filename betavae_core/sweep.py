@@ -38,7 +38,7 @@ class Plan(NamedTuple):
 
 def survey(members: list[Member]) -> Plan:
     """Which members are missing, stored, published, or stored as diverged (listed with their store as well)."""
-    base = store.published_cells(members)
+    base = store.published_cells(members[0].specification)
     found = Plan([], [], [], [])
     for member in members:
         cell = base[member.key] if member.key in base else store.read(member)
@@ -100,29 +100,33 @@ def _evaluated(ensemble, members, drawn, curves) -> list[dict]:
         for name, column in found._asdict().items():
             for i, value in zip(sound, column, strict=True):
                 values[i][name + suffix] = float(value)
-    for i in sound:
-        if members[i].detailed:
-            values[i] |= _details(ensemble, [d for d, _ in drawn], curves, i)
+    detailed = [i for i in sound if members[i].detailed]
+    for i, details in _details(ensemble, [d for d, _ in drawn], curves, detailed).items():
+        values[i] |= details
     return values
 
 
-def _details(ensemble, data, curves, i: int) -> dict:
-    """Curve, latents and pictures; grey levels in bytes, 128 is 0 and `grey_scale` the value of 127 steps."""
+def _details(ensemble, data, curves, which: list[int]) -> dict[int, dict]:
+    """Curve, latents and pictures of some members; grey levels in bytes, 128 is 0, `grey_scale` 127 steps away."""
     from betavae_core import evaluation
 
-    mean, variance = (part[i, :LATENTS].astype(np.float16) for part in evaluation.encode(ensemble, data))
-    pictures = evaluation.reconstructions(ensemble, data, PICTURES)[i]
-    moved = evaluation.traversals(ensemble, data)[i]
-    scale = max(np.abs(pictures).max(), np.abs(moved).max(), 1e-9)
-    in_bytes = [np.uint8(np.clip(np.round(128 + 127 * part / scale), 0, 255)) for part in (pictures, moved)]
-    return {
-        "curve": curves[i, :: max(1, curves.shape[1] // 100)].astype(np.float32),
-        "latent_mean": mean,
-        "latent_std": np.sqrt(variance),
-        "reconstructions": in_bytes[0],
-        "traversals": in_bytes[1],
-        "grey_scale": np.float32(scale),
-    }
+    if not which:
+        return {}
+    mean, variance = (part[:, :LATENTS] for part in evaluation.encode(ensemble, data))
+    pictures, moved = evaluation.reconstructions(ensemble, data, PICTURES), evaluation.traversals(ensemble, data)
+    found = {}
+    for i in which:
+        scale = max(np.abs(pictures[i]).max(), np.abs(moved[i]).max(), 1e-9)
+        in_bytes = [np.uint8(np.clip(np.round(128 + 127 * p[i] / scale), 0, 255)) for p in (pictures, moved)]
+        found[i] = {
+            "curve": curves[i, :: max(1, curves.shape[1] // 100)].astype(np.float32),
+            "latent_mean": mean[i].astype(np.float16),
+            "latent_std": np.sqrt(variance[i].astype(np.float16)),
+            "reconstructions": in_bytes[0],
+            "traversals": in_bytes[1],
+            "grey_scale": np.float32(scale),
+        }
+    return found
 
 
 def run(

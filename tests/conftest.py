@@ -8,6 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
+from playwright.sync_api import sync_playwright
 
 from betavae_core import book
 from betavae_core.gaussian import LinearGaussian
@@ -22,6 +23,20 @@ def rng():
 def process():
     """The model of the reference table: eigenvalues 7.54508497 and 1.95491503."""
     return LinearGaussian([[2.0, 1.0], [0.5, 1.5]], noise_std=1.0)
+
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium")
+    if not chromium and not os.environ.get("CI"):
+        pytest.skip("no chromium on this machine; in CI this is an error")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 class Copy:

@@ -33,6 +33,14 @@ def test_whether_an_optimum_is_inside(found, verdict):
 
 
 @pytest.mark.parametrize(
+    ("found", "verdict"),
+    [((5, 2, 10), "not reproduced"), ((5, 0.1, 10), "held within error"), ((100, 5, 100), "held")],
+)
+def test_whether_no_optimum_is_inside(found, verdict):
+    assert claims.interior(*PLACE, Estimate(*found), [0.1, 1, 100], exists=False).verdict == verdict
+
+
+@pytest.mark.parametrize(
     ("rise", "verdict"),
     [((-1, -2, -0.5), "held"), ((-1, -2, 0.1), "held within error"), ((0.2, 0.1, 0.3), "not reproduced")],
 )

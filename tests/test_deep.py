@@ -64,6 +64,22 @@ def test_pictures_come_back_in_grey_levels(live):
     assert moved.shape == (2, 7, 40, 40)
 
 
+def test_prose_and_table_of_a_live_chapter(live):
+    betas = live.beta.values
+    predicted = deep.prediction("mixing", [*betas, 1.0], range(2))
+    stored = live.assign_coords(beta=[1.0])
+    texts = deep.texts(stored, live, predicted)
+    assert texts["tie_one"] == f"{float(live.tie.mean()):.2f}"
+    assert texts["beta"] == "3"
+    assert texts["reproduced"].startswith("The stored members of the same seeds differ from them by 0.000 nats")
+    other = stored.assign(key=stored.key.copy(data=[["a", "b"]]))
+    assert deep.texts(other, live, predicted)["reproduced"].startswith("The store holds no member")
+    header, rows = deep.live_table(live)
+    assert header == ["term", "0, training", "0, fresh", "1, training", "1, fresh"]
+    assert rows[3][0] == "TIE"
+    assert float(rows[3][1]) == pytest.approx(float(live.tie[0, 0]), abs=0.006)
+
+
 def test_scores_of_live_members(live):
     found = deep.latent_scores(live.isel(detailed=slice(2)))
     assert found.mig.shape == (1, 2)

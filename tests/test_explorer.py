@@ -1,15 +1,10 @@
 """The explorer's JavaScript in a real Chromium: its numbers against Python's, its state, its keyboard."""
 
-import functools
-import http.server
-import threading
-
 import numpy as np
 import pytest
 
-from betavae_core import book, linear
+from betavae_core import book, linear, pdf
 from betavae_core.gaussian import LinearGaussian
-from tests.test_browser import browser  # noqa: F401
 
 pytestmark = pytest.mark.slow
 SAME = 1e-9  # relative to one nat and to the term, both closed forms in double precision
@@ -26,20 +21,18 @@ SPECIAL = [
 
 
 @pytest.fixture(scope="module")
-def page(browser):  # noqa: F811
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
+def page(browser):
+    with pdf.served(book.ROOT / "book/static") as site:
+        opened = browser.new_page()
+        opened.goto(f"{site}/scripts/model.js")
+        yield opened
 
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Quiet, directory=book.ROOT / "book/static")
-    )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    opened = browser.new_page()
-    opened.goto(f"http://127.0.0.1:{server.server_port}/scripts/model.js")
-    yield opened
-    server.shutdown()
-    server.server_close()
+
+def ask(page, given, expression):
+    """An expression in the names of model.js (as `m`), A, sigma and beta for each case given."""
+    script = f"""async given => {{ const m = await import('/scripts/model.js');
+        return given.map(([A, sigma, beta]) => ({expression})) }}"""
+    return page.evaluate(script, given)
 
 
 def cases(rng, count):
@@ -49,11 +42,7 @@ def cases(rng, count):
 
 def test_numbers_are_python_s(page, rng):
     given = cases(rng, 300)
-    found = page.evaluate(
-        "async given => { const m = await import('/scripts/model.js');"
-        "return given.map(([A, sigma, beta]) => ({...m.terms(A, sigma, beta), best: m.optimalBeta(A, sigma)})) }",
-        given,
-    )
+    found = ask(page, given, "{...m.terms(A, sigma, beta), best: m.optimalBeta(A, sigma)}")
     for (A, sigma, beta), ours in zip(given, found, strict=True):
         process = LinearGaussian(A, sigma)
         expected = linear.sweep(process, beta).isel(beta=0)
@@ -67,13 +56,9 @@ def test_numbers_are_python_s(page, rng):
 
 
 def test_ellipses_are_the_posteriors(page, rng):
-    """Python's exact posterior, and a TIE of the drawn q that is the one computed, once averaged over x."""
+    """Python's exact posterior, and its encoder's means and variances up to order and sign of the latents."""
     given = cases(rng, 50)
-    found = page.evaluate(
-        "async given => { const m = await import('/scripts/model.js');"
-        "return given.map(([A, sigma, beta]) => m.posteriors(A, sigma, beta, [1, -0.5])) }",
-        given,
-    )
+    found = ask(page, given, "m.posteriors(A, sigma, beta, [1, -0.5])")
     for (A, sigma, beta), ours in zip(given, found, strict=True):
         process = LinearGaussian(A, sigma)
         x = process.mixing @ [1, -0.5]

@@ -118,6 +118,9 @@ def test_published_results_are_enough_and_working_ones_fill_their_gaps(stores):
     before = file.read_bytes()
     assert store.publish(more) == file
     assert file.read_bytes() == before
+    store.write(member(9.0), values(9), {})
+    assert store.publish([member(9.0)]) == file  # publishing a few keeps the others
+    assert len(store.published_cells(SPEC)) == 6
     assert store.collect([member(7.0)]).key.values.tolist() == [[""]]
 
 

@@ -2,7 +2,8 @@
 // <div class="explorer" data-size="full|small" data-beta data-mixing="a,b,c,d" data-noise>.
 
 import { optimalBeta, posteriors, spectrum, terms } from "./model.js";
-import { drawCurves, drawEllipses, element, number } from "./plot.js";
+import { SVG, element, slider } from "./controls.js";
+import { drawCurves, drawEllipses, number } from "./plot.js";
 
 const SOURCE = [1, -0.5]; // the sources behind the observation whose posteriors are drawn
 const RANGES = { beta: [-2, 2, 0.01], entry: [-3, 3, 0.1], noise: [0.1, 3, 0.05] }; // β by its decimal logarithm
@@ -24,24 +25,11 @@ export function parseState(text, defaults) {
 
 export const formatState = ({ beta, noise, entries }) => `beta=${Number(beta.toPrecision(6))}&A=${entries.join(",")}&sigma=${noise}`;
 
-function slider(root, label, range, value, text, changed) {
-  const id = `explorer-${root.children.length}-${Math.random().toString(36).slice(2, 8)}`;
-  const row = element("div", { class: "control" }, "", null);
-  const input = element("input", { id, type: "range", min: range[0], max: range[1], step: range[2], value }, "", null);
-  const shown = element("output", { for: id }, "", null);
-  const update = () => { shown.textContent = text(Number(input.value)); input.setAttribute("aria-valuetext", shown.textContent); };
-  input.addEventListener("input", () => { update(); changed(Number(input.value)); });
-  update();
-  row.append(element("label", { for: id }, label, null), input, shown);
-  root.append(row);
-  return (next) => { input.value = next; update(); };
-}
-
 function show(root, state) {
   const A = [state.entries.slice(0, 2), state.entries.slice(2)], { beta, noise } = state;
   const found = spectrum(A, noise), best = optimalBeta(A, noise), here = terms(A, noise, beta, found);
-  const [low, high] = [Math.min(0.01, beta), Math.max(100, beta)];
-  const betas = Array.from({ length: 241 }, (_, i) => low * (high / low) ** (i / 240));
+  const [low, high] = RANGES.beta;
+  const betas = Array.from({ length: 241 }, (_, i) => 10 ** (low + (high - low) * i / 240));
   const all = betas.map((b) => terms(A, noise, b, found));
   const marks = [
     { at: best, label: "β*", kind: "best" }, { at: 1, label: "1", kind: "plain" },
@@ -55,12 +43,12 @@ function show(root, state) {
     svg.setAttribute("aria-label", `${title} over beta; at beta ${number(beta)}: ${curves.map((c) => number(c.now)).join(" and ")}`);
   });
   const { exact, q } = posteriors(A, noise, beta, SOURCE);
-  const plane = root.querySelector("svg.plane"), slope = exact.covariance[0][1] / Math.sqrt(exact.covariance[0][0] * exact.covariance[1][1]);
+  const plane = root.querySelector("svg.plane"), [[p, c], [, r]] = exact.covariance, correlation = c / Math.sqrt(p * r);
   drawEllipses(plane, [{ ...exact, kind: "second" }, { ...q, kind: "first" }], SOURCE);
-  plane.setAttribute("aria-label", `Exact posterior of the sources, correlation ${number(slope)}, and the encoder's, which has none`);
+  plane.setAttribute("aria-label", `Exact posterior of the sources, correlation ${number(correlation)}, and the encoder's, which has none`);
   root.querySelector(".readout").textContent =
     `β = ${number(beta)}: TIE ${number(here.tie)}, MIE ${number(here.mie)} nats. Least TIE at β* = ${number(best)}. ` +
-    `Latents in use: ${here.d2.filter((d) => d > 0).length}. Posterior correlation ${number(slope)}.` +
+    `Latents in use: ${here.d2.filter((d) => d > 0).length}. Posterior correlation ${number(correlation)}.` +
     (found.repeated ? " Eigenvalues coincide: the optimum is free to rotate." : "");
 }
 
@@ -70,28 +58,35 @@ function start(root) {
     beta: Number(root.dataset.beta), noise: Number(root.dataset.noise), entries: root.dataset.mixing.split(",").map(Number),
   };
   const state = full ? parseState(location.hash.slice(1), defaults) : { ...defaults };
-  const controls = element("div", { class: "controls", role: "group", "aria-label": "Parameters of the model" }, "", null);
-  const pictures = element("div", { class: "pictures" }, "", null);
-  const readout = element("p", { class: "readout", "aria-live": "polite" }, "", null);
+  const controls = element("div", { class: "controls", role: "group", "aria-label": "Parameters of the model" });
+  const pictures = element("div", { class: "pictures" });
+  const readout = element("p", { class: "readout", "aria-live": "polite" });
   root.replaceChildren(controls, pictures, readout);
-  pictures.append(element("svg", { class: "plane", role: "img" }));
-  if (full) PANELS.forEach(() => pictures.append(element("svg", { class: "panel", role: "img" })));
+  pictures.append(element("svg", { class: "plane", role: "img" }, "", SVG));
+  if (full) PANELS.forEach(() => pictures.append(element("svg", { class: "panel", role: "img" }, "", SVG)));
   const changed = () => { show(root, state); };
   const power = (exponent) => number(10 ** exponent);
-  const setters = [slider(controls, "β", RANGES.beta, Math.log10(state.beta), power, (v) => { state.beta = 10 ** v; changed(); })];
+  const setters = [];
+  const control = (label, range, value, text, store) => {
+    const { row, set } = slider(label, range, value, text, (next) => { store(next); changed(); });
+    controls.append(row);
+    setters.push(set);
+  };
+  control("β", RANGES.beta, Math.log10(state.beta), power, (v) => { state.beta = 10 ** v; });
   if (full) {
-    ENTRIES.forEach((label, i) => setters.push(
-      slider(controls, label, RANGES.entry, state.entries[i], number, (v) => { state.entries = state.entries.with(i, v); changed(); })));
-    setters.push(slider(controls, "σ", RANGES.noise, state.noise, number, (v) => { state.noise = v; changed(); }));
-    const buttons = element("div", { class: "buttons" }, "", null);
-    const share = element("button", { type: "button" }, "Copy a link to this state", null);
+    ENTRIES.forEach((label, i) => control(label, RANGES.entry, state.entries[i], number, (v) => {
+      state.entries = state.entries.with(i, v);
+    }));
+    control("σ", RANGES.noise, state.noise, number, (v) => { state.noise = v; });
+    const buttons = element("div", { class: "buttons" });
+    const share = element("button", { type: "button" }, "Copy a link to this state");
     share.addEventListener("click", async () => {
       history.replaceState(null, "", `#${formatState(state)}`);
       try { await navigator.clipboard.writeText(location.href); share.textContent = "Copied"; }
       catch { share.textContent = "The link is in the address bar"; }
       setTimeout(() => { share.textContent = "Copy a link to this state"; }, 2000);
     });
-    const reset = element("button", { type: "button" }, "Reset", null);
+    const reset = element("button", { type: "button" }, "Reset");
     reset.addEventListener("click", () => {
       Object.assign(state, defaults);
       [Math.log10(state.beta), ...state.entries, state.noise].forEach((value, i) => setters[i](value));

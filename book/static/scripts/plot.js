@@ -1,13 +1,8 @@
 // SVG drawing: curves over a logarithmic β axis with marks, and ellipses in the plane of the sources.
 
-const SVG = "http://www.w3.org/2000/svg";
+import { SVG, element as anyElement } from "./controls.js";
 
-export function element(name, attributes = {}, text = "", space = SVG) {
-  const node = space ? document.createElementNS(space, name) : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  if (text) node.textContent = text;
-  return node;
-}
+const element = (name, attributes, text = "") => anyElement(name, attributes, text, SVG);
 
 const W = 300, H = 190, LEFT = 44, RIGHT = 8, TOP = 24, BOTTOM = 30;
 

@@ -1,0 +1,25 @@
+// Elements of a page, and a labelled slider that tells its value in words.
+
+export const SVG = "http://www.w3.org/2000/svg";
+const HTML = "http://www.w3.org/1999/xhtml";
+let made = 0;
+
+export function element(name, attributes = {}, text = "", space = HTML) {
+  const node = document.createElementNS(space, name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  if (text) node.textContent = text;
+  return node;
+}
+
+/** A row with label, slider and value; `text` says a value, `changed` hears of a new one. Returns row and setter. */
+export function slider(label, [min, max, step], value, text, changed) {
+  const id = `slider-${made++}`;
+  const row = element("div", { class: "control" });
+  const input = element("input", { id, type: "range", min, max, step, value });
+  const shown = element("output", { for: id });
+  const update = () => { shown.textContent = text(Number(input.value)); input.setAttribute("aria-valuetext", shown.textContent); };
+  input.addEventListener("input", () => { update(); changed(Number(input.value)); });
+  update();
+  row.append(element("label", { for: id }, label), input, shown);
+  return { row, set: (next) => { input.value = next; update(); } };
+}
