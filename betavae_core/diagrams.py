@@ -81,12 +81,12 @@ def deep_network() -> Figure:
     for i, column in enumerate(columns):
         x = 0.3 + 1.5 * i
         if column is None:
-            _box(axis, x - 0.15, middle + 0.25, 1.1, 0.9, BLUE, "μ  2")
-            _box(axis, x - 0.15, middle - 1.15, 1.1, 0.9, BLUE, "log σ²  2")
+            _box(axis, x - 0.2, middle + 0.15, 1.2, 1.4, BLUE, "μ\n2")
+            _box(axis, x - 0.2, middle - 1.55, 1.2, 1.4, BLUE, "log σ²\n2")
         else:
             height = heights[column[0]]
-            _box(axis, x, middle - height / 2, 0.8, height, column[1], str(column[0]))
+            _box(axis, x - 0.1, middle - height / 2, 1.0, height, column[1], str(column[0]))
         if i:
-            _arrow(axis, (x - 0.65, middle), (x - 0.2, middle))
+            _arrow(axis, (x - 0.6, middle), (x - 0.15, middle))
     axis.text(0.3 + 1.5 * 5 + 0.4, middle + 0.6, "$z$", ha="center")
     return figure
