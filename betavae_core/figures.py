@@ -132,6 +132,7 @@ def deep_panels(stored, live, optima: dict[str, float], shift: dict[str, float],
     predicted : Dataset of the linear model, drawn where it has the term
     """
     figure, axes = panels(6)
+    decades = {"elbo": 10, "reconstruction": 10, "mie": 1}  # terms over many decades, and where they become linear
     titles = {"elbo": "ELBO − c", "tie": "TIE", "reconstruction": "R − c", "kl_prior": "C", "mie": "MIE"}
     for axis, letter, (name, title) in zip(axes, "ABCDE", titles.items(), strict=False):
         away = shift.get(name, 0.0)
@@ -144,7 +145,8 @@ def deep_panels(stored, live, optima: dict[str, float], shift: dict[str, float],
         beta_axis(axis, f"{letter}  {title}")
         if name in optima:
             mark(axis, optima[name], f"{optima[name]:g}", height=0.12)
-        axis.set_yscale("symlog", linthresh=10 if name in shift else 1)
+        if name in decades:
+            axis.set_yscale("symlog", linthresh=decades[name])
     _key(axes[5], predicted is not None)
     return figure
 
