@@ -132,8 +132,9 @@ def _reproduced(stored: xr.Dataset, live: xr.Dataset) -> str:
     if not gaps:
         return "The store holds no member of these settings to compare with."
     return (
-        f"The stored members of the same seeds differ from them by {max(gaps):.3f} nats of objective at most: they "
-        "were trained one to a core, these with all cores, which adds in another order, and a thousand steps amplify that."
+        f"The stored members of the same seeds differ from them by {max(gaps):.3f} nats of objective at most: "
+        "they were trained one to a core, these with all cores, which adds in another order, "
+        "and a thousand steps amplify that."
     )
 
 
