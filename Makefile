@@ -7,12 +7,12 @@ PY := $(or $(PYTHON),$(VENV)/bin/python)
 export CHAPTER BETA PARAMS EXPERIMENT
 
 .DEFAULT_GOAL := help
-.PHONY: help env book pdf chapter sweep status publish claims bench test test-fast lint format lock serve clean
+.PHONY: help env book notebooks pdf chapter sweep status publish claims bench test test-fast lint audit format lock serve clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-env:  ## create .venv from requirements.lock (EXTRAS=gpu|bench adds to it; PYTHON=python uses your own instead)
+env:  ## create .venv from requirements.lock (EXTRAS=gpu|bench|audit adds to it; PYTHON=python uses your own instead)
 	@tools/env.sh "$(VENV)" "$(PYTHON)" "$(EXTRAS)"
 
 book: env  ## execute the chapters that have changed and render the book into _build/html
@@ -48,12 +48,16 @@ test-fast: env  ## run the tests that need neither a whole book nor a full train
 lint: env  ## check style and format
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 
+audit:  ## look the pinned versions up in a database of known vulnerabilities (needs internet)
+	@tools/env.sh "$(VENV)" "$(PYTHON)" audit && tools/audit.sh $(PY)
+
 format: env  ## put the code into the house format
 	@$(PY) -m ruff check --fix . && $(PY) -m ruff format .
 
-lock:  ## resolve pyproject.toml into requirements.lock and requirements-gpu.lock (needs uv)
+lock:  ## resolve pyproject.toml into requirements.lock and its two companions (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes -q --custom-compile-command "make lock" --extra test --extra cluster pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes -q --custom-compile-command "make lock" --extra test --extra cluster --extra gpu -c requirements.lock pyproject.toml -o requirements-gpu.lock
+	echo pip-audit | uv pip compile --universal --python-version 3.11 --generate-hashes -q --custom-compile-command "make lock" -c requirements.lock - -o requirements-audit.lock
 
 serve: env  ## show the built book at http://127.0.0.1:8000 (PORT=8001 for another port)
 	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)

@@ -6,12 +6,10 @@ A chapter runs again when its hash changes: its text, the package, its parameter
 Python version. HTML is rendered anew each time and takes the place of the last pages only when it is whole.
 """
 
-import ast
 import contextlib
 import fcntl
 import hashlib
 import json
-import math
 import os
 import re
 import shutil
@@ -20,98 +18,12 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from betavae_core import chapters
+from betavae_core.chapters import ROOT
+from betavae_core.errors import BuildError
+
 BUILD = ROOT / "_build"
 LAST = ("claims", "reproduce")  # executed after the others, whose records they read
-COUNTS = ("epochs", "models", "realizations")  # parameters that count something: at least 1
-
-
-class UsageError(ValueError):
-    """What the user asked for cannot be done; one line, exit code 2."""
-
-
-class BuildError(RuntimeError):
-    """A chapter or the rendering failed; one line, exit code 1."""
-
-
-def chapters() -> list[str]:
-    """Names of the chapters in `_toc.yml`, in reading order."""
-    return re.findall(r"book/([\w-]+)\s*$", (ROOT / "_toc.yml").read_text(), re.MULTILINE)
-
-
-def notebook(chapter: str):
-    """A chapter's text notebook as an nbformat notebook with fixed cell ids."""
-    import jupytext
-
-    loaded = jupytext.read(ROOT / "book" / f"{chapter}.md")
-    for i, cell in enumerate(loaded.cells):
-        cell.id = f"{chapter}-{i}"
-    return loaded
-
-
-def parameters(chapter: str) -> dict:
-    """Names and default values of a chapter's tagged `parameters` cell; {} without one."""
-    for cell in notebook(chapter).cells:
-        if "parameters" in cell.metadata.get("tags", []):
-            return {s.targets[0].id: ast.literal_eval(s.value) for s in ast.parse(cell.source).body}
-    return {}
-
-
-def checked_parameters(chapter: str, given: dict[str, str]) -> dict:
-    """Parse and check parameter values given as text, against the chapter's defaults and each parameter's rule.
-
-    Raises
-    ------
-    UsageError
-        on an unknown chapter or parameter, or a value that breaks a rule; the message states the rule.
-    """
-    if chapter not in chapters():
-        raise UsageError(f"no chapter {chapter!r}; chapters: {', '.join(chapters())}")
-    defaults = parameters(chapter)
-    for name in given:
-        if name not in defaults:
-            known = f"it has: {', '.join(defaults)}" if defaults else "it has none"
-            raise UsageError(f"chapter {chapter} has no parameter {name!r}; {known}")
-    values = {name: _parsed(name, given[name], default) for name, default in defaults.items() if name in given}
-    try:
-        _check_rules({**defaults, **values})
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    return values
-
-
-def _parsed(name: str, text: str, default):
-    """Text to a value of the default's type."""
-    if isinstance(default, str):
-        return text
-    try:
-        value = float(text) if type(default) is float else ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        value = text
-    if type(value) is not type(default):
-        kind = {float: "a number", int: "a whole number", bool: "True or False"}.get(type(default), "a list")
-        raise UsageError(f"{name} must be {kind}; got {text}")
-    return value
-
-
-def _check_rules(values: dict) -> None:
-    from betavae_core import alignment, gaussian, linear
-
-    if "mixing_matrix" in values:
-        gaussian.LinearGaussian(values["mixing_matrix"], values["noise_std"])
-        linear.checked_beta(values["beta"])
-        alignment.signed_permutations(len(values["mixing_matrix"][0]))  # the page enumerates them: k <= 6
-    for name, value in values.items():
-        if name == "mixing_matrix":
-            continue
-        least = 1 if name in COUNTS else 0
-        for number in value if isinstance(value, list) else [value]:
-            if isinstance(number, bool) or not isinstance(number, int | float):
-                raise ValueError(f"{name} must hold numbers; got {number!r}")
-            if not (math.isfinite(number) and number >= least):
-                raise ValueError(f"{name} must be finite and >= {least}; got {number}")
-        if value == []:
-            raise ValueError(f"{name} must not be empty")
 
 
 def digest(chapter: str, values: dict, records: list[Path]) -> str:
@@ -132,14 +44,14 @@ def execute(chapter: str, values: dict, stage: Path, report=print) -> None:
     """Bring one executed chapter in `stage` up to date; a failed run leaves the last good one in place."""
     target = stage / "book" / f"{chapter}.ipynb"
     record = target.with_suffix(".json")
-    others = [stage / "book" / f"{c}{kind}.json" for c in chapters() if c not in LAST for kind in ("", ".claims")]
+    others = [stage / "book" / f"{c}{kind}.json" for c in chapters.names() if c not in LAST for kind in ("", ".claims")]
     key = digest(chapter, values, others if chapter in LAST else [])
     with contextlib.suppress(OSError, ValueError):
         if target.exists() and json.loads(record.read_text())["digest"] == key:
             report(f"{chapter}: up to date")
             return
     target.parent.mkdir(parents=True, exist_ok=True)
-    source, seconds = notebook(chapter), 0.0
+    source, seconds = chapters.notebook(chapter), 0.0
     if any(cell.cell_type == "code" for cell in source.cells):
         started = time.perf_counter()
         source = _run(chapter, source, values, stage)
@@ -211,7 +123,7 @@ def _tidied(chapter: str, done):
 def records(stage: Path | None = None) -> list[dict]:
     """What is known of each executed chapter: name, seconds, parameters, digest; in reading order."""
     stage = stage or Path(os.environ.get("BETAVAE_STAGE", BUILD / "executed"))
-    files = [stage / "book" / f"{chapter}.json" for chapter in chapters()]
+    files = [stage / "book" / f"{chapter}.json" for chapter in chapters.names()]
     return [json.loads(file.read_text()) for file in files if file.exists()]
 
 
@@ -250,7 +162,7 @@ def variant_name(chapter: str, values: dict) -> str:
 
 
 def _executed(report) -> Path:
-    stage, names = BUILD / "executed", chapters()
+    stage, names = BUILD / "executed", chapters.names()
     _stage_assets(stage)
     for stale in (stage / "book").glob("*.ipynb"):
         if stale.stem not in names:

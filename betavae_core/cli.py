@@ -1,6 +1,5 @@
 """The `betavae` command: one thin function per verb. Bad input gets one line and exit code 2."""
 
-import functools
 import os
 import shlex
 import sys
@@ -8,38 +7,45 @@ import sys
 import click
 
 from betavae_core import __version__
+from betavae_core.errors import BuildError, SweepError, UsageError
 
 
-def one_line_errors(command):
-    """Turn errors that the user can mend into one line: exit code 2 for bad input, 1 for a failed build."""
+class OneLine(click.Group):
+    """A group whose errors are one line each: exit code 2 for what the user can mend, 1 for what failed."""
 
-    @functools.wraps(command)
-    def wrapped(*args, **kwargs):
-        from betavae_core import book, digits
-
+    def main(self, *args, **kwargs):
         try:
-            return command(*args, **kwargs)
+            sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}))
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(2)
+        except click.UsageError as error:
+            command = error.ctx.command_path if error.ctx else "betavae"
+            code, message = 2, f"{error.format_message().splitlines()[0].rstrip('.')} (see {command} --help)"
         except BrokenPipeError:  # the reader of our output, `head` for one, has had enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             sys.exit(0)
-        except (book.UsageError, digits.DigitsError, OSError) as error:
+        except click.Abort:
+            click.echo("betavae: interrupted", err=True)
+            sys.exit(130)
+        except (UsageError, OSError) as error:
             code, message = 2, error
-        except book.BuildError as error:
+        except (BuildError, SweepError) as error:
             code, message = 1, error
         click.echo(f"betavae: {message}", err=True)
         sys.exit(code)
 
-    return wrapped
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=OneLine, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="betavae")
 def main():
     """The β-VAE thesis companion: build the book, run a chapter again, train sweeps, time training."""
 
 
 @main.command()
-@one_line_errors
 def book():
     """Build the book into _build/html."""
     from betavae_core import book
@@ -48,7 +54,6 @@ def book():
 
 
 @main.command()
-@one_line_errors
 def pdf():
     """Print the book into _build/betavae-companion.pdf (needs Chromium)."""
     from betavae_core import pdf
@@ -68,7 +73,6 @@ def pdf():
     help="One parameter of the chapter; may be given many times.",
 )
 @click.option("--params", default="", metavar="TEXT", help='Several at once: "name=value …", quoted as in a shell.')
-@one_line_errors
 def chapter(name, pairs, params):
     """Run one chapter with other parameters.
 
@@ -78,22 +82,20 @@ def chapter(name, pairs, params):
 
     The pages, the whole book with that chapter, go to _build/variants/NAME-beta=4/html; _build/html is not touched.
     """
-    from betavae_core import book
+    from betavae_core import book, chapters
 
-    values = book.checked_parameters(name, {**_split(params), **dict(pairs)})
+    values = chapters.checked_parameters(name, {**_split(params), **dict(pairs)})
     click.echo(f"page: {book.build_variant(name, values, click.echo)}")
 
 
 def _split(params: str) -> dict[str, str]:
-    from betavae_core import book
-
     try:
         words = shlex.split(params)
     except ValueError as error:
-        raise book.UsageError(f"PARAMS has an unclosed quote ({error}); got {params}") from None
+        raise UsageError(f"PARAMS has an unclosed quote ({error}); got {params}") from None
     for word in words:
         if "=" not in word:
-            raise book.UsageError(f"PARAMS must be name=value, separated by spaces; got {word}")
+            raise UsageError(f"PARAMS must be name=value, separated by spaces; got {word}")
     return dict(word.split("=", 1) for word in words)
 
 
@@ -103,7 +105,6 @@ def data():
 
 
 @data.command()
-@one_line_errors
 def fetch():
     """Download all 60,000 MNIST training digits through Keras (needs internet).
 
@@ -143,23 +144,24 @@ def plan_options(command):
 
 
 def _planned(experiment, profile, betas, realizations, **overrides):
-    from betavae_core import book, experiments
+    from betavae_core import experiments
 
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return experiments.plan(experiment, profile, betas, realizations, **given)
     except ValueError as error:
-        raise book.UsageError(str(error)) from None
+        raise UsageError(str(error)) from None
 
 
 @main.command()
 @click.argument("experiment")
 @plan_options
 @click.option("--jobs", type=click.IntRange(min=1), metavar="J", help="Processes here; one per core by default.")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="A Dask cluster of N workers, started here.")
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask cluster that runs already, such as tcp://host:8786.")
 @click.option("--pack", type=click.IntRange(min=1), metavar="K", help="Members trained together; probed on a GPU.")
 @click.option("--explain", is_flag=True, help="Say what would run and why; run nothing.")
-@one_line_errors
-def sweep(experiment, jobs, pack, explain, **options):
+def sweep(experiment, jobs, workers, scheduler, pack, explain, **options):
     """Train what is missing of EXPERIMENT.
 
     Experiments: mixing, localisation, mixing-one-pair, mixing-diagonal, pixel-mixing.
@@ -167,10 +169,13 @@ def sweep(experiment, jobs, pack, explain, **options):
     \b
     betavae sweep mixing
     betavae sweep localisation --realizations 2 --beta 1,10,100
+    betavae sweep mixing --scheduler tcp://10.0.0.1:8786
     betavae sweep mixing --explain
 
     Interrupt it at any time: members in hand are finished and stored, and the next run goes on from there.
     """
+    if sum(choice is not None for choice in (jobs, workers, scheduler)) > 1:
+        raise UsageError("--jobs, --workers and --scheduler are three ways to run a sweep; choose one")
     from betavae_core import store, sweep
 
     members = _planned(experiment, **options)
@@ -184,32 +189,46 @@ def sweep(experiment, jobs, pack, explain, **options):
             numbers = [str(member.realization) for member in plan.missing if member.beta == beta]
             click.echo(f"beta {beta:g}: in no store, realization{'s' * (len(numbers) > 1)} {', '.join(numbers)}")
     elif plan.missing:
-        _run_sweep(plan.missing, jobs, pack)
+        _run_sweep(plan.missing, _crew(jobs, workers, scheduler), pack)
         click.echo(f"stored in {store.folder() / experiment}", err=True)
 
 
-def _run_sweep(missing, jobs, pack) -> None:
+def _crew(jobs, workers, scheduler):
+    """Who trains: processes here, or a Dask cluster."""
+    from betavae_core import cluster, sweep
+
+    if workers or scheduler is not None:
+        return cluster.crew(scheduler, workers, _above_the_bar)
+    return sweep.here(jobs)
+
+
+def _run_sweep(missing, crew, pack) -> None:
     import contextlib
 
     from tqdm import tqdm
 
     from betavae_core import sweep
 
-    training = sweep.run(missing, jobs, pack, report=lambda line: tqdm.write(line, file=sys.stderr))
+    training = sweep.run(missing, crew, pack, _above_the_bar)
     with contextlib.closing(training) as finished, tqdm(total=len(missing), unit="member") as bar:
         try:
             for _ in finished:
                 bar.update()
         except KeyboardInterrupt:
-            click.echo("\nbetavae: interrupted; storing the members in hand", err=True)
+            _above_the_bar("betavae: interrupted; storing the members in hand")
             finished.close()
             sys.exit(130)
+
+
+def _above_the_bar(line: str) -> None:
+    from tqdm import tqdm
+
+    tqdm.write(line, file=sys.stderr)
 
 
 @main.command()
 @click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]")
 @click.option("--profile", default="published", show_default=True, help="Members to count.")
-@one_line_errors
 def status(names, profile):
     """Count what is there, by experiment, β and store."""
     from betavae_core import experiments, sweep
@@ -230,7 +249,6 @@ def status(names, profile):
 @main.command()
 @click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]")
 @plan_options
-@one_line_errors
 def publish(names, **options):
     """Merge what is stored into data/results.
 
@@ -245,16 +263,15 @@ def publish(names, **options):
 
 
 @main.command()
-@one_line_errors
 def claims():
     """Print the ledger of the thesis's claims, as the last build found them."""
     from tabulate import tabulate
 
-    from betavae_core import book, claims
+    from betavae_core import book, chapters, claims
 
-    verdicts = claims.load(book.chapters(), book.BUILD / "executed")
+    verdicts = claims.load(chapters.names(), book.BUILD / "executed")
     if not verdicts:
-        raise book.UsageError("no verdicts yet; `make book` computes them")
+        raise UsageError("no verdicts yet; `make book` computes them")
     width = [44, 20, 14, 34, 16, 14]
     click.echo(tabulate(claims.rows(verdicts), headers=claims.HEADER, maxcolwidths=width, tablefmt="simple_grid"))
 
@@ -262,7 +279,6 @@ def claims():
 @main.command()
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Repeats; medians are shown.")
 @click.option("--json", "file", metavar="FILE", type=click.Path(dir_okay=False), help="Write one row for each layout.")
-@one_line_errors
 def bench(rounds, file):
     """Time training on this machine.
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from betavae_core.errors import UsageError
+
 DATA = Path(__file__).resolve().parents[1] / "data"
 EMBEDDED = DATA / "mnist_digits.npz"
 FULL = DATA / "mnist_full.npz"
@@ -15,7 +17,7 @@ EMBEDDED_SHA256 = "4674b7dd4c01c24547ffabd783790245478c11034be907da26946f9212b49
 CANVAS = 40  # pixels
 
 
-class DigitsError(ValueError):
+class DigitsError(UsageError):
     """The file of digits is missing or damaged; the message names it."""
 
 

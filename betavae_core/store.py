@@ -17,6 +17,7 @@ import numpy as np
 import xarray as xr
 
 from betavae_core import digits
+from betavae_core.errors import UsageError
 from betavae_core.experiments import DETAILED, Member, Specification
 
 TERMS = {  # name: long name; each has a *_heldout twin
@@ -94,10 +95,14 @@ def cell(member: Member, values: dict, provenance: dict) -> xr.Dataset:
         "key": member.key,
         "beta": float(member.beta),
         "realization": member.realization,
-        "diverged": int(not all(np.isfinite(dataset[name]).all() for name in SCALARS)),
+        "diverged": _diverged(dataset),
         "checksum": checksum(dataset),
     }
     return dataset
+
+
+def _diverged(cell: xr.Dataset) -> int:
+    return int(not all(np.isfinite(cell[name]).all() for name in SCALARS))
 
 
 def read(member: Member) -> xr.Dataset | None:
@@ -107,23 +112,31 @@ def read(member: Member) -> xr.Dataset | None:
         dataset = xr.load_dataset(file, engine="h5netcdf")
         if dataset.attrs["key"] != member.key or dataset.attrs["checksum"] != checksum(dataset):
             raise ValueError("key or checksum differs")
+        dataset.attrs["diverged"] = _diverged(dataset)  # the checksum covers numbers, not what is said of them
     except (FileNotFoundError, NotADirectoryError):
         return None
     except Exception as error:
         aside = file.with_suffix(".bad")
         with contextlib.suppress(OSError):
             os.replace(file, aside)
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = _first_line(error)
         warnings.warn(f"{file.name} is not a stored member ({reason}); moved to {aside.name}", stacklevel=2)
         return None
     return dataset
 
 
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
 def checksum(dataset: xr.Dataset) -> str:
-    """SHA-256 over the names and bytes of all variables."""
+    """SHA-256 over the names and contents of all variables."""
     state = hashlib.sha256()
-    for name in sorted(map(str, dataset.data_vars)):
-        state.update(name.encode() + np.ascontiguousarray(dataset[name].values).tobytes())
+    for name in sorted(map(str, dataset.variables)):
+        values = dataset[name].values
+        if values.dtype.kind in "OU":  # text comes back from a file as another type
+            values = np.frombuffer("\0".join(values.ravel().tolist()).encode(), np.uint8)
+        state.update(name.encode() + np.ascontiguousarray(values).tobytes())
     return state.hexdigest()
 
 
@@ -191,11 +204,17 @@ def _place_details(dataset: xr.Dataset, cell: xr.Dataset, beta: int, realization
 
 
 def published_cells(specification: Specification) -> dict[str, xr.Dataset]:
-    """The published members of a specification by key, each with its β and realization as attributes."""
+    """The published members of a specification by key, each with its β and realization as attributes.
+
+    Raises
+    ------
+    UsageError
+        if the file is not what was published.
+    """
     file = published(specification)
     if not file.exists():
         return {}
-    whole, cells = xr.load_dataset(file, engine="h5netcdf"), {}
+    whole, cells = _load_published(file), {}
     for b, r in zip(*np.nonzero(whole.key.values != ""), strict=True):
         cell = whole[[*SCALARS, "diverged"]].isel(beta=b, realization=r)
         details = [name for name in DETAILS if name in whole and r < DETAILED]
@@ -207,6 +226,16 @@ def published_cells(specification: Specification) -> dict[str, xr.Dataset]:
             made_by=str(whole.made_by.values[b, r]),
         )
     return cells
+
+
+def _load_published(file: Path) -> xr.Dataset:
+    try:
+        whole = xr.load_dataset(file, engine="h5netcdf")
+        if whole.attrs["checksum"] != checksum(whole):
+            raise ValueError("its checksum differs")
+    except Exception as error:
+        raise UsageError(f"{file} is damaged ({_first_line(error)}); git checkout brings it back") from None
+    return whole
 
 
 def publish(members: list[Member]) -> Path | None:
@@ -223,7 +252,7 @@ def publish(members: list[Member]) -> Path | None:
     cells |= {member.key: cell for member, cell in new.items()}
     dataset = collect([*there, *new], source=lambda member: cells.get(member.key))
     target.parent.mkdir(parents=True, exist_ok=True)
-    dataset.attrs = {"experiment": dataset.experiment}
+    dataset.attrs = {"experiment": dataset.experiment, "checksum": checksum(dataset)}
     for name in ("key", "made_by"):
         dataset[name] = dataset[name].astype(str)
     _save(dataset, target)

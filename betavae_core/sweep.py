@@ -5,21 +5,25 @@ that runs beside it, so the order and number of workers decide nothing.
 """
 
 import contextlib
+import functools
 import os
 import platform
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from betavae_core import experiments, packing, store
+from betavae_core.errors import SweepError
 from betavae_core.experiments import Member
 
 SINGLE_THREAD = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -80,6 +84,7 @@ def train(members: list[Member], xla: bool = False) -> list[tuple[dict, dict]]:
         "seconds": round((time.perf_counter() - started) / len(members), 2),
         "pack": len(members),
         "xla": int(xla),
+        "package": version("betavae-core"),
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
         "device": device[0].name if device else f"CPU {platform.machine()}",
@@ -129,53 +134,91 @@ def _details(ensemble, data, curves, which: list[int]) -> dict[int, dict]:
     return found
 
 
-def run(
-    members: Iterable[Member], jobs: int | None = None, pack: int | None = None, report=None
-) -> Iterator[tuple[Member, dict]]:
-    """Train members of one specification in spawned processes, storing each as it ends; yields (member, provenance).
+class Crew(NamedTuple):
+    """Who trains: `submit(function, *arguments)` returns a `concurrent.futures.Future`; `size(device)` counts them."""
 
-    On a CPU, one single-threaded process for each core trains one member at a time; on a GPU one process trains as
-    many together as its memory holds (`packing`). `jobs` and `pack` override either number; `report` is told.
-    Closing the iterator, as Ctrl-C does, cancels what has not started, waits for the members in hand and stores them.
-    """
-    queue = list(members)[::-1]
-    if not queue:
-        return
-    common = {"package": version("betavae-core"), "revision": _revision()}
-    with _single_threaded(), ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_quiet_worker) as pool:
-        found = pool.submit(packing.find, queue[0].specification, pack or len(queue)).result()
-        found = found._replace(members=pack or found.members)
-        jobs = jobs or (os.cpu_count() if found.device == "CPU" else 1)
-        if report:
-            report(f"{found}, {jobs} process{'es' * (jobs > 1)}")
-        running = {}
-
-        def keep(future):
-            done = running.pop(future)
-            for member, (values, provenance) in zip(done, future.result(), strict=True):
-                store.write(member, values, {**common, **provenance})
-                yield member, provenance
-
-        try:
-            while queue or running:
-                while queue and len(running) < jobs:
-                    together = [queue.pop() for _ in range(min(found.members, len(queue)))]
-                    running[pool.submit(train, together, found.xla)] = together
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield from keep(future)
-        finally:
-            for future in list(running):
-                list(keep(future))
-
-
-def _quiet_worker() -> None:
-    """In a worker: Ctrl-C is the parent's business, and TensorFlow's start-up lines are nobody's."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    submit: Callable[..., Future]
+    size: Callable[[str], int]
 
 
 @contextlib.contextmanager
-def _single_threaded():
+def here(jobs: int | None = None) -> Iterator[Crew]:
+    """Single-threaded spawned processes on this machine: `jobs`, or one for each core, or one if there is a GPU."""
+    context = get_context("spawn")
+    with single_threaded(), ProcessPoolExecutor(jobs, context, initializer=start_worker) as pool:
+        try:
+            yield Crew(pool.submit, lambda device: jobs or (os.cpu_count() if device == "CPU" else 1))
+        except BrokenProcessPool:
+            raise SweepError(
+                "a training process was killed, perhaps for want of memory; what was trained is stored, "
+                "and the same command goes on from there"
+            ) from None
+
+
+def run(members: Iterable[Member], crew=None, pack: int | None = None, report=None) -> Iterator[tuple[Member, dict]]:
+    """Have members of one specification trained, storing each as it ends; yields (member, provenance).
+
+    On a CPU each of the crew trains one member at a time; on a GPU as many together as its memory holds (`packing`),
+    or `pack`. A member that another sweep has stored meanwhile is not trained again. `report` is told the packing.
+    Closing the iterator, as Ctrl-C does, cancels what has not started, waits for the members in hand and stores them.
+
+    Parameters
+    ----------
+    crew : context of a `Crew`, such as `here(jobs)` (the default) or `cluster.crew(address)`
+
+    Raises
+    ------
+    SweepError
+        if those who train are gone; what they finished is stored.
+    """
+    queue, running = list(members)[::-1], {}
+    if not queue:
+        return
+    with crew or here() as (submit, size):
+        found = submit(packing.find, queue[0].specification, pack or len(queue)).result()
+        found = found._replace(members=pack or found.members)
+        if report:
+            report(f"{found}, {size(found.device)} worker{'s' * (size(found.device) > 1)}")
+        try:
+            while queue or running:
+                while queue and len(running) < size(found.device):
+                    together = [queue.pop() for _ in range(min(found.members, len(queue)))]
+                    there = [member for member in together if store.path(member).exists() and store.read(member)]
+                    yield from ((member, {}) for member in there)
+                    if wanted := [member for member in together if member not in there]:
+                        running[submit(task, wanted, [member.key for member in wanted], found.xla)] = wanted
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield from _keep(future.result(), running.pop(future))
+        finally:
+            for future, wanted in running.items():
+                with contextlib.suppress(CancelledError):  # the crew's own end is told by the error that led here
+                    if not future.exception():
+                        list(_keep(future.result(), wanted))
+
+
+def _keep(results, members: list[Member]) -> Iterator[tuple[Member, dict]]:
+    for member, (values, provenance) in zip(members, results, strict=True):
+        store.write(member, values, {**provenance, "revision": _revision()})
+        yield member, provenance
+
+
+def task(members: list[Member], keys: list[str], xla: bool) -> list[tuple[dict, dict]]:
+    """`train` on one thread, in a worker that stands where the keys come from: same digits, same numerics version."""
+    os.environ.update(dict.fromkeys(SINGLE_THREAD, "1"))  # TensorFlow reads them when it starts
+    if [member.key for member in members] != keys:
+        raise SweepError("a worker has other digits, or another version of betavae_core, than this machine")
+    return train(members, xla)
+
+
+def start_worker() -> None:
+    """Ctrl-C is the parent's business, TensorFlow's start-up lines are nobody's, and no worker outlives its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    threading.Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
+
+
+@contextlib.contextmanager
+def single_threaded():
     """Environment that spawned workers inherit: one thread each, no start-up chatter."""
     before = dict(os.environ)
     os.environ.update(dict.fromkeys(SINGLE_THREAD, "1"), TF_CPP_MIN_LOG_LEVEL="3")
@@ -186,6 +229,7 @@ def _single_threaded():
         os.environ.update(before)
 
 
+@functools.cache
 def _revision() -> str:
     command = ["git", "-C", str(store.digits.DATA.parent), "describe", "--always", "--dirty"]
     with contextlib.suppress(OSError):

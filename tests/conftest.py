@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
-from betavae_core import book
+from betavae_core import book, store
 from betavae_core.gaussian import LinearGaussian
 
 
@@ -23,6 +23,26 @@ def rng():
 def process():
     """The model of the reference table: eigenvalues 7.54508497 and 1.95491503."""
     return LinearGaussian([[2.0, 1.0], [0.5, 1.5]], noise_std=1.0)
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """An empty working store, which child processes see too, and no published results in this one."""
+    monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setattr(store, "published", lambda spec: tmp_path / "published" / f"{spec.experiment}.nc")
+    return tmp_path / "results"
+
+
+def without(module, *words):
+    """Run the command line in a fresh interpreter and fail if it loads a module; returns the completed process."""
+    program = (
+        "import sys\nfrom betavae_core import cli\n"
+        f"try: cli.main({list(words)!r})\n"
+        "except SystemExit as stop: code = stop.code\n"
+        f"assert not {{*{module!r}.split()}} & set(sys.modules), 'loaded'\n"
+        "sys.exit(code)"
+    )
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]

@@ -6,34 +6,34 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from betavae_core import book, cli
+from betavae_core import book, chapters, cli
 
 
 def test_toc_names_chapters_that_exist_and_none_is_left_out():
     toc = yaml.safe_load((book.ROOT / "_toc.yml").read_text())
     named = [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
-    assert [f"book/{name}" for name in book.chapters()] == named
-    assert {file.stem for file in (book.ROOT / "book").glob("*.md")} == set(book.chapters())
+    assert [f"book/{name}" for name in chapters.names()] == named
+    assert {file.stem for file in (book.ROOT / "book").glob("*.md")} == set(chapters.names())
 
 
 def test_every_chapter_with_code_and_a_choice_has_parameters():
-    assert book.parameters("analytical") == {
+    assert chapters.parameters("analytical") == {
         "beta": 2.0,
         "mixing_matrix": [[2.0, 1.0], [0.5, 1.5]],
         "noise_std": 1.0,
     }
-    assert book.parameters("mixing")["beta"] == 1.0
-    assert book.parameters("references") == {}
+    assert chapters.parameters("mixing")["beta"] == 1.0
+    assert chapters.parameters("references") == {}
 
 
 def test_defaults_obey_their_own_rules():
-    for chapter in book.chapters():
-        assert book.checked_parameters(chapter, {}) == {}
+    for chapter in chapters.names():
+        assert chapters.checked_parameters(chapter, {}) == {}
 
 
-@pytest.mark.parametrize("chapter", book.chapters())
+@pytest.mark.parametrize("chapter", chapters.names())
 def test_chapter_cells_are_short_and_train_nothing_by_hand(chapter):
-    for cell in book.notebook(chapter).cells:
+    for cell in chapters.notebook(chapter).cells:
         if cell.cell_type == "code":
             assert len(cell.source.splitlines()) <= 15, cell.source
             assert "GradientTape" not in cell.source
@@ -50,7 +50,7 @@ def test_chapter_cells_are_short_and_train_nothing_by_hand(chapter):
     ],
 )
 def test_parameters_are_parsed_to_the_type_of_their_default(given, expected):
-    assert book.checked_parameters("analytical", given) == expected
+    assert chapters.checked_parameters("analytical", given) == expected
 
 
 BAD = [

@@ -3,7 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from betavae_core import book, pdf
+from betavae_core import chapters, pdf
 
 pytestmark = pytest.mark.slow
 SIZES = {"desktop": (1280, 900), "phone": (375, 812)}
@@ -27,7 +27,7 @@ def test_every_page_is_whole_and_offline(site, browser, size, scheme):
     page.on("response", lambda r: troubles.append(f"{r.status} {r.url}") if r.status >= 400 else None)
     local = (site, "data:", "blob:")
     page.on("request", lambda r: troubles.append(f"external {r.url}") if not r.url.startswith(local) else None)
-    for chapter in book.chapters():
+    for chapter in chapters.names():
         page.goto(f"{site}/book/{chapter}.html", wait_until="load")
         page.wait_for_function("() => !window.MathJax || (MathJax.startup && MathJax.startup.promise)")
         page.evaluate("() => window.MathJax && MathJax.startup.promise")
@@ -49,7 +49,7 @@ def test_axe_finds_nothing_serious(site, browser, size, scheme):
     width, height = SIZES[size]
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     page = context.new_page()
-    for chapter in book.chapters():
+    for chapter in chapters.names():
         page.goto(f"{site}/book/{chapter}.html", wait_until="load")
         page.evaluate("() => window.MathJax && MathJax.startup && MathJax.startup.promise")
         found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
@@ -67,14 +67,14 @@ def test_the_root_leads_to_the_home_page(site, browser):
 
 def test_every_page_describes_itself(site, browser):
     page, seen = browser.new_page(), set()
-    for chapter in book.chapters():
+    for chapter in chapters.names():
         page.goto(f"{site}/book/{chapter}.html")
         text = page.locator("meta[name=description]").get_attribute("content")
         assert 40 < len(text) <= 210, chapter
         seen.add(text)
         card = page.locator("meta[property='og:image']").get_attribute("content")
         assert page.request.get(f"{site}/book/{card}").headers["content-type"] == "image/png"
-    assert len(seen) == len(book.chapters())
+    assert len(seen) == len(chapters.names())
     page.close()
 
 

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from betavae_core import book, linear
+from betavae_core import book, chapters, linear
 from betavae_core.gaussian import LinearGaussian
 
 pytestmark = pytest.mark.slow
@@ -23,9 +23,9 @@ def pages(copy):
 
 
 def test_make_book_executes_every_chapter_with_code_and_prints_the_page(copy):
-    last = [c for c in book.chapters() if c in book.LAST]
-    ordered = [c for c in book.chapters() if c not in last] + last
-    with_code = [c for c in ordered if any(cell.cell_type == "code" for cell in book.notebook(c).cells)]
+    last = [c for c in chapters.names() if c in book.LAST]
+    ordered = [c for c in chapters.names() if c not in last] + last
+    with_code = [c for c in ordered if any(cell.cell_type == "code" for cell in chapters.notebook(c).cells)]
     assert re.findall(r"^(\w+): executed", copy.first, re.MULTILINE) == with_code
     assert copy.first.splitlines()[-1] == f"book: {copy.folder}/_build/html/index.html"
 

@@ -41,12 +41,13 @@ def test_the_lock_pins_every_declared_requirement(file, extras):
         assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)]), requirement
 
 
-def test_the_two_locks_agree():
-    base, gpu = pins(), pins("requirements-gpu.lock")
+def test_the_locks_agree():
+    base, gpu, audit = pins(), pins("requirements-gpu.lock"), pins("requirements-audit.lock")
     assert base.items() <= gpu.items()
+    assert {name: pin for name, pin in audit.items() if base.get(name, pin) != pin} == {}
 
 
-@pytest.mark.parametrize("file", ["requirements.lock", "requirements-gpu.lock"])
+@pytest.mark.parametrize("file", ["requirements.lock", "requirements-gpu.lock", "requirements-audit.lock"])
 def test_every_pin_has_a_hash_and_no_registry_is_named(file):
     text = (ROOT / file).read_text()
     entries = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
@@ -112,4 +113,4 @@ def test_an_own_environment_without_the_packages_is_told_how_to_get_them(tmp_pat
 
 def test_unknown_extras_are_refused():
     done = env_script(".venv", "", "gpus")
-    assert (done.returncode, done.stderr) == (2, "make env: EXTRAS must be gpu or bench; got gpus\n")
+    assert (done.returncode, done.stderr) == (2, "make env: EXTRAS must be gpu, bench or audit; got gpus\n")

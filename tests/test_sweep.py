@@ -18,28 +18,21 @@ REMEMBERED = Path(__file__).parent / "remembered_members.json"
 SAME_NUMERICS = 0.02  # relative, and in nats: other processors sum in another order, twenty steps amplify it little
 
 
-@pytest.fixture
-def working(tmp_path, monkeypatch):
-    monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setattr(store, "published", lambda spec: tmp_path / "published" / f"{spec.experiment}.nc")
-    return tmp_path / "results"
-
-
 def command(*words, **options):
     return subprocess.run([sys.executable, "-m", "betavae_core", *words], capture_output=True, text=True, **options)
 
 
 @pytest.mark.slow
-def test_a_sweep_runs_what_is_missing_and_the_worker_count_decides_nothing(working, monkeypatch, tmp_path):
+def test_a_sweep_runs_what_is_missing_and_the_worker_count_decides_nothing(results, monkeypatch, tmp_path):
     members = experiments.plan("mixing", "smoke")
-    assert len(list(sweep.run(members[1:], jobs=2))) == 3
+    assert len(list(sweep.run(members[1:], sweep.here(2)))) == 3
     assert sweep.survey(members).missing == members[:1]
-    assert [m for m, _ in sweep.run(sweep.survey(members).missing, jobs=1)] == members[:1]
+    assert [m for m, _ in sweep.run(sweep.survey(members).missing, sweep.here(1))] == members[:1]
     plan = sweep.survey(members)
     assert (plan.missing, plan.working, plan.diverged) == ([], members, [])
     first = {m.key: store.read(m).attrs["checksum"] for m in members}
     monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "again"))
-    list(sweep.run(members[::-1], jobs=1))
+    list(sweep.run(members[::-1], sweep.here(1)))
     assert {m.key: store.read(m).attrs["checksum"] for m in members} == first
     dataset = sweep.load("mixing", profile="smoke")
     assert dict(dataset.sizes)["beta"] == 2
@@ -65,13 +58,13 @@ def test_a_pack_gives_each_member_its_own_numbers(pack, xla):
         assert together[1][0][name] == pytest.approx(alone[name], rel=PACKED), name
 
 
-def test_a_packed_sweep_stores_single_members(working):
+def test_a_packed_sweep_stores_single_members(results):
     members = experiments.plan("mixing", "smoke")
     told = []
-    done = list(sweep.run(members, jobs=1, pack=3, report=told.append))
+    done = list(sweep.run(members, sweep.here(1), pack=3, report=told.append))
     assert [m for m, _ in done] == members
     assert [p["pack"] for _, p in done] == [3, 3, 3, 1]
-    assert told == ["3 members together on CPU, 1 process"]
+    assert told == ["3 members together on CPU, 1 worker"]
     assert sweep.survey(members).working == members
 
 
@@ -83,9 +76,9 @@ def test_the_pack_is_halved_until_it_fits():
 
 
 @pytest.mark.slow
-def test_a_diverged_member_is_recorded(working):
+def test_a_diverged_member_is_recorded(results):
     wild = Member(Specification("mixing", samples=50, epochs=60, learning_rate=1e6), 1.0, 0)
-    list(sweep.run([wild], jobs=1))
+    list(sweep.run([wild], sweep.here(1)))
     assert sweep.survey([wild]).diverged == [wild]
     assert np.isnan(store.collect([wild]).tie).all()
 
@@ -99,7 +92,7 @@ def test_remembered_members_come_out_the_same(experiment):
         assert values[name] == pytest.approx(expected, rel=SAME_NUMERICS, abs=SAME_NUMERICS), name
 
 
-def test_explain_runs_nothing_and_loads_no_tensorflow(working):
+def test_explain_runs_nothing_and_loads_no_tensorflow(results):
     program = (
         "import sys\nfrom betavae_core import cli\n"
         "try: cli.main(['sweep', 'mixing', '--explain', '--beta', '3', '--realizations', '2'])\n"
@@ -109,10 +102,10 @@ def test_explain_runs_nothing_and_loads_no_tensorflow(working):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "beta 3: in no store, realizations 0, 1\n"
-    assert not working.exists()
+    assert not results.exists()
 
 
-def test_status_counts_by_beta_and_store(working):
+def test_status_counts_by_beta_and_store(results):
     done = command("status")
     assert done.returncode == 0, done.stderr
     assert "mixing: " in done.stdout
@@ -120,12 +113,12 @@ def test_status_counts_by_beta_and_store(working):
 
 
 @pytest.mark.slow
-def test_interrupting_finishes_the_members_in_hand_and_resumes(working):
+def test_interrupting_finishes_the_members_in_hand_and_resumes(results):
     words = [sys.executable, "-m", "betavae_core", "sweep", "mixing", "--profile", "smoke", "--epochs", "150"]
     heeding = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}  # even where the tests ignore it
     words += ["--realizations", "6", "--jobs", "1"]
     first = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, **heeding)
-    folder = working / "mixing"
+    folder = results / "mixing"
     deadline = time.monotonic() + 120
     while not list(folder.glob("*.nc")) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -154,7 +147,7 @@ def test_interrupting_finishes_the_members_in_hand_and_resumes(working):
         ["publish", "nowhere"],
     ],
 )
-def test_bad_sweeps_get_one_line_and_write_nothing(working, words):
+def test_bad_sweeps_get_one_line_and_write_nothing(results, words):
     from click.testing import CliRunner
 
     from betavae_core import cli
@@ -163,7 +156,7 @@ def test_bad_sweeps_get_one_line_and_write_nothing(working, words):
     assert result.exit_code == 2
     assert result.stderr.startswith("betavae: ")
     assert result.stderr.count("\n") == 1
-    assert not working.exists()
+    assert not results.exists()
 
 
 @pytest.fixture
@@ -189,7 +182,7 @@ def test_a_full_disk_gets_one_line_and_leaves_whole_members(small_disk, monkeypa
     assert len(list((small_disk / "mixing").iterdir())) == len(plan.working)
 
 
-def test_missing_digits_and_an_unwritable_store_get_one_line(working, tmp_path):
+def test_missing_digits_and_an_unwritable_store_get_one_line(results, tmp_path):
     done = command(
         "sweep", "mixing", "--profile", "smoke", env={**os.environ, "BETAVAE_DIGITS": str(tmp_path / "none.npz")}
     )

@@ -3,13 +3,13 @@
 # usage: tools/env.sh VENV PYTHON EXTRAS
 #   VENV    folder of the environment that this script creates and keeps in step with the lock
 #   PYTHON  an interpreter of your own environment, used as it is; VENV is then left alone
-#   EXTRAS  gpu, bench, or nothing
+#   EXTRAS  gpu, bench, audit, or nothing
 set -eu
 venv=$1 own=$2 extras=$3
 
 stop() { echo "make env: $*" >&2; exit 2; }
 
-case $extras in "" | gpu | bench) ;; *) stop "EXTRAS must be gpu or bench; got $extras" ;; esac
+case $extras in "" | gpu | bench | audit) ;; *) stop "EXTRAS must be gpu, bench or audit; got $extras" ;; esac
 
 if [ -n "$own" ]; then
     [ -z "$extras" ] || stop "EXTRAS installs into $venv only; with PYTHON=$own install them yourself"
@@ -37,6 +37,6 @@ if [ ! -f "$venv/ready" ] || [ "$(cat "$venv/ready")" != "$key" ]; then
     echo "$key" > "$venv/ready"
 fi
 case $extras in
-    gpu) "$venv/bin/python" -m pip install --quiet --require-hashes -r requirements-gpu.lock ;;
+    gpu | audit) "$venv/bin/python" -m pip install --quiet --require-hashes -r "requirements-$extras.lock" ;;
     bench) "$venv/bin/python" -m pip install --quiet --no-build-isolation -e '.[bench]' ;;
 esac

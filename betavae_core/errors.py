@@ -1,0 +1,13 @@
+"""Errors that the command line tells in one line; anything else is a fault of this package and shows its traceback."""
+
+
+class UsageError(ValueError):
+    """What the user asked for cannot be done: exit code 2."""
+
+
+class BuildError(RuntimeError):
+    """A chapter or the rendering failed: exit code 1."""
+
+
+class SweepError(RuntimeError):
+    """Those who train members are gone: exit code 1."""

@@ -1,0 +1,143 @@
+"""A real Dask cluster on loopback: a scheduler and workers in processes of their own, some of them killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from betavae_core import experiments, store, sweep
+
+pytestmark = pytest.mark.slow
+SMALL = ["mixing", "--profile", "smoke", "--epochs", "100"]
+
+
+def small(realizations):
+    return experiments.plan("mixing", "smoke", realizations=realizations, epochs=100)
+
+
+def dask(*words):
+    command = [sys.executable, "-m", "dask", *words]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Address and scheduler's process of a cluster of two workers, started as a user would."""
+    file = tmp_path / "scheduler.json"
+    where = ["--scheduler-file", str(file), "--dashboard-address", "127.0.0.1:0"]
+    scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0", *where)
+    workers = [dask("worker", *where, "--host", "127.0.0.1", "--nthreads", "1") for _ in range(2)]
+    wait_for(file.exists)
+    yield json.loads(file.read_text())["address"], scheduler, workers
+    for process in (*workers, scheduler):
+        for child in family(process.pid):
+            child.kill()
+        process.wait()
+
+
+def family(pid):
+    try:
+        process = psutil.Process(pid)
+        return [*process.children(recursive=True), process]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def wait_for(condition, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.05)
+
+
+def start(*words):
+    command = [sys.executable, "-m", "betavae_core", "sweep", *SMALL, *words]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def stored(results):
+    return sorted((results / "mixing").glob("*.nc"))
+
+
+def test_a_sweep_outlives_its_workers_but_not_its_scheduler(results, cluster, tmp_path, monkeypatch):
+    address, scheduler, workers = cluster
+    client = start("--realizations", "4", "--scheduler", address)
+    wait_for(lambda: stored(results))
+    nanny = psutil.Process(workers[0].pid)
+    victim = max(nanny.children(recursive=True), key=lambda child: child.memory_info().rss)  # the one with TensorFlow
+    victim.send_signal(signal.SIGKILL)
+    _, told = client.communicate(timeout=200)
+    assert client.returncode == 0, told
+    assert "Dask dashboard: http://127.0.0.1:" in told
+    assert len(stored(results)) == 8
+    by_dask = {member.key: store.read(member).attrs["checksum"] for member in small(4)}
+
+    client = start("--realizations", "20", "--scheduler", address)
+    wait_for(lambda: len(stored(results)) > 9)
+    scheduler.kill()
+    _, told = client.communicate(timeout=120)
+    assert client.returncode == 1, told
+    assert told.splitlines()[-1].startswith("betavae: the scheduler is gone; what was trained is stored")
+    assert "Traceback" not in told
+    kept = {file: file.stat().st_mtime_ns for file in stored(results)}
+    assert 9 < len(kept) < 40
+    plan = sweep.survey(small(6))
+    assert [member for member in plan.working if store.path(member) not in kept] == []
+    done = {member for member, _ in sweep.run(plan.missing, sweep.here(1))}
+    assert done == set(plan.missing)
+    assert {file: file.stat().st_mtime_ns for file in kept} == kept  # only missing members ran again
+
+    monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "serial"))
+    list(sweep.run(small(4), sweep.here(1)))
+    assert {member.key: store.read(member).attrs["checksum"] for member in small(4)} == by_dask
+
+
+def test_a_local_cluster_is_started_and_leaves_nothing_behind(results):
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    client = start("--workers", "2")
+    _, told = client.communicate(timeout=200)
+    assert client.returncode == 0, told
+    assert "one member at a time on CPU, 2 workers" in told
+    assert len(stored(results)) == 4
+    assert {c.pid for c in psutil.Process().children(recursive=True)} <= before
+
+
+@pytest.mark.parametrize("way", [["--jobs", "2"], ["--workers", "2"]])
+def test_killing_the_client_leaves_whole_files_and_no_process(results, way):
+    client = start("--realizations", "20", *way)
+    wait_for(lambda: stored(results))
+    children = family(client.pid)
+    os.kill(client.pid, signal.SIGKILL)
+    client.communicate(timeout=30)
+    wait_for(lambda: not any(child.is_running() and child.status() != "zombie" for child in children), 30)
+    plan = sweep.survey(small(20))
+    assert len(plan.working) == len(stored(results)) >= 1
+    assert [m for m, _ in sweep.run(plan.missing[:2], sweep.here(1))] == plan.missing[:2]
+    assert not list((results / "mixing").glob(".*")), "what a dead process left half-written is swept away"
+
+
+def test_a_killed_training_process_ends_the_sweep_in_one_line(results):
+    client = start("--realizations", "20", "--jobs", "2")
+    wait_for(lambda: stored(results))
+    max(family(client.pid)[:-1], key=lambda child: child.memory_info().rss).kill()
+    _, told = client.communicate(timeout=60)
+    assert client.returncode == 1, told
+    assert told.splitlines()[-1].startswith("betavae: a training process was killed")
+    assert "Traceback" not in told
+    assert len(sweep.survey(small(20)).working) == len(stored(results)) >= 1
+
+
+def test_two_sweeps_racing_on_one_store_share_it(results):
+    """They train some members twice, never a file in halves; both end well."""
+    racers = [start("--jobs", "1") for _ in range(2)]
+    for racer in racers:
+        _, told = racer.communicate(timeout=200)
+        assert racer.returncode == 0, told
+    plan = sweep.survey(small(2))
+    assert (plan.missing, len(plan.working)) == ([], 4)
+    assert len(list((results / "mixing").iterdir())) == 4
