@@ -4,7 +4,7 @@ PYTHON ?=
 EXTRAS ?=
 PORT ?= 8000
 PY := $(or $(PYTHON),$(VENV)/bin/python)
-export CHAPTER BETA PARAMS EXPERIMENT
+export CHAPTER BETA PARAMS EXPERIMENT PROFILE
 
 .DEFAULT_GOAL := help
 .PHONY: help env book notebooks pdf chapter sweep status publish claims bench test test-fast lint audit format lock serve clean
@@ -15,11 +15,14 @@ help:  ## list the targets
 env:  ## create .venv from requirements.lock (EXTRAS=gpu|bench|audit adds to it; PYTHON=python uses your own instead)
 	@tools/env.sh "$(VENV)" "$(PYTHON)" "$(EXTRAS)"
 
-book: env  ## execute the chapters that have changed and render the book into _build/html
-	@$(PY) -m betavae_core book
+book: env  ## execute the chapters that have changed and render the book into _build/html (PROFILE=thesis)
+	@$(PY) -m betavae_core book $${PROFILE:+--profile "$$PROFILE"}
 
 pdf: env  ## print the whole book into _build/betavae-companion.pdf (needs Chromium)
 	@$(PY) -m betavae_core pdf
+
+notebooks: env  ## write chapters as .ipynb for Colab into _build/notebooks (needs repository_url in _config.yml)
+	@$(PY) -m betavae_core notebooks
 
 chapter: env  ## run a chapter again: CHAPTER=analytical BETA=4 PARAMS="noise_std=0.5"
 	@$(PY) -m betavae_core chapter "$$CHAPTER" $${BETA:+-p beta "$$BETA"} --params "$$PARAMS"

@@ -127,10 +127,10 @@ def records(stage: Path | None = None) -> list[dict]:
     return [json.loads(file.read_text()) for file in files if file.exists()]
 
 
-def build(report=print, builder: str = "html") -> Path:
+def build(report=print, builder: str = "html", profile: str = "published") -> Path:
     """Execute what has changed, in reading order, and render the book into _build/<builder>; returns its first page."""
     with _only_build():
-        stage = _executed(report)
+        stage = _executed(report, profile)
         return _render(stage, BUILD / builder, builder)
 
 
@@ -161,7 +161,7 @@ def variant_name(chapter: str, values: dict) -> str:
     return f"{chapter}-{settings}"
 
 
-def _executed(report) -> Path:
+def _executed(report, profile: str = "published") -> Path:
     stage, names = BUILD / "executed", chapters.names()
     _stage_assets(stage)
     for stale in (stage / "book").glob("*.ipynb"):
@@ -170,7 +170,8 @@ def _executed(report) -> Path:
             stale.with_suffix(".json").unlink(missing_ok=True)
             stale.with_suffix(".claims.json").unlink(missing_ok=True)
     for chapter in sorted(names, key=lambda name: name in LAST):
-        execute(chapter, {}, stage, report)
+        asked = {"profile": profile} if profile != chapters.parameters(chapter).get("profile", profile) else {}
+        execute(chapter, asked, stage, report)
     return stage
 
 

@@ -71,15 +71,25 @@ def _parsed(name: str, text: str, default):
     return value
 
 
+def checked_profile(name: str) -> str:
+    """A profile's name; UsageError if there is none of that name."""
+    from betavae_core import experiments
+
+    if name not in experiments.PROFILES:
+        raise UsageError(f"no profile {name!r}; profiles: {', '.join(experiments.PROFILES)}")
+    return name
+
+
 def _check_rules(values: dict) -> None:
     from betavae_core import alignment, gaussian, linear
 
+    checked_profile(values.get("profile", "published"))
     if "mixing_matrix" in values:
         gaussian.LinearGaussian(values["mixing_matrix"], values["noise_std"])
         linear.checked_beta(values["beta"])
         alignment.signed_permutations(len(values["mixing_matrix"][0]))  # the page enumerates them: k <= 6
     for name, value in values.items():
-        if name == "mixing_matrix":
+        if name in ("mixing_matrix", "profile"):
             continue
         least = 1 if name in COUNTS else 0
         for number in value if isinstance(value, list) else [value]:
@@ -89,3 +99,38 @@ def _check_rules(values: dict) -> None:
                 raise ValueError(f"{name} must be finite and >= {least}; got {number}")
         if value == []:
             raise ValueError(f"{name} must not be empty")
+
+
+COLAB = """# On Colab this cell gets the project and what it needs; elsewhere it does nothing.
+import sys
+
+if "google.colab" in sys.modules:
+    !git clone --quiet --depth 1 {repository} /content/companion
+    %cd /content/companion
+    %pip install --quiet --editable ."""
+
+
+def export(folder: Path) -> list[Path]:
+    """Write each chapter with code as an .ipynb without outputs, for Colab, which opens no text notebooks.
+
+    Raises
+    ------
+    UsageError
+        if `repository_url` in `_config.yml`, which the first cell clones, is not filled.
+    """
+    import nbformat
+    import yaml
+
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"]["repository_url"]
+    if not repository:
+        raise UsageError("repository_url in _config.yml is empty; a notebook on Colab starts by cloning it")
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in names():
+        loaded = notebook(name)
+        if any(cell.cell_type == "code" for cell in loaded.cells):
+            start = nbformat.v4.new_code_cell(COLAB.format(repository=repository), id=f"{name}-colab")
+            loaded.cells.insert(0, start)
+            written.append(folder / f"{name}.ipynb")
+            nbformat.write(loaded, written[-1])
+    return written

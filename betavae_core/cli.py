@@ -1,6 +1,7 @@
 """The `betavae` command: one thin function per verb. Bad input gets one line and exit code 2."""
 
 import os
+import re
 import shlex
 import sys
 
@@ -46,11 +47,13 @@ def main():
 
 
 @main.command()
-def book():
+@click.option("--profile", default="published", show_default=True, help="Stored networks that the deep chapters show.")
+def book(profile):
     """Build the book into _build/html."""
-    from betavae_core import book
+    from betavae_core import book, chapters
 
-    click.echo(f"book: {book.build(click.echo)}")
+    chapters.checked_profile(profile)
+    click.echo(f"book: {book.build(click.echo, profile=profile)}")
 
 
 @main.command()
@@ -59,6 +62,15 @@ def pdf():
     from betavae_core import pdf
 
     click.echo(f"pdf: {pdf.print_book(click.echo)}")
+
+
+@main.command()
+def notebooks():
+    """Write chapters as .ipynb for Colab into _build/notebooks."""
+    from betavae_core import book, chapters
+
+    for file in chapters.export(book.BUILD / "notebooks"):
+        click.echo(file)
 
 
 @main.command()
@@ -127,6 +139,13 @@ def _beta_list(_context, _option, values):
     return numbers or None
 
 
+def _address(_context, _option, text):
+    """A Dask scheduler's address, or None."""
+    if text is not None and not re.fullmatch(r"(\w+://)?[\w.-]+:\d+", text):
+        raise click.BadParameter(f"must be an address such as tcp://host:8786; got {text!r}")
+    return text
+
+
 def plan_options(command):
     """Options that choose members: shared by `sweep` and `publish`."""
     options = [
@@ -158,7 +177,9 @@ def _planned(experiment, profile, betas, realizations, **overrides):
 @plan_options
 @click.option("--jobs", type=click.IntRange(min=1), metavar="J", help="Processes here; one per core by default.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="A Dask cluster of N workers, started here.")
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask cluster that runs already, such as tcp://host:8786.")
+@click.option(
+    "--scheduler", callback=_address, metavar="ADDRESS", help="A Dask cluster that runs already: tcp://host:8786."
+)
 @click.option("--pack", type=click.IntRange(min=1), metavar="K", help="Members trained together; probed on a GPU.")
 @click.option("--explain", is_flag=True, help="Say what would run and why; run nothing.")
 def sweep(experiment, jobs, workers, scheduler, pack, explain, **options):

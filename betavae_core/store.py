@@ -8,6 +8,7 @@ moved there whole; it is checked each time it is read, and moved aside if it is 
 import contextlib
 import dataclasses
 import hashlib
+import io
 import os
 import socket
 import warnings
@@ -41,6 +42,7 @@ DETAILS = {  # of realizations 0-4
     "traversals": ("latent", "value", "row", "column"),
     "grey_scale": (),
 }
+SEAL = 32  # bytes of SHA-256 behind the end of each file
 COMPRESSED = {"zlib": True, "complevel": 9, "shuffle": True}
 
 
@@ -95,24 +97,19 @@ def cell(member: Member, values: dict, provenance: dict) -> xr.Dataset:
         "key": member.key,
         "beta": float(member.beta),
         "realization": member.realization,
-        "diverged": _diverged(dataset),
+        "diverged": int(not all(np.isfinite(dataset[name]).all() for name in SCALARS)),
         "checksum": checksum(dataset),
     }
     return dataset
-
-
-def _diverged(cell: xr.Dataset) -> int:
-    return int(not all(np.isfinite(cell[name]).all() for name in SCALARS))
 
 
 def read(member: Member) -> xr.Dataset | None:
     """A stored member, checked; None if it is absent. A bad file is moved aside with a warning and counts as absent."""
     file = path(member)
     try:
-        dataset = xr.load_dataset(file, engine="h5netcdf")
-        if dataset.attrs["key"] != member.key or dataset.attrs["checksum"] != checksum(dataset):
-            raise ValueError("key or checksum differs")
-        dataset.attrs["diverged"] = _diverged(dataset)  # the checksum covers numbers, not what is said of them
+        dataset = _load(file)
+        if dataset.attrs["key"] != member.key:
+            raise ValueError("its key is another's")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except Exception as error:
@@ -130,13 +127,10 @@ def _first_line(error: Exception) -> str:
 
 
 def checksum(dataset: xr.Dataset) -> str:
-    """SHA-256 over the names and contents of all variables."""
+    """SHA-256 over the names and bytes of all variables: equal for equal numbers, wherever they were made."""
     state = hashlib.sha256()
-    for name in sorted(map(str, dataset.variables)):
-        values = dataset[name].values
-        if values.dtype.kind in "OU":  # text comes back from a file as another type
-            values = np.frombuffer("\0".join(values.ravel().tolist()).encode(), np.uint8)
-        state.update(name.encode() + np.ascontiguousarray(values).tobytes())
+    for name in sorted(map(str, dataset.data_vars)):
+        state.update(name.encode() + np.ascontiguousarray(dataset[name].values).tobytes())
     return state.hexdigest()
 
 
@@ -230,12 +224,9 @@ def published_cells(specification: Specification) -> dict[str, xr.Dataset]:
 
 def _load_published(file: Path) -> xr.Dataset:
     try:
-        whole = xr.load_dataset(file, engine="h5netcdf")
-        if whole.attrs["checksum"] != checksum(whole):
-            raise ValueError("its checksum differs")
+        return _load(file)
     except Exception as error:
         raise UsageError(f"{file} is damaged ({_first_line(error)}); git checkout brings it back") from None
-    return whole
 
 
 def publish(members: list[Member]) -> Path | None:
@@ -252,7 +243,7 @@ def publish(members: list[Member]) -> Path | None:
     cells |= {member.key: cell for member, cell in new.items()}
     dataset = collect([*there, *new], source=lambda member: cells.get(member.key))
     target.parent.mkdir(parents=True, exist_ok=True)
-    dataset.attrs = {"experiment": dataset.experiment, "checksum": checksum(dataset)}
+    dataset.attrs = {"experiment": dataset.experiment}
     for name in ("key", "made_by"):
         dataset[name] = dataset[name].astype(str)
     _save(dataset, target)
@@ -265,14 +256,22 @@ def _save(dataset: xr.Dataset, target: Path) -> None:
     partial = target.with_name(f".{target.name}.{socket.gethostname()}.{os.getpid()}.partial")
     packed = [name for name, value in dataset.data_vars.items() if value.ndim and value.dtype.kind != "U"]
     # in memory first: HDF5 itself crashes on a full disk
-    whole = dataset.to_netcdf(engine="h5netcdf", encoding=dict.fromkeys(packed, COMPRESSED))
+    whole = bytes(dataset.to_netcdf(engine="h5netcdf", encoding=dict.fromkeys(packed, COMPRESSED)))
     try:
         with open(partial, "wb") as handle:
-            handle.write(whole)
+            handle.write(whole + hashlib.sha256(whole).digest())  # netCDF readers do not look behind the end
             os.fsync(handle.fileno())
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _load(file: Path) -> xr.Dataset:
+    """A file that `_save` wrote. Its seal comes first: HDF5 aborts the whole process on some flipped bits."""
+    whole = file.read_bytes()
+    if hashlib.sha256(whole[:-SEAL]).digest() != whole[-SEAL:]:
+        raise ValueError("it is not whole: its SHA-256 differs")
+    return xr.load_dataset(io.BytesIO(whole[:-SEAL]), engine="h5netcdf")
 
 
 def _sweep_away(directory: Path) -> None:

@@ -22,7 +22,7 @@ class Batch(NamedTuple):
     """Images of each member as factors: scores (m, n, r), components (m, r, p) or None, energy ‖x‖² (m, n)."""
 
     scores: tf.Tensor
-    components: tf.Tensor | None
+    components: "tf.Tensor | None"
     energy: tf.Tensor
 
     def project(self, kernel) -> tf.Tensor:

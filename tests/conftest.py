@@ -65,11 +65,18 @@ class Copy:
     def __init__(self, folder):
         self.folder = folder
 
-    def make(self, *words):
+    def start(self, *words):
+        """A running make, in a process group of its own."""
         command = ["make", "--no-print-directory", f"PYTHON={sys.executable}", *words]
         outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")  # this may run inside `make test`
         environment = {name: value for name, value in os.environ.items() if name not in outer}
-        return subprocess.run(command, capture_output=True, text=True, cwd=self.folder, env=environment, timeout=500)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(command, cwd=self.folder, env=environment, start_new_session=True, **pipes)
+
+    def make(self, *words):
+        running = self.start(*words)
+        out, errors = running.communicate(timeout=500)
+        return subprocess.CompletedProcess(words, running.returncode, out, errors)
 
     def page(self, path):
         html = (self.folder / path).read_text()

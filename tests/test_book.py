@@ -4,7 +4,6 @@ import re
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
 from betavae_core import book, chapters, cli
 
@@ -53,44 +52,6 @@ def test_parameters_are_parsed_to_the_type_of_their_default(given, expected):
     assert chapters.checked_parameters("analytical", given) == expected
 
 
-BAD = [
-    ("analytical", {"beta": "-1"}, r"beta must be finite and > 0; got -1\.0"),
-    ("analytical", {"beta": "0"}, "beta must be finite and > 0; got 0.0 .*diverge"),
-    ("analytical", {"beta": "abc"}, "beta must be a number; got abc"),
-    ("analytical", {"beta": ""}, "beta must be a number"),
-    ("analytical", {"beta": "nan"}, "beta must be finite and > 0; got nan"),
-    ("analytical", {"beta": "inf"}, "beta must be finite and > 0; got inf"),
-    ("analytical", {"beta": "[1.0]"}, "beta must be a number"),
-    ("analytical", {"betta": "4"}, "no parameter 'betta'; it has: beta, mixing_matrix, noise_std"),
-    ("analytical", {"mixing_matrix": "[[1, 2], [3]]"}, "rectangular table of numbers"),
-    ("analytical", {"mixing_matrix": "[[1, 2]]"}, "at least as many rows"),
-    ("analytical", {"mixing_matrix": "[]"}, "mixing_matrix must"),
-    ("analytical", {"mixing_matrix": "2"}, "mixing_matrix must be a list; got 2"),
-    ("analytical", {"mixing_matrix": "__import__('os').getcwd()"}, "mixing_matrix must be a list"),
-    ("analytical", {"mixing_matrix": "[[1, 1e999], [0, 1]]"}, "finite"),
-    ("analytical", {"noise_std": "0"}, "noise_std must be finite and > 0"),
-    ("mixing", {"beta": "-1"}, r"beta must be finite and >= 0; got -1\.0"),
-    ("mixing", {"epochs": "0"}, "epochs must be finite and >= 1; got 0"),
-    ("mixing", {"epochs": "1.5"}, "epochs must be a whole number; got 1.5"),
-    ("mixing", {"realizations": "0"}, "realizations must be finite and >= 1; got 0"),
-    ("localisation", {"realizations": "two"}, "realizations must be a whole number; got two"),
-    ("references", {"beta": "4"}, "no parameter 'beta'; it has none"),
-    ("nowhere", {}, "no chapter 'nowhere'; chapters: intro, introduction, background"),
-    ("../theory", {}, "no chapter"),
-    ("", {}, "no chapter ''"),
-]
-
-
-@pytest.mark.parametrize(("chapter", "given", "message"), BAD)
-def test_bad_input_gets_one_line_and_exit_code_2_before_anything_runs(chapter, given, message, monkeypatch):
-    monkeypatch.setattr(book, "build_variant", lambda *_: pytest.fail("something ran"))
-    arguments = ["chapter", chapter, *(word for name, text in given.items() for word in ("-p", name, text))]
-    result = CliRunner().invoke(cli.main, arguments)
-    assert result.exit_code == 2
-    assert re.match("betavae: .*" + message, result.stderr)
-    assert result.stderr.count("\n") == 1
-
-
 @pytest.mark.parametrize(
     ("params", "expected"),
     [
@@ -104,13 +65,6 @@ def test_bad_input_gets_one_line_and_exit_code_2_before_anything_runs(chapter, g
 )
 def test_params_are_split_as_a_shell_would(params, expected):
     assert cli._split(params) == expected
-
-
-@pytest.mark.parametrize(("params", "message"), [("beta", "name=value"), ("beta='4", "unclosed quote")])
-def test_params_that_cannot_be_split(params, message):
-    result = CliRunner().invoke(cli.main, ["chapter", "analytical", "--params", params])
-    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
-    assert message in result.stderr
 
 
 def test_variant_names_are_short_and_safe():

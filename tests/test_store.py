@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from betavae_core import digits, experiments, store
+from betavae_core.errors import UsageError
 from betavae_core.experiments import Member, Specification
 
 SPEC = Specification("mixing", samples=10, epochs=1)
@@ -73,6 +74,37 @@ def test_a_bad_file_is_moved_aside_and_its_member_is_missing(damage):
     assert file.with_suffix(".bad").exists()
     store.write(member(), values(), {})
     assert store.read(member()) is not None
+
+
+def test_every_flipped_bit_is_noticed_before_hdf5_sees_it(rng):
+    """HDF5 itself aborts the process on some of them."""
+    file = store.write(member(), values(), {"seconds": 1.5})
+    whole = file.read_bytes()
+    for place in rng.integers(0, 8 * len(whole), 300):
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << place % 8
+        file.write_bytes(damaged)
+        with pytest.warns(UserWarning, match="it is not whole"):
+            assert store.read(member()) is None
+
+
+def test_a_stored_file_is_plain_netcdf_to_others():
+    file = store.write(member(), values(), {})
+    assert float(xr.load_dataset(file, engine="h5netcdf").tie) == values()["tie"]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "changed"])
+def test_a_damaged_published_file_is_refused_in_one_line(damage):
+    store.write(member(), values(), {})
+    file = store.publish([member()])
+    if damage == "truncated":
+        file.write_bytes(file.read_bytes()[:-100])
+    else:
+        dataset = xr.load_dataset(file, engine="h5netcdf")
+        dataset["tie"] = dataset.tie + 1e-12
+        dataset.to_netcdf(file, engine="h5netcdf")
+    with pytest.raises(UsageError, match=r"mixing\.nc is damaged \(.*\); git checkout brings it back"):
+        store.collect([member()])
 
 
 def test_collecting_labels_what_there_is_and_leaves_the_rest_empty():

@@ -1,7 +1,8 @@
-"""Sphinx extension: pages describe themselves by their first paragraph, links get a card, roles say what is true."""
+"""Sphinx extension: pages describe themselves by their first paragraph, links get a card, chapters can be launched."""
 
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 from docutils import nodes
 
@@ -35,6 +36,23 @@ def mend_roles(app, pagename, templatename, context, doctree):
     context["body"] = context.get("body", "").replace('<div role="list" class="citation-list">', "<div>")
 
 
+def launch(app, pagename, templatename, context, doctree):
+    """Below the title of a chapter with code: where it runs without installing; nothing unless the repository is named."""
+    repository = app.config.repository_url.rstrip("/").removesuffix(".git")
+    if not repository or doctree is None or not any("cell_input" in n["classes"] for n in doctree.findall(nodes.container)):
+        return
+    name = repository.removeprefix("https://github.com/")
+    binder = f"https://mybinder.org/v2/gh/{name}/HEAD?urlpath={quote(f'notebooks/{pagename}.md', safe='')}"
+    colab = f"https://colab.research.google.com/github/{name}/blob/notebooks/{pagename.split('/')[-1]}.ipynb"
+    links = f'<a href="{escape(binder)}">Binder</a> · <a href="{escape(colab)}">Colab</a>'
+    context["body"] = context["body"].replace("</h1>", f'</h1><p class="launch">Run this chapter on {links}</p>', 1)
+
+
+def plain_bars(app, what, name, obj, options, lines):
+    """Docstrings write |x| for absolute values, which reStructuredText would take for a substitution."""
+    lines[:] = [line.replace("|", r"\|") for line in lines]
+
+
 def draw_card(app, exception):
     """A picture of 1200 × 630: the book's title and the curve that it is about."""
     if exception or app.builder.name != "html":
@@ -60,7 +78,10 @@ def draw_card(app, exception):
 
 
 def setup(app):
+    app.add_config_value("repository_url", "", "html")
+    app.connect("autodoc-process-docstring", plain_bars)
     app.connect("html-page-context", describe)
     app.connect("html-page-context", mend_roles)
+    app.connect("html-page-context", launch)
     app.connect("build-finished", draw_card)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

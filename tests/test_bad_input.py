@@ -1,0 +1,122 @@
+"""What a user can get wrong on the command line or in a chapter's parameters: one line, exit code 2, no trace."""
+
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from betavae_core import book, cli
+
+CHAPTERS = [  # chapter, parameters, what the line says
+    ("analytical", {"beta": "-1"}, r"beta must be finite and > 0; got -1\.0"),
+    ("analytical", {"beta": "0"}, "beta must be finite and > 0; got 0.0 .*diverge"),
+    ("analytical", {"beta": "abc"}, "beta must be a number; got abc"),
+    ("analytical", {"beta": ""}, "beta must be a number"),
+    ("analytical", {"beta": "nan"}, "beta must be finite and > 0; got nan"),
+    ("analytical", {"beta": "inf"}, "beta must be finite and > 0; got inf"),
+    ("analytical", {"beta": "[1.0]"}, "beta must be a number"),
+    ("analytical", {"beta": "1,2"}, "beta must be a number"),
+    ("analytical", {"beta": "4; import os"}, "beta must be a number"),
+    ("analytical", {"betta": "4"}, "no parameter 'betta'; it has: beta, mixing_matrix, noise_std"),
+    ("analytical", {"beta = 1\nimport os\nx": "4"}, "no parameter 'beta = 1.*'; it has"),
+    ("analytical", {"mixing_matrix": "[[1, 2], [3]]"}, "rectangular table of numbers"),
+    ("analytical", {"mixing_matrix": "[[1, 2]]"}, "at least as many rows"),
+    ("analytical", {"mixing_matrix": "[]"}, "mixing_matrix must"),
+    ("analytical", {"mixing_matrix": "[[]]"}, "mixing_matrix must"),
+    ("analytical", {"mixing_matrix": "2"}, "mixing_matrix must be a list; got 2"),
+    ("analytical", {"mixing_matrix": "[[1, 2], [3, 4]"}, "mixing_matrix must be a list"),
+    ("analytical", {"mixing_matrix": "[['a', 2], [3, 4]]"}, "mixing_matrix must"),
+    ("analytical", {"mixing_matrix": "__import__('os').getcwd()"}, "mixing_matrix must be a list"),
+    ("analytical", {"mixing_matrix": "[[1, 1e999], [0, 1]]"}, "finite"),
+    ("analytical", {"mixing_matrix": "[" * 300}, "mixing_matrix must be a list"),
+    ("analytical", {"noise_std": "0"}, "noise_std must be finite and > 0"),
+    ("analytical", {"noise_std": "-1"}, "noise_std must be finite and > 0"),
+    ("analytical", {"noise_std": "one"}, "noise_std must be a number"),
+    ("theory", {"models": "0"}, "models must be finite and >= 1; got 0"),
+    ("theory", {"models": "2.5"}, "models must be a whole number"),
+    ("theory", {"seed": "-1"}, "seed must be finite and >= 0; got -1"),
+    ("theory", {"seed": "True"}, "seed must be a whole number"),
+    ("appendices", {"samples": "-5"}, "samples must be finite and >= "),
+    ("mixing", {"beta": "-1"}, r"beta must be finite and >= 0; got -1\.0"),
+    ("mixing", {"beta": "nan"}, "beta must be finite and >= 0; got nan"),
+    ("mixing", {"epochs": "0"}, "epochs must be finite and >= 1; got 0"),
+    ("mixing", {"epochs": "1.5"}, "epochs must be a whole number; got 1.5"),
+    ("mixing", {"realizations": "0"}, "realizations must be finite and >= 1; got 0"),
+    ("mixing", {"profile": "huge"}, "no profile 'huge'; profiles: smoke, published, thesis"),
+    ("localisation", {"realizations": "two"}, "realizations must be a whole number; got two"),
+    ("localisation", {"epochs": "-1"}, "epochs must be finite and >= 1; got -1"),
+    ("references", {"beta": "4"}, "no parameter 'beta'; it has none"),
+    ("nowhere", {}, "no chapter 'nowhere'; chapters: intro, contents"),
+    ("../theory", {}, "no chapter"),
+    ("", {}, "no chapter ''"),
+]
+COMMANDS = [  # words, what the line says
+    (["nonsense"], "No such command 'nonsense'"),
+    (["--nonsense"], "No such option"),
+    (["book", "--profile", "huge"], "no profile 'huge'; profiles: smoke, published, thesis"),
+    (["book", "extra"], "unexpected extra argument"),
+    (["chapter"], "Missing argument 'NAME'"),
+    (["chapter", "analytical", "-p", "beta"], "requires 2 arguments"),
+    (["chapter", "analytical", "--params", "beta"], "name=value"),
+    (["chapter", "analytical", "--params", "beta='4"], "unclosed quote"),
+    (["data", "x"], "No such command 'x'"),
+    (["sweep"], "Missing argument 'EXPERIMENT'"),
+    (["sweep", "nowhere"], "no experiment 'nowhere'; experiments: mixing"),
+    (["sweep", "mixing", "--profile", "huge"], "no profile 'huge'"),
+    (["sweep", "mixing", "--beta", "-1"], "beta must be finite and >= 0; got -1.0"),
+    (["sweep", "mixing", "--beta", "nan"], "beta must be finite and >= 0; got nan"),
+    (["sweep", "mixing", "--beta", "1e999"], "beta must be finite"),
+    (["sweep", "mixing", "--beta", "1,two"], "must be a number; got two"),
+    (["sweep", "mixing", "--beta", ""], "must be a number; got"),
+    (["sweep", "mixing", "--realizations", "0"], "realizations must be >= 1; got 0"),
+    (["sweep", "mixing", "--realizations", "x"], "'x' is not a valid integer"),
+    (["sweep", "mixing", "--epochs", "-3"], "epochs must be >= 1; got -3"),
+    (["sweep", "mixing", "--samples", "0"], "samples must be >= 1; got 0"),
+    (["sweep", "mixing", "--learning-rate", "0"], "learning_rate must be finite and > 0; got 0.0"),
+    (["sweep", "mixing", "--learning-rate", "nan"], "learning_rate must be finite and > 0; got nan"),
+    (["sweep", "mixing", "--scaling", "row"], "scaling must be global or pixel; got row"),
+    (["sweep", "mixing", "--jobs", "0"], "not in the range x>=1"),
+    (["sweep", "mixing", "--pack", "0"], "not in the range x>=1"),
+    (["sweep", "mixing", "--workers", "0"], "not in the range x>=1"),
+    (["sweep", "mixing", "--workers", "2", "--jobs", "2"], "choose one"),
+    (["sweep", "mixing", "--scheduler", "here"], "must be an address such as tcp://host:8786; got 'here'"),
+    (["sweep", "mixing", "--scheduler", ""], "must be an address"),
+    (["status", "nowhere"], "no experiment 'nowhere'"),
+    (["status", "--profile", "huge"], "no profile 'huge'"),
+    (["publish", "nowhere"], "no experiment 'nowhere'"),
+    (["publish", "mixing", "--realizations", "-1"], "realizations must be >= 1; got -1"),
+    (["bench", "--rounds", "0"], "not in the range x>=1"),
+    (["bench", "--json", "/"], "is a directory"),
+]
+
+
+def files():
+    """What lies in the project, but for compiled modules."""
+    return {*book.ROOT.glob("*"), *book.BUILD.glob("*"), *(book.ROOT / "data").rglob("*")}
+
+
+def refused(words, message, results):
+    before = files()
+    result = CliRunner().invoke(cli.main, words)
+    assert result.exit_code == 2, result.output
+    assert re.match("betavae: .*" + message, result.stderr, re.DOTALL), result.stderr
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert result.stdout == ""
+    assert files() == before
+    assert not list(results.rglob("*.nc"))
+
+
+@pytest.mark.parametrize(("chapter", "given", "message"), CHAPTERS)
+def test_a_chapter_s_bad_parameters(chapter, given, message, results, monkeypatch):
+    monkeypatch.setattr(book, "build_variant", lambda *_: pytest.fail("something ran"))
+    words = ["chapter", chapter, *(word for name, text in given.items() for word in ("-p", name, text))]
+    refused(words, message, results)
+
+
+@pytest.mark.parametrize(("words", "message"), COMMANDS)
+def test_bad_commands(words, message, results):
+    refused(words, message, results)
+
+
+def test_there_are_many_cases():
+    assert len(CHAPTERS) + len(COMMANDS) >= 60
