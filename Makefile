@@ -7,7 +7,8 @@ PY := $(or $(PYTHON),$(VENV)/bin/python)
 export CHAPTER BETA PARAMS EXPERIMENT PROFILE
 
 .DEFAULT_GOAL := help
-.PHONY: help env book notebooks pdf chapter sweep status publish claims bench test test-fast lint audit format lock serve clean
+.PHONY: help env book render notebooks pdf chapter sweep sweeps status publish claims bench browser test test-fast lint audit \
+	format lock serve clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +18,9 @@ env:  ## create .venv from requirements.lock (EXTRAS=gpu|bench|audit adds to it;
 
 book: env  ## execute the chapters that have changed and render the book into _build/html (PROFILE=thesis)
 	@$(PY) -m betavae_core book $${PROFILE:+--profile "$$PROFILE"}
+
+render: env  ## render the chapters as they were executed last, wherever that was; executes nothing
+	@$(PY) -m betavae_core book --render-only
 
 pdf: env  ## print the whole book into _build/betavae-companion.pdf (needs Chromium)
 	@$(PY) -m betavae_core pdf
@@ -30,17 +34,24 @@ chapter: env  ## run a chapter again: CHAPTER=analytical BETA=4 PARAMS="noise_st
 sweep: env  ## train what is missing of an experiment: EXPERIMENT=mixing ARGS="--realizations 5 --explain"
 	@$(PY) -m betavae_core sweep "$$EXPERIMENT" $(ARGS)
 
+sweeps: env  ## train what is missing of every experiment (PROFILE=thesis)
+	@for name in mixing localisation mixing-one-pair mixing-diagonal pixel-mixing; do \
+		$(PY) -m betavae_core sweep $$name --profile "$${PROFILE:-published}" || exit; done
+
 status: env  ## how much of each experiment there is, and from which store
 	@$(PY) -m betavae_core status $(ARGS)
 
 publish: env  ## merge stored members into data/results, which git tracks
-	@$(PY) -m betavae_core publish $(ARGS)
+	@$(PY) -m betavae_core publish $${PROFILE:+--profile "$$PROFILE"} $(ARGS)
 
 claims: env  ## print each claim of the thesis with the verdict of the last build
 	@$(PY) -m betavae_core claims
 
 bench: env  ## time training beside Keras, PyTorch (EXTRAS=bench) and the machine's limit; writes data/bench.json
 	@$(PY) -m betavae_core bench --json data/bench.json
+
+browser: env  ## have a Chromium for the tests and the PDF: Debian's if it is there, else playwright's own
+	@command -v chromium >/dev/null || $(PY) -m playwright install --with-deps chromium
 
 test: env  ## run the whole test suite
 	@$(PY) -m pytest

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from betavae_core import chapters
 from betavae_core.chapters import ROOT
-from betavae_core.errors import BuildError
+from betavae_core.errors import BuildError, UsageError
 
 BUILD = ROOT / "_build"
 LAST = ("claims", "reproduce")  # executed after the others, whose records they read
@@ -132,6 +132,23 @@ def build(report=print, builder: str = "html", profile: str = "published") -> Pa
     with _only_build():
         stage = _executed(report, profile)
         return _render(stage, BUILD / builder, builder)
+
+
+def render() -> Path:
+    """Render the chapters as they were executed last into _build/html; returns its first page.
+
+    Raises
+    ------
+    UsageError
+        if a chapter has not been executed.
+    """
+    stage = BUILD / "executed"
+    missing = [name for name in chapters.names() if not (stage / "book" / f"{name}.ipynb").exists()]
+    if missing:
+        raise UsageError(f"not executed yet: {', '.join(missing)}; `make book` does both")
+    with _only_build():
+        _stage_assets(stage)
+        return _render(stage, BUILD / "html")
 
 
 def build_variant(chapter: str, values: dict, report=print) -> Path:

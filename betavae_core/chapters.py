@@ -63,7 +63,7 @@ def _parsed(name: str, text: str, default):
         return text
     try:
         value = float(text) if type(default) is float else ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         value = text
     if type(value) is not type(default):
         kind = {float: "a number", int: "a whole number", bool: "True or False"}.get(type(default), "a list")

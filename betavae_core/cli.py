@@ -48,12 +48,14 @@ def main():
 
 @main.command()
 @click.option("--profile", default="published", show_default=True, help="Stored networks that the deep chapters show.")
-def book(profile):
+@click.option("--render-only", is_flag=True, help="Execute nothing: render what was executed last, wherever that was.")
+def book(profile, render_only):
     """Build the book into _build/html."""
     from betavae_core import book, chapters
 
     chapters.checked_profile(profile)
-    click.echo(f"book: {book.build(click.echo, profile=profile)}")
+    page = book.render() if render_only else book.build(click.echo, profile=profile)
+    click.echo(f"book: {page}")
 
 
 @main.command()

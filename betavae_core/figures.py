@@ -4,6 +4,9 @@ Line figures are transparent SVG; in dark mode the page inverts their lightness 
 Pictures of digits are PNG and are never inverted.
 """
 
+import html
+import re
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -210,9 +213,15 @@ def table(header: list[str], rows: list[list[str]], caption: str, name: str, kin
     from IPython.display import Markdown
 
     align = [":--"] + ["--:" if kind == "betavae-numbers" else ":--"] * (len(header) - 1)
-    lines = ["| " + " | ".join(cells) + " |" for cells in [header, align, *rows]]
+    shown = [[_as_text(cell) for cell in cells] for cells in (header, *rows)]
+    lines = ["| " + " | ".join(cells) + " |" for cells in [shown[0], align, *shown[1:]]]
     directive = [f":::{{table}} {caption}", f":name: {name}", f":class: {kind}", "", *lines, ":::"]
     return Markdown("\n".join(directive))
+
+
+def _as_text(cell: str) -> str:
+    """A cell in which Markdown works, HTML does not, and a bar is a bar."""
+    return re.sub(r"(?<!\\)\|", r"\|", cell.replace("<", "&lt;"))
 
 
 def beta_slider(sheets: dict[str, np.ndarray], rows: str, first: str):
@@ -229,12 +238,13 @@ def beta_slider(sheets: dict[str, np.ndarray], rows: str, first: str):
     import cv2
     from IPython.display import HTML
 
-    found = []
+    found, rows = [], html.escape(rows)
     for label, sheet in sheets.items():
+        label = html.escape(label)
         scaled = sheet / np.abs(sheet).max((1, 2, 3), keepdims=True)  # each row its own grey scale
         cells = np.pad(scaled, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=1.0)
         grey = np.uint8(128 + 127 * np.concatenate([np.concatenate(list(row), 1) for row in cells]))
         data = base64.b64encode(cv2.imencode(".png", grey)[1]).decode()
         image = f'<img class="digits" alt="β = {label}: {rows}" src="data:image/png;base64,{data}">'
         found.append(f'<figure data-label="{label}">{image}<figcaption>β = {label}</figcaption></figure>')
-    return HTML(f'<div class="beta-slider" data-first="{first}">{"".join(found)}</div>')
+    return HTML(f'<div class="beta-slider" data-first="{html.escape(first)}">{"".join(found)}</div>')

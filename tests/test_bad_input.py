@@ -28,6 +28,7 @@ CHAPTERS = [  # chapter, parameters, what the line says
     ("analytical", {"mixing_matrix": "[['a', 2], [3, 4]]"}, "mixing_matrix must"),
     ("analytical", {"mixing_matrix": "__import__('os').getcwd()"}, "mixing_matrix must be a list"),
     ("analytical", {"mixing_matrix": "[[1, 1e999], [0, 1]]"}, "finite"),
+    ("analytical", {"mixing_matrix": "{{4}}"}, "mixing_matrix must be a list"),
     ("analytical", {"mixing_matrix": "[" * 300}, "mixing_matrix must be a list"),
     ("analytical", {"noise_std": "0"}, "noise_std must be finite and > 0"),
     ("analytical", {"noise_std": "-1"}, "noise_std must be finite and > 0"),

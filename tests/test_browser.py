@@ -118,3 +118,19 @@ def test_the_home_page_is_light(site, browser):
     page.evaluate("() => window.MathJax && MathJax.startup.promise")
     assert sum(sizes) < 2.5e6
     page.close()
+
+
+def test_searching_finds_the_page(site, browser):
+    page = browser.new_page()
+    page.goto(f"{site}/search.html?q=water-filling")
+    results = page.locator("#search-results a")
+    results.first.wait_for()
+    assert any("analytical.html" in link.get_attribute("href") for link in results.all())
+    page.close()
+
+
+def test_there_are_no_launch_links_without_a_repository(site, browser):
+    page = browser.new_page()
+    page.goto(f"{site}/book/analytical.html")
+    assert page.locator("p.launch, a[href*='mybinder'], a[href*='colab']").count() == 0
+    page.close()

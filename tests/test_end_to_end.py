@@ -137,6 +137,28 @@ def test_a_failing_chapter_keeps_the_last_good_pages_and_names_the_cell(copy):
     assert (copy.folder / "_build/html/book/theory.html").read_bytes() == page
 
 
+def test_a_repository_brings_launch_links_and_notebooks_to_the_chapters_with_code(copy):
+    config = copy.folder / "_config.yml"
+    plain = config.read_text()
+    refused = copy.make("notebooks")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("betavae: repository_url in _config.yml is empty")
+    try:
+        config.write_text(plain.replace('repository_url: ""', "repository_url: https://github.com/some/where"))
+        assert copy.make("book").returncode == 0
+        html = (copy.folder / "_build/html/book/mixing.html").read_text()
+        assert "https://mybinder.org/v2/gh/some/where/HEAD?urlpath=notebooks%2Fbook%2Fmixing.md" in html
+        assert "https://colab.research.google.com/github/some/where/blob/notebooks/mixing.ipynb" in html
+        assert "mybinder" not in (copy.folder / "_build/html/book/discussion.html").read_text()
+        done = copy.make("notebooks")
+    finally:
+        config.write_text(plain)
+    written = [os.path.basename(line) for line in done.stdout.splitlines()]
+    assert written == [f"{name}.ipynb" for name in chapters.names() if f"{name}: executed" in copy.first]
+    first = json.loads((copy.folder / "_build/notebooks/mixing.ipynb").read_text())["cells"][0]["source"]
+    assert "git clone --quiet --depth 1 https://github.com/some/where" in "".join(first)
+
+
 def test_plain_jupyter_book_build_works_too(copy):
     tool = os.path.join(os.path.dirname(sys.executable), "jupyter-book")
     done = subprocess.run([tool, "build", "."], capture_output=True, text=True, cwd=copy.folder)

@@ -48,9 +48,18 @@ def launch(app, pagename, templatename, context, doctree):
     context["body"] = context["body"].replace("</h1>", f'</h1><p class="launch">Run this chapter on {links}</p>', 1)
 
 
-def plain_bars(app, what, name, obj, options, lines):
-    """Docstrings write |x| for absolute values, which reStructuredText would take for a substitution."""
-    lines[:] = [line.replace("|", r"\|") for line in lines]
+def as_restructured_text(app, what, name, obj, options, lines):
+    """Docstrings are written to be read in an editor: |x|, formulas set off by indentation, and a line of sources."""
+    found, literal = [], False
+    for line in lines:
+        if what == "module" and line.startswith("    ") and not literal:
+            found += ["::", ""]
+        literal = what == "module" and (line.startswith("    ") or literal and not line)
+        if what != "module" and line.startswith("Source: "):
+            found += ["References", "----------"]
+            line = line.removeprefix("Source: ")
+        found.append(line if literal else line.replace("|", r"\|"))
+    lines[:] = found
 
 
 def draw_card(app, exception):
@@ -79,7 +88,7 @@ def draw_card(app, exception):
 
 def setup(app):
     app.add_config_value("repository_url", "", "html")
-    app.connect("autodoc-process-docstring", plain_bars)
+    app.connect("autodoc-process-docstring", as_restructured_text, priority=400)  # before napoleon
     app.connect("html-page-context", describe)
     app.connect("html-page-context", mend_roles)
     app.connect("html-page-context", launch)

@@ -1,0 +1,104 @@
+"""Nothing that is read can run: no pickles, no injected code, no markup from data; nothing is served to others."""
+
+import json
+import pickle
+import re
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import nbformat
+import numpy as np
+import pytest
+
+from betavae_core import book, chapters, digits, figures, pdf
+from betavae_core.errors import UsageError
+
+SOURCES = sorted((book.ROOT / "betavae_core").glob("*.py"))
+RUNS = r"\b(pickle|joblib|dill|marshal|shelve)\b|allow_pickle=True|(?<!literal_)\beval\(|\bexec\(|shell=True|os\.system"
+HOSTILE = [
+    '4"; __import__("os").system("touch injected"); "',
+    "4'''; open('injected', 'w')",
+    "4\nopen('injected', 'w')",
+    "{4}",
+    "{{ 4 }}",
+    "$(touch injected)",
+    "`touch injected`",
+    "\\\n4",
+]
+
+
+def test_no_source_unpickles_or_evaluates():
+    assert SOURCES
+    for file in SOURCES:
+        assert not re.search(RUNS, file.read_text()), file
+
+
+class Bomb:
+    """Unpickling it makes a file."""
+
+    def __init__(self, file):
+        self.file = str(file)
+
+    def __reduce__(self):
+        return (open, (self.file, "w"))
+
+
+def test_a_pickle_in_place_of_the_digits_is_not_loaded(tmp_path):
+    bomb, file = Bomb(tmp_path / "exploded"), tmp_path / "digits.npz"
+    file.write_bytes(pickle.dumps(bomb))
+    with pytest.raises(digits.DigitsError, match="is damaged"):
+        digits.load(file)
+    np.savez(file, images=np.array([bomb], dtype=object), labels=np.zeros(1, np.uint8))
+    with pytest.raises(digits.DigitsError, match="is damaged"):
+        digits.load(file)
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("name", ["beta", "mixing_matrix", "noise_std"])
+def test_hostile_values_are_refused(name, text):
+    with pytest.raises(UsageError):
+        chapters.checked_parameters("analytical", {name: text})
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_papermill_injects_text_as_text(text, tmp_path):
+    """The one text, `profile`, is checked against a list; should another come, papermill quotes it."""
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
+    cells = [nbformat.v4.new_code_cell("t = ''", metadata={"tags": ["parameters"]})]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "n.ipynb")
+    done = parameterize_notebook(load_notebook_node(str(tmp_path / "n.ipynb")), {"t": text})
+    (injected,) = [c.source for c in done.cells if "injected-parameters" in c.metadata.get("tags", [])]
+    program = f"import json\n{injected}\nprint(json.dumps(t))"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert json.loads(ran.stdout) == text
+    assert not (tmp_path / "injected").exists()
+
+
+def test_markup_in_data_is_shown_not_run():
+    shown = figures.table(["<b>x</b>", "y"], [["<script>alert(1)</script>", "a|b"]], caption="c", name="n").data
+    assert "<script>" not in shown
+    assert "<b>" not in shown
+    assert r"a\|b" in shown
+    slider = figures.beta_slider({"<img src=x>": np.ones((2, 3, 4, 4))}, rows='"><script>', first="<img src=x>").data
+    assert "<script>" not in slider
+    assert "<img src=x>" not in slider
+
+
+def test_the_book_is_served_to_this_machine_only(tmp_path):
+    (tmp_path / "index.html").write_text("hello")
+    with pdf.served(tmp_path) as address:
+        with urllib.request.urlopen(address) as answer:
+            assert answer.read() == b"hello"
+        port = int(address.rsplit(":", 1)[1])
+        for family, _, _, _, where in socket.getaddrinfo(socket.gethostname(), port, proto=socket.IPPROTO_TCP):
+            if not where[0].startswith("127."):
+                with socket.socket(family) as outside, pytest.raises(OSError):
+                    outside.settimeout(2)
+                    outside.connect(where)
+    assert "http.server --bind 127.0.0.1" in (book.ROOT / "Makefile").read_text()

