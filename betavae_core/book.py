@@ -239,7 +239,7 @@ def _write(file: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def _only_build():
-    """One build at a time in this folder; a second one waits."""
+    """One build at a time in this folder; a second one waits. What a killed one left behind is swept away."""
     BUILD.mkdir(exist_ok=True)
     with open(BUILD / ".lock", "w") as lock:
         try:
@@ -247,4 +247,6 @@ def _only_build():
         except BlockingIOError:
             print("another build is running here; waiting for it", file=sys.stderr)
             fcntl.flock(lock, fcntl.LOCK_EX)
+        for stale in (*BUILD.glob("render-*"), *BUILD.glob(".html-*")):
+            shutil.rmtree(stale, ignore_errors=True)
         yield

@@ -61,9 +61,9 @@ def crew(scheduler: str | None, workers: int | None, report) -> Iterator[sweep.C
             yield sweep.Crew(executor.submit, lambda device: max(1, sum(client.nthreads().values())))
         except KilledWorker as error:
             raise SweepError(f"one worker after another died of a task, perhaps for want of memory ({error})") from None
-        except (CancelledError, OSError):
-            if client.status == "running":
-                raise  # the disk's error, not the network's
+        except (CancelledError, OSError) as error:
+            if getattr(error, "errno", None):
+                raise  # the disk's: what Dask says of the network carries no number
             raise SweepError(
                 "the scheduler is gone; what was trained is stored, and the same command goes on from there"
             ) from None

@@ -220,8 +220,9 @@ def table(header: list[str], rows: list[list[str]], caption: str, name: str, kin
 
 
 def _as_text(cell: str) -> str:
-    """A cell in which Markdown works, HTML does not, and a bar is a bar."""
-    return re.sub(r"(?<!\\)\|", r"\|", cell.replace("<", "&lt;"))
+    """A cell in which Markdown and roles work, HTML does not, and a bar is a bar."""
+    without_tags = re.sub(r"(`[^`]*`)|<", lambda found: found[1] or "&lt;", cell)
+    return re.sub(r"(?<!\\)\|", r"\|", without_tags)
 
 
 def beta_slider(sheets: dict[str, np.ndarray], rows: str, first: str):

@@ -27,6 +27,7 @@ from betavae_core.errors import SweepError
 from betavae_core.experiments import Member
 
 SINGLE_THREAD = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+ONE_AT_A_TIME = threading.Lock()  # a process keeps one compiled trainer, whatever the number of its worker's threads
 PICTURES = 8  # reconstructions kept with a detailed member
 LATENTS = 500  # images whose latents are kept
 
@@ -207,7 +208,8 @@ def task(members: list[Member], keys: list[str], xla: bool) -> list[tuple[dict, 
     os.environ.update(dict.fromkeys(SINGLE_THREAD, "1"))  # TensorFlow reads them when it starts
     if [member.key for member in members] != keys:
         raise SweepError("a worker has other digits, or another version of betavae_core, than this machine")
-    return train(members, xla)
+    with ONE_AT_A_TIME:
+        return train(members, xla)
 
 
 def start_worker() -> None:

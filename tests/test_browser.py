@@ -102,6 +102,7 @@ def test_a_slider_shows_one_picture_at_a_time(site, browser):
     page = browser.new_page()
     page.goto(f"{site}/book/mixing.html")
     shown = page.locator(".beta-slider figure:visible")
+    shown.first.wait_for()
     assert shown.count() == 1
     assert shown.get_attribute("data-label") == "1"
     page.locator(".beta-slider input").focus()

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from betavae_core import experiments, packing, store, sweep
+from betavae_core.errors import SweepError
 from betavae_core.experiments import Member, Specification
 from tests.conftest import without
 
@@ -83,6 +85,23 @@ def test_a_diverged_member_is_recorded(results):
     list(sweep.run([wild], sweep.here(1)))
     assert sweep.survey([wild]).diverged == [wild]
     assert np.isnan(store.collect([wild]).tie).all()
+
+
+def test_a_worker_with_other_digits_is_refused(results):
+    members = experiments.plan("mixing", "smoke")[:1]
+    with pytest.raises(SweepError, match="a worker has other digits"):
+        sweep.task(members, ["0" * 64], xla=False)
+
+
+@pytest.mark.slow
+def test_threads_of_one_worker_do_not_share_a_trainer(results):
+    members = experiments.plan("mixing", "smoke")
+    with ThreadPoolExecutor(3) as pool:
+        threads = [pool.submit(sweep.task, [member], [member.key], False) for member in members]
+        together = [thread.result()[0][0] for thread in threads]
+    for member, values in zip(members, together, strict=True):
+        [(alone, _)] = sweep.train([member])
+        assert values["tie"] == pytest.approx(alone["tie"], rel=PACKED)
 
 
 @pytest.mark.parametrize("experiment", experiments.NAMES)
