@@ -54,16 +54,16 @@ browser: env  ## have a Chromium for the tests and the PDF: Debian's if it is th
 	@command -v chromium >/dev/null || $(PY) -m playwright install --with-deps chromium
 
 test: env  ## run the whole test suite
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadgroup
 
 test-fast: env  ## run the tests that need neither a whole book nor a full training
-	@$(PY) -m pytest -m "not slow"
+	@$(PY) -m pytest -n 2 --dist loadgroup -m "not slow"
 
 lint: env  ## check style and format
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 
 audit:  ## look the pinned versions up in a database of known vulnerabilities (needs internet)
-	@tools/env.sh "$(VENV)" "$(PYTHON)" audit && tools/audit.sh $(PY)
+	@tools/env.sh "$(VENV)" "$(PYTHON)" $(if $(PYTHON),,audit) && tools/audit.sh $(PY)
 
 format: env  ## put the code into the house format
 	@$(PY) -m ruff check --fix . && $(PY) -m ruff format .

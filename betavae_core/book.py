@@ -202,6 +202,7 @@ def _stage_assets(stage: Path) -> None:
 def _render(stage: Path, target: Path, builder: str = "html") -> Path:
     """Run jupyter-book with warnings as errors; put the pages in place only when they are whole."""
     scratch = BUILD / f"render-{os.getpid()}"
+    _restore(target)  # a build was killed between two moves
     command = [Path(sys.executable).with_name("jupyter-book"), "build", stage, "--path-output", scratch]
     command += [
         "--config",
@@ -220,15 +221,26 @@ def _render(stage: Path, target: Path, builder: str = "html") -> Path:
         if done.returncode:
             warnings = [s for s in (done.stderr + done.stdout).splitlines() if re.search("WARNING|ERROR|rror:", s)]
             raise BuildError("rendering failed:\n" + "\n".join(dict.fromkeys(warnings or [done.stderr])))
-        old = target.with_name(f".{target.name}-{os.getpid()}")
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
-            os.replace(target, old)
+            os.replace(target, _last(target))
         os.replace(scratch / "_build" / builder, target)
-        shutil.rmtree(old, ignore_errors=True)
     finally:
+        _restore(target)
         shutil.rmtree(scratch, ignore_errors=True)
     return target / "index.html"
+
+
+def _last(target: Path) -> Path:
+    """Where the last good pages lie for the moment in which new ones take their place."""
+    return target.with_name(f".{target.name}-last")
+
+
+def _restore(target: Path) -> None:
+    """Put the last good pages back if nothing has taken their place, else drop them."""
+    if _last(target).exists() and not target.exists():
+        os.replace(_last(target), target)
+    shutil.rmtree(_last(target), ignore_errors=True)
 
 
 def _write(file: Path, text: str) -> None:
@@ -247,6 +259,6 @@ def _only_build():
         except BlockingIOError:
             print("another build is running here; waiting for it", file=sys.stderr)
             fcntl.flock(lock, fcntl.LOCK_EX)
-        for stale in (*BUILD.glob("render-*"), *BUILD.glob(".html-*")):
+        for stale in BUILD.glob("render-*"):
             shutil.rmtree(stale, ignore_errors=True)
         yield

@@ -8,7 +8,7 @@ from pathlib import Path
 from betavae_core.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
-COUNTS = ("epochs", "models", "realizations")  # parameters that count something: at least 1
+COUNTS = ("epochs", "models", "realizations", "samples")  # parameters that count something: at least 1
 
 
 def names() -> list[str]:

@@ -238,9 +238,7 @@ def _run_sweep(missing, crew, pack) -> None:
             for _ in finished:
                 bar.update()
         except KeyboardInterrupt:
-            _above_the_bar("betavae: interrupted; storing the members in hand")
-            finished.close()
-            sys.exit(130)
+            sys.exit(130)  # `run` has said so, and stored the members in hand
 
 
 def _above_the_bar(line: str) -> None:

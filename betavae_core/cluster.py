@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError
 
 from betavae_core import sweep
-from betavae_core.errors import SweepError, UsageError
+from betavae_core.errors import SweepError, UsageError, first_line
 
 RETRIES = 3  # of a task that fails, or whose worker dies
 PATIENCE = "20s"  # for a scheduler to answer
-SETTINGS = {
+SETTINGS = {  # of a cluster started here; one that runs already has its own
     "distributed.scheduler.allowed-failures": RETRIES,
     "distributed.scheduler.worker-ttl": "1 hour",  # a task that holds the GIL keeps its worker silent
     "distributed.admin.tick.limit": "1 hour",  # and that is no reason to warn
@@ -32,7 +32,8 @@ def crew(scheduler: str | None, workers: int | None, report) -> Iterator[sweep.C
     Parameters
     ----------
     scheduler : address of a running cluster's scheduler, such as tcp://10.0.0.1:8786
-    workers : in place of it, how many to start on this machine, reachable from nowhere else
+    workers : in place of it, how many to start on this machine. They listen on 127.0.0.1, without a password: what
+        reaches a Dask scheduler can run code there, so start none on a machine shared with people you do not trust
     report : called with the dashboard's address, and while there is no worker yet
 
     Raises
@@ -42,8 +43,13 @@ def crew(scheduler: str | None, workers: int | None, report) -> Iterator[sweep.C
     SweepError
         if the scheduler is lost, or a task has killed one worker after another.
     """
-    import dask
-    from distributed import Client, KilledWorker
+    try:
+        import dask
+        from distributed import Client, KilledWorker
+    except ImportError:
+        raise UsageError(
+            "Dask is not installed; `pip install distributed bokeh` brings it, and so does make env"
+        ) from None
 
     with contextlib.ExitStack() as stack:
         logging.disable(logging.ERROR)  # what matters is raised, and told in one line
@@ -72,19 +78,23 @@ def crew(scheduler: str | None, workers: int | None, report) -> Iterator[sweep.C
 @contextlib.contextmanager
 def _connected(Client, scheduler, workers):
     if workers:
-        from distributed import LocalCluster
+        from distributed import LocalCluster, WorkerPlugin
+
+        class Start(WorkerPlugin):  # in each worker, those that the nanny restarts included
+            def setup(self, worker):
+                sweep.start_worker()
 
         local = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
         with (
             LocalCluster(workers, threads_per_worker=1, **local) as cluster,
             Client(cluster, set_as_default=False) as client,
         ):
-            client.run(sweep.start_worker)
+            client.register_plugin(Start())
             yield client
         return
     try:
         client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"no Dask scheduler answers at {scheduler!r} ({str(error).splitlines()[0]})") from None
+        raise UsageError(f"no Dask scheduler answers at {scheduler!r} ({first_line(error)})") from None
     with client:
         yield client

@@ -11,3 +11,8 @@ class BuildError(RuntimeError):
 
 class SweepError(RuntimeError):
     """Those who train members are gone: exit code 1."""
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or the name of its type."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

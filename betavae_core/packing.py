@@ -6,6 +6,8 @@ On a GPU one member leaves most of the device idle, so members are packed along 
 from collections.abc import Callable
 from typing import NamedTuple
 
+from betavae_core.errors import SweepError
+
 MOST = 512  # members; beyond this the host's copies of the images outgrow the gain
 
 
@@ -32,7 +34,7 @@ def find(specification, wanted: int) -> Packing:
         members = largest(lambda count, xla=xla: fits(specification, count, xla), min(wanted, MOST))
         if members:
             return Packing(members, xla, devices[0].name.removeprefix("/physical_device:"))
-    raise MemoryError("not even one member fits on the GPU")
+    raise SweepError("not even one member fits on the GPU")
 
 
 def largest(fitting: Callable[[int], bool], wanted: int) -> int:

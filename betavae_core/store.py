@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 
 from betavae_core import digits
-from betavae_core.errors import UsageError
+from betavae_core.errors import UsageError, first_line
 from betavae_core.experiments import DETAILED, Member, Specification
 
 TERMS = {  # name: long name; each has a *_heldout twin
@@ -107,23 +107,21 @@ def read(member: Member) -> xr.Dataset | None:
     """A stored member, checked; None if it is absent. A bad file is moved aside with a warning and counts as absent."""
     file = path(member)
     try:
-        dataset = _load(file)
-        if dataset.attrs["key"] != member.key:
-            raise ValueError("its key is another's")
+        whole = file.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    try:
+        dataset = _opened(whole)
+        if dataset.attrs["key"] != member.key:
+            raise ValueError("its key is another's")
     except Exception as error:
         aside = file.with_suffix(".bad")
         with contextlib.suppress(OSError):
             os.replace(file, aside)
-        reason = _first_line(error)
+        reason = first_line(error)
         warnings.warn(f"{file.name} is not a stored member ({reason}); moved to {aside.name}", stacklevel=2)
         return None
     return dataset
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def checksum(dataset: xr.Dataset) -> str:
@@ -223,10 +221,11 @@ def published_cells(specification: Specification) -> dict[str, xr.Dataset]:
 
 
 def _load_published(file: Path) -> xr.Dataset:
+    whole = file.read_bytes()
     try:
-        return _load(file)
+        return _opened(whole)
     except Exception as error:
-        raise UsageError(f"{file} is damaged ({_first_line(error)}); git checkout brings it back") from None
+        raise UsageError(f"{file} is damaged ({first_line(error)}); git checkout brings it back") from None
 
 
 def publish(members: list[Member]) -> Path | None:
@@ -266,9 +265,8 @@ def _save(dataset: xr.Dataset, target: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _load(file: Path) -> xr.Dataset:
-    """A file that `_save` wrote. Its seal comes first: HDF5 aborts the whole process on some flipped bits."""
-    whole = file.read_bytes()
+def _opened(whole: bytes) -> xr.Dataset:
+    """What `_save` wrote. The seal comes first: HDF5 aborts the whole process on some flipped bits."""
     if hashlib.sha256(whole[:-SEAL]).digest() != whole[-SEAL:]:
         raise ValueError("it is not whole: its SHA-256 differs")
     return xr.load_dataset(io.BytesIO(whole[:-SEAL]), engine="h5netcdf")

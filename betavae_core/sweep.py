@@ -189,25 +189,32 @@ def run(members: Iterable[Member], crew=None, pack: int | None = None, report=No
                     if wanted := [member for member in together if member not in there]:
                         running[submit(task, wanted, [member.key for member in wanted], found.xla)] = wanted
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield from _keep(future.result(), running.pop(future))
+                    kept = _keep(future.result(), running[future])
+                    del running[future]  # only now: what is trained but not stored yet is stored below
+                    yield from kept
+        except KeyboardInterrupt:
+            if report:
+                report("interrupted; storing the members in hand")
+            raise
         finally:
             for future, wanted in running.items():
                 with contextlib.suppress(CancelledError):  # the crew's own end is told by the error that led here
                     if not future.exception():
-                        list(_keep(future.result(), wanted))
+                        _keep(future.result(), wanted)
 
 
-def _keep(results, members: list[Member]) -> Iterator[tuple[Member, dict]]:
+def _keep(results, members: list[Member]) -> list[tuple[Member, dict]]:
+    """Store trained members; (member, provenance) of each."""
     for member, (values, provenance) in zip(members, results, strict=True):
         store.write(member, values, {**provenance, "revision": _revision()})
-        yield member, provenance
+    return [(member, provenance) for member, (_, provenance) in zip(members, results, strict=True)]
 
 
 def task(members: list[Member], keys: list[str], xla: bool) -> list[tuple[dict, dict]]:
     """`train` on one thread, in a worker that stands where the keys come from: same digits, same numerics version."""
     os.environ.update(dict.fromkeys(SINGLE_THREAD, "1"))  # TensorFlow reads them when it starts
     if [member.key for member in members] != keys:
-        raise SweepError("a worker has other digits, or another version of betavae_core, than this machine")
+        raise SweepError("a worker has other digits, or another numerics version, than this machine")
     with ONE_AT_A_TIME:
         return train(members, xla)
 

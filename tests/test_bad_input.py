@@ -37,7 +37,7 @@ CHAPTERS = [  # chapter, parameters, what the line says
     ("theory", {"models": "2.5"}, "models must be a whole number"),
     ("theory", {"seed": "-1"}, "seed must be finite and >= 0; got -1"),
     ("theory", {"seed": "True"}, "seed must be a whole number"),
-    ("appendices", {"samples": "-5"}, "samples must be finite and >= "),
+    ("appendices", {"samples": "0"}, "samples must be finite and >= 1; got 0"),
     ("mixing", {"beta": "-1"}, r"beta must be finite and >= 0; got -1\.0"),
     ("mixing", {"beta": "nan"}, "beta must be finite and >= 0; got nan"),
     ("mixing", {"epochs": "0"}, "epochs must be finite and >= 1; got 0"),

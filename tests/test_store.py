@@ -51,7 +51,7 @@ def test_what_is_written_is_read_back():
     assert store.read(member(beta=2.0)) is None
 
 
-@pytest.mark.parametrize("damage", ["truncated", "empty", "foreign", "flipped", "another member", "text"])
+@pytest.mark.parametrize("damage", ["truncated", "empty", "foreign", "rewritten", "another member", "text"])
 def test_a_bad_file_is_moved_aside_and_its_member_is_missing(damage):
     file = store.write(member(), values(), {})
     if damage == "truncated":
@@ -62,7 +62,7 @@ def test_a_bad_file_is_moved_aside_and_its_member_is_missing(damage):
         file.write_text("hello")
     elif damage == "foreign":
         xr.Dataset({"a": 1}).to_netcdf(file, engine="h5netcdf")
-    elif damage == "flipped":
+    elif damage == "rewritten":
         dataset = xr.load_dataset(file, engine="h5netcdf")
         dataset["tie"] = dataset.tie + 1e-12
         dataset.to_netcdf(file, engine="h5netcdf")

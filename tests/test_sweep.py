@@ -72,6 +72,14 @@ def test_a_packed_sweep_stores_single_members(results):
     assert sweep.survey(members).working == members
 
 
+def test_closing_early_stores_the_whole_pack_in_hand(results):
+    members = experiments.plan("mixing", "smoke")[:3]
+    running = sweep.run(members, sweep.here(1), pack=3)
+    assert next(running)[0] == members[0]
+    running.close()
+    assert sweep.survey(members).working == members
+
+
 def test_the_pack_is_halved_until_it_fits():
     assert packing.largest(lambda count: count <= 100, 512) == 64
     assert packing.largest(lambda count: True, 300) == 300

