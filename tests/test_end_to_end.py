@@ -1,6 +1,6 @@
 """The commands of the README on a copy of the project, with real training, real papermill and real jupyter-book.
 
-The copy trains its deep network for a few epochs only; everything else is as in the book.
+The copy trains its networks for a few steps only; everything else is as in the book.
 """
 
 import json
