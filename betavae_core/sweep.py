@@ -184,7 +184,7 @@ def run(members: Iterable[Member], crew=None, pack: int | None = None, report=No
             while queue or running:
                 while queue and len(running) < size(found.device):
                     together = [queue.pop() for _ in range(min(found.members, len(queue)))]
-                    there = [member for member in together if store.path(member).exists() and store.read(member)]
+                    there = [member for member in together if store.read(member) is not None]
                     yield from ((member, {}) for member in there)
                     if wanted := [member for member in together if member not in there]:
                         running[submit(task, wanted, [member.key for member in wanted], found.xla)] = wanted

@@ -33,6 +33,12 @@ def results(tmp_path, monkeypatch):
     return tmp_path / "results"
 
 
+def betavae(*words, **environment):
+    """Run the command line in a process of its own, with more in its environment; returns the completed process."""
+    command = [sys.executable, "-m", "betavae_core", *words]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+
+
 def without(module, *words):
     """Run the command line in a fresh interpreter and fail if it loads a module; returns the completed process."""
     program = (

@@ -5,14 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from betavae_core import cli, digits
-from tests.conftest import without
-
-
-def run(*words, **environment):
-    import os
-
-    command = [sys.executable, "-m", "betavae_core", *words]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+from tests.conftest import betavae, without
 
 
 @pytest.mark.parametrize("words", [["--help"], ["book", "--help"], ["chapter", "-h"], ["data", "fetch", "--help"]])
@@ -42,7 +35,7 @@ def test_a_reader_that_stops_reading_is_no_error():
 
 def test_fetch_without_internet_says_so_and_leaves_nothing(tmp_path, monkeypatch):
     """A dead proxy stands for a machine without internet, so that the test is the same on one that has it."""
-    done = run(
+    done = betavae(
         "data", "fetch", HTTPS_PROXY="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9", KERAS_HOME=str(tmp_path)
     )
     assert done.returncode == 2

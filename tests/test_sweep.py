@@ -1,7 +1,6 @@
 """Real training in real spawned processes, on the smoke profile: a hundred images, twenty epochs."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -16,14 +15,10 @@ import pytest
 from betavae_core import experiments, packing, store, sweep
 from betavae_core.errors import SweepError
 from betavae_core.experiments import Member, Specification
-from tests.conftest import without
+from tests.conftest import betavae, without
 
 REMEMBERED = Path(__file__).parent / "remembered_members.json"
 SAME_NUMERICS = 0.02  # relative, and in nats: other processors sum in another order, twenty steps amplify it little
-
-
-def command(*words, **options):
-    return subprocess.run([sys.executable, "-m", "betavae_core", *words], capture_output=True, text=True, **options)
 
 
 @pytest.mark.slow
@@ -129,7 +124,7 @@ def test_explain_runs_nothing_and_loads_no_tensorflow(results):
 
 
 def test_status_counts_by_beta_and_store(results):
-    done = command("status")
+    done = betavae("status")
     assert done.returncode == 0, done.stderr
     assert "mixing: " in done.stdout
     assert "  beta 0.1 " in done.stdout
@@ -171,7 +166,7 @@ def small_disk(tmp_path):
 @pytest.mark.slow
 def test_a_full_disk_gets_one_line_and_leaves_whole_members(small_disk, monkeypatch):
     monkeypatch.setenv("BETAVAE_RESULTS", str(small_disk))
-    done = command("sweep", "mixing", "--profile", "smoke", "--realizations", "3")
+    done = betavae("sweep", "mixing", "--profile", "smoke", "--realizations", "3")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("betavae: [Errno 28] No space left on device")
     assert "Traceback" not in done.stderr
@@ -181,14 +176,11 @@ def test_a_full_disk_gets_one_line_and_leaves_whole_members(small_disk, monkeypa
 
 
 def test_missing_digits_and_an_unwritable_store_get_one_line(results, tmp_path):
-    done = command(
-        "sweep", "mixing", "--profile", "smoke", env={**os.environ, "BETAVAE_DIGITS": str(tmp_path / "none.npz")}
-    )
+    done = betavae("sweep", "mixing", "--profile", "smoke", BETAVAE_DIGITS=str(tmp_path / "none.npz"))
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "no MNIST digits at" in done.stderr
     (tmp_path / "file").write_text("")
-    environment = {**os.environ, "BETAVAE_RESULTS": str(tmp_path / "file" / "results")}
-    done = command("sweep", "mixing", "--profile", "smoke", env=environment)
+    done = betavae("sweep", "mixing", "--profile", "smoke", BETAVAE_RESULTS=str(tmp_path / "file" / "results"))
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "Not a directory" in done.stderr
 
@@ -199,6 +191,6 @@ def test_a_read_only_store_gets_one_line_before_anything_is_trained(small_disk, 
     monkeypatch.setenv("BETAVAE_RESULTS", str(small_disk))
     for folder in (small_disk, small_disk / "deeper"):
         monkeypatch.setenv("BETAVAE_RESULTS", str(folder))
-        done = command("sweep", "mixing", "--profile", "smoke")
+        done = betavae("sweep", "mixing", "--profile", "smoke")
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert re.search("cannot be written|Read-only file system", done.stderr)
