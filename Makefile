@@ -32,11 +32,10 @@ chapter: env  ## run a chapter again: CHAPTER=analytical BETA=4 PARAMS="noise_st
 	@$(PY) -m betavae_core chapter "$$CHAPTER" $${BETA:+-p beta "$$BETA"} --params "$$PARAMS"
 
 sweep: env  ## train what is missing of an experiment: EXPERIMENT=mixing ARGS="--realizations 5 --explain"
-	@$(PY) -m betavae_core sweep "$$EXPERIMENT" $(ARGS)
+	@$(PY) -m betavae_core sweep "$${EXPERIMENT:?names an experiment; make sweeps trains all}" $(ARGS)
 
-sweeps: env  ## train what is missing of every experiment (PROFILE=thesis)
-	@for name in mixing localisation mixing-one-pair mixing-diagonal pixel-mixing; do \
-		$(PY) -m betavae_core sweep $$name --profile "$${PROFILE:-published}" || exit; done
+sweeps: env  ## train what is missing of every experiment and of what the book shows beside it (PROFILE=thesis)
+	@$(PY) -m betavae_core sweep --profile "$${PROFILE:-published}" $(ARGS)
 
 status: env  ## how much of each experiment there is, and from which store
 	@$(PY) -m betavae_core status $(ARGS)

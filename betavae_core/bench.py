@@ -18,19 +18,22 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from betavae_core.images import experiments
+from betavae_core.networks.architecture import HIDDEN, LATENTS, PIXELS
+from betavae_core.sweeps import planning
+from betavae_core.sweeps.work import SINGLE_THREAD
+
 CONTENDERS = ("betavae", "keras-fit", "pytorch", "torch-compile", "limit")
 LAYOUTS = ((1, 2), (2, 1))  # processes, threads each
 WARM_UP, STEPS, ROUNDS = 20, 60, 3
-HIDDEN = (256, 200, 200)
 EVALUATION = 1.4  # seconds of one core for each member, measured: draws, importance sampling, SVD of the images
 GPU_RATE = 10e12  # multiply-adds × 2 per second in float32 that a pack sustains: half of what a data-centre GPU claims
 RANKS = {"mixing": 3, "localisation": 110}
 HEADER = ["experiment", "contender", "processes × threads", "member-steps/s", "ms per step", "betavae is faster by"]
 COST_HEADER = ["machine", "mixing, h", "localisation, h", "together, h"]
-THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def products(samples: int, rank: int, pixels: int = 1600, latents: int = 2) -> list[tuple[int, int, int]]:
+def products(samples: int, rank: int, pixels: int = PIXELS, latents: int = LATENTS) -> list[tuple[int, int, int]]:
     """Shapes (m, k, n) of every matrix product that one factored step needs: forward, backward, no product twice."""
     first, *rest = HIDDEN
     layers = [(first, rest[0]), (rest[0], rest[1]), (rest[1], 2 * latents)]
@@ -94,11 +97,9 @@ def thesis_cost(rows: list[dict], epochs: int = 1000) -> list[list[str]]:
 
     Cores: members × (steps / rate + evaluation), shared out. GPU: steps at `GPU_RATE`, evaluation on one host core.
     """
-    from betavae_core import experiments
-
     hours = {"one laptop, 2 cores": [], "one GPU, one host core": [], "100 CPU workers, one core each": []}
     for name, rank in RANKS.items():
-        members = len(experiments.plan(name, "thesis"))
+        members = len(planning.plan(name, "thesis"))
         ours = [row for row in rows if (row["experiment"], row["contender"]) == (name, "betavae")]
         laptop = max(row["member_steps_per_s"] for row in ours)
         core = max(row["member_steps_per_s"] / row["processes"] for row in ours if row["threads"] == 1)
@@ -112,7 +113,7 @@ def thesis_cost(rows: list[dict], epochs: int = 1000) -> list[list[str]]:
 
 def _timed(contender: str, experiment: str, processes: int, threads: int) -> float:
     """Member-steps per second of all processes together; they warm up first and start on one signal."""
-    environment = {**os.environ, **dict.fromkeys(THREADS, str(threads)), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = {**os.environ, **dict.fromkeys(SINGLE_THREAD, str(threads)), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-m", "betavae_core.bench", contender, experiment, str(threads)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     workers = [subprocess.Popen(command, env=environment, text=True, **pipes) for _ in range(processes)]
@@ -126,9 +127,7 @@ def _timed(contender: str, experiment: str, processes: int, threads: int) -> flo
 
 def _work(contender: str, experiment: str, threads: int) -> None:
     """In a worker: prepare, warm up, wait for the signal, time the steps, print steps per second."""
-    from betavae_core import datasets
-
-    data, _ = datasets.draw(experiment, 0)
+    data, _ = experiments.draw(experiment, 0)
     steps = {
         "betavae": _betavae,
         "keras-fit": _keras,
@@ -145,7 +144,7 @@ def _work(contender: str, experiment: str, threads: int) -> None:
 
 
 def _betavae(data):
-    from betavae_core import training
+    from betavae_core.networks import training
 
     trainer = training.trainer()
     return lambda count: trainer.fit([data], [1.0], [0], count)
@@ -160,9 +159,9 @@ def _keras(data):
         def __init__(self):
             super().__init__()
             dense = [keras.layers.Dense(width, activation="tanh") for width in HIDDEN]
-            self.encoder = keras.Sequential([*dense, keras.layers.Dense(4)])
+            self.encoder = keras.Sequential([*dense, keras.layers.Dense(2 * LATENTS)])
             dense = [keras.layers.Dense(width, activation="tanh") for width in reversed(HIDDEN)]
-            self.decoder = keras.Sequential([*dense, keras.layers.Dense(1600)])
+            self.decoder = keras.Sequential([*dense, keras.layers.Dense(PIXELS)])
 
         def call(self, x):
             mean, log_variance = tf.split(self.encoder(x), 2, axis=-1)
@@ -188,7 +187,7 @@ def _pytorch(data, threads: int, compiled: bool = False):
         layers = [(nn.Linear(*pair), nn.Tanh()) for pair in itertools.pairwise(widths)]
         return nn.Sequential(*itertools.chain(*layers[:-1]), layers[-1][0])  # no activation at the end
 
-    encoder, decoder = stack(1600, *HIDDEN, 4), stack(2, *reversed(HIDDEN), 1600)
+    encoder, decoder = stack(PIXELS, *HIDDEN, 2 * LATENTS), stack(LATENTS, *reversed(HIDDEN), PIXELS)
     optimiser = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=1e-3)
     x = torch.tensor(data.standardised, dtype=torch.float32)
 
@@ -203,7 +202,7 @@ def _pytorch(data, threads: int, compiled: bool = False):
     def steps(count):
         for _ in range(count):
             optimiser.zero_grad()
-            loss(torch.randn(len(x), 2)).backward()
+            loss(torch.randn(len(x), LATENTS)).backward()
             optimiser.step()
 
     return steps

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from betavae_core import alignment
+from betavae_core.theory import alignment
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4])

@@ -4,8 +4,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from betavae_core import analytical, linear
-from betavae_core.gaussian import LinearGaussian
+from betavae_core.findings import optima
+from betavae_core.showing import analytical
+from betavae_core.theory import linear
+from betavae_core.theory.gaussian import LinearGaussian
+from betavae_core.theory.terms import LINEAR
 
 CASES = {
     "default": ([[2.0, 1.0], [0.5, 1.5]], 1.0, 2.0),
@@ -31,7 +34,7 @@ def test_the_page_follows_its_parameters(case, monkeypatch):
     routes = analytical.three_routes(process, beta)
     assert abs(routes["solver_gap"]) < 1e-7
     assert routes["led_global"] > 0
-    assert len(analytical.route_rows(routes)) == len(linear.TERMS)
+    assert len(analytical.route_rows(routes)) == len(LINEAR)
     summary = analytical.summary(process, best)
     assert summary["tie_best"] <= min(summary["tie_one"], summary["tie_ratio"]) + 1e-9
     assert summary["tie_best"] <= float(trained.tie.min()) + 1e-9
@@ -39,9 +42,9 @@ def test_the_page_follows_its_parameters(case, monkeypatch):
     assert len(analytical.purchase_rows(process, best, ratio)) == (3 if ratio == 1 else 4)
     note = analytical.identification_note(process, beta)
     assert (note is not None) == (case == "repeated eigenvalues")
-    from betavae_core import figures
+    from betavae_core.showing import figures
 
-    assert figures.peak(trained) == 1.0
+    assert optima.exact_peak(trained) == 1.0
     eigenvalues = np.sort(np.linalg.eigvalsh(process.covariance))[::-1][: process.mixing.shape[1]]
     for figure in (
         figures.identity_panels(trained, beta, best),

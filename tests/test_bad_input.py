@@ -5,7 +5,8 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from betavae_core import book, cli
+from betavae_core import cli, paths
+from betavae_core.building import book
 
 CHAPTERS = [  # chapter, parameters, what the line says
     ("analytical", {"beta": "-1"}, r"beta must be finite and > 0; got -1\.0"),
@@ -61,7 +62,8 @@ COMMANDS = [  # words, what the line says
     (["chapter", "analytical", "--params", "beta"], "name=value"),
     (["chapter", "analytical", "--params", "beta='4"], "unclosed quote"),
     (["data", "x"], "No such command 'x'"),
-    (["sweep"], "Missing argument 'EXPERIMENT'"),
+    (["sweep", "mixing", "nowhere"], "no experiment 'nowhere'; experiments: mixing"),
+    (["sweep", "mixing", "--family", "round"], "family must be diagonal or full; got round"),
     (["sweep", "nowhere"], "no experiment 'nowhere'; experiments: mixing"),
     (["sweep", "mixing", "--profile", "huge"], "no profile 'huge'"),
     (["sweep", "mixing", "--beta", "-1"], "beta must be finite and >= 0; got -1.0"),
@@ -93,7 +95,7 @@ COMMANDS = [  # words, what the line says
 
 def files():
     """What lies in the project, but for compiled modules."""
-    return {*book.ROOT.glob("*"), *book.BUILD.glob("*"), *(book.ROOT / "data").rglob("*")}
+    return {*paths.ROOT.glob("*"), *paths.BUILD.glob("*"), *(paths.ROOT / "data").rglob("*")}
 
 
 def refused(words, message, results):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from betavae_core import bench, digits
+from betavae_core import bench, paths
 
 
 def test_products_are_those_of_the_factored_step():
@@ -60,7 +60,7 @@ def test_rows_are_written_one_a_line(tmp_path):
 
 
 def test_the_stored_bench_has_every_contender_in_both_layouts():
-    rows = json.loads((digits.DATA / "bench.json").read_text())
+    rows = json.loads((paths.BENCH).read_text())
     found = {(r["experiment"], r["contender"], r["processes"], r["threads"]) for r in rows}
     assert {
         (e, c, *layout) for e in ("mixing", "localisation") for c in bench.CONTENDERS for layout in bench.LAYOUTS

@@ -1,33 +1,37 @@
 """Chapters as data: parameters, rules, names of variants, hashes. Whole builds are in test_end_to_end.py."""
 
+import os
 import re
 
 import pytest
 import yaml
 
-from betavae_core import book, chapters, cli
+from betavae_core import paths
+from betavae_core.building import book, chapters, execution, parameters
+from betavae_core.commands import books
+from betavae_core.paths import ROOT
 
 
 def test_toc_names_chapters_that_exist_and_none_is_left_out():
-    toc = yaml.safe_load((book.ROOT / "_toc.yml").read_text())
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
     named = [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
     assert [f"book/{name}" for name in chapters.names()] == named
-    assert {file.stem for file in (book.ROOT / "book").glob("*.md")} == set(chapters.names())
+    assert {file.stem for file in (ROOT / "book").glob("*.md")} == set(chapters.names())
 
 
 def test_every_chapter_with_code_and_a_choice_has_parameters():
-    assert chapters.parameters("analytical") == {
+    assert parameters.defaults("analytical") == {
         "beta": 2.0,
         "mixing_matrix": [[2.0, 1.0], [0.5, 1.5]],
         "noise_std": 1.0,
     }
-    assert chapters.parameters("mixing")["beta"] == 1.0
-    assert chapters.parameters("references") == {}
+    assert parameters.defaults("mixing")["beta"] == 1.0
+    assert parameters.defaults("references") == {}
 
 
 def test_defaults_obey_their_own_rules():
     for chapter in chapters.names():
-        assert chapters.checked_parameters(chapter, {}) == {}
+        assert parameters.checked(chapter, {}) == {}
 
 
 @pytest.mark.parametrize("chapter", chapters.names())
@@ -49,7 +53,7 @@ def test_chapter_cells_are_short_and_train_nothing_by_hand(chapter):
     ],
 )
 def test_parameters_are_parsed_to_the_type_of_their_default(given, expected):
-    assert chapters.checked_parameters("analytical", given) == expected
+    assert parameters.checked("analytical", given) == expected
 
 
 @pytest.mark.parametrize(
@@ -64,7 +68,7 @@ def test_parameters_are_parsed_to_the_type_of_their_default(given, expected):
     ],
 )
 def test_params_are_split_as_a_shell_would(params, expected):
-    assert cli._split(params) == expected
+    assert books.split_pairs(params) == expected
 
 
 def test_variant_names_are_short_and_safe():
@@ -87,16 +91,21 @@ def test_variant_names_are_short_and_safe():
 
 
 def test_the_hash_follows_text_package_parameters_lock_and_data(tmp_path, monkeypatch):
-    for name in ("book/analytical.md", "betavae_core/linear.py", "requirements.lock", "data/mnist_digits.npz"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in ("book/analytical.md", "betavae_core/theory/linear.py", "requirements.lock", "data/mnist_digits.npz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text("one")
-    monkeypatch.setattr(book, "ROOT", tmp_path)
+    monkeypatch.setattr(execution, "CHAPTERS", tmp_path / "book")
+    monkeypatch.setattr(execution, "PACKAGE", tmp_path / "betavae_core")
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setenv("BETAVAE_PUBLISHED", str(tmp_path / "data/results"))
     monkeypatch.setenv("BETAVAE_DIGITS", str(tmp_path / "data/mnist_digits.npz"))
-    seen = {book.digest("analytical", {}, []), book.digest("analytical", {"beta": 4.0}, [])}
-    for name in ("book/analytical.md", "betavae_core/linear.py", "requirements.lock", "data/mnist_digits.npz"):
+    seen = {execution.digest("analytical", {}, []), execution.digest("analytical", {"beta": 4.0}, [])}
+    for name in ("book/analytical.md", "betavae_core/theory/linear.py", "requirements.lock", "data/mnist_digits.npz"):
         (tmp_path / name).write_text("two")
-        seen.add(book.digest("analytical", {}, []))
-    (tmp_path / "betavae_core/new.py").write_text("")
-    seen.add(book.digest("analytical", {}, []))
-    assert len(seen) == 7
-    assert book.digest("analytical", {}, []) in seen
+        seen.add(execution.digest("analytical", {}, []))
+    (tmp_path / "betavae_core/theory/new.py").write_text("")
+    seen.add(execution.digest("analytical", {}, []))
+    os.renames(tmp_path / "betavae_core/theory/new.py", tmp_path / "betavae_core/images/new.py")
+    seen.add(execution.digest("analytical", {}, []))
+    assert len(seen) == 8
+    assert execution.digest("analytical", {}, []) in seen

@@ -3,7 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from betavae_core import chapters, pdf
+from betavae_core.building import chapters, pdf
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("copy")]  # one process, so one copy
 GONE_ON = "net::ERR_ABORTED"  # the test went to the next page before the icon came

@@ -4,7 +4,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from betavae_core import cli, digits
+from betavae_core import cli, paths
 from tests.conftest import betavae, without
 
 
@@ -42,4 +42,4 @@ def test_fetch_without_internet_says_so_and_leaves_nothing(tmp_path, monkeypatch
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("betavae: full MNIST could not be downloaded")
     assert "the embedded digits need no internet" in last
-    assert not digits.FULL.exists()
+    assert not paths.FULL_DIGITS.exists()

@@ -10,14 +10,15 @@ import time
 import psutil
 import pytest
 
-from betavae_core import experiments, store, sweep
+from betavae_core.sweeps import crews, planning, store, sweep
+from betavae_core.theory.terms import SCALARS
 
 pytestmark = pytest.mark.slow
 SMALL = ["mixing", "--profile", "smoke", "--epochs", "100"]
 
 
 def small(realizations):
-    return experiments.plan("mixing", "smoke", realizations=realizations, epochs=100)
+    return planning.plan("mixing", "smoke", realizations=realizations, epochs=100)
 
 
 def dask(*words):
@@ -97,12 +98,12 @@ def test_a_sweep_outlives_its_workers_but_not_its_scheduler(results, cluster, tm
     assert 9 < len(kept) < 40
     plan = sweep.survey(small(6))
     assert len(sweep.survey(small(20)).working) == len(kept)
-    done = {member for member, _ in sweep.run(plan.missing, sweep.here(1))}
+    done = {member for member, _ in sweep.run(plan.missing, crews.here(1))}
     assert done == set(plan.missing)
     assert {file: file.stat().st_mtime_ns for file in kept} == kept  # only missing members ran again
 
     monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "serial"))
-    list(sweep.run(small(4), sweep.here(1)))
+    list(sweep.run(small(4), crews.here(1)))
     assert {member.key: store.read(member).attrs["checksum"] for member in small(4)} == by_dask
 
 
@@ -128,7 +129,7 @@ def test_killing_the_client_leaves_whole_files_and_no_process(results, way):
     wait_for(lambda: not any(map(lives, children)), 30)
     plan = sweep.survey(small(20))
     assert len(plan.working) == len(stored(results)) >= 1
-    store.write(plan.missing[0], dict.fromkeys(store.SCALARS, 0.0), {})
+    store.write(plan.missing[0], dict.fromkeys(SCALARS, 0.0), {})
     assert not list((results / "mixing").glob(".*")), "what a dead process left half-written is swept away"
 
 

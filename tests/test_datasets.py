@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from betavae_core import datasets, digits
-from betavae_core.gaussian import LinearGaussian
+from betavae_core.images import datasets, digits, experiments
+from betavae_core.theory.gaussian import LinearGaussian
 
 
 @pytest.fixture(scope="module")
 def mixing():
-    return datasets.mixing(3)
+    return experiments.draw("mixing", 3)
 
 
 def test_images_are_the_two_digits_weighted_by_the_code(mixing):
@@ -18,7 +18,7 @@ def test_images_are_the_two_digits_weighted_by_the_code(mixing):
     basis = _the_two_digits(images, pixels, labels, data.classes)
     code = np.linalg.lstsq(basis.T, images.T, rcond=None)[0].T
     assert code @ basis == pytest.approx(images, abs=1e-6)
-    process = LinearGaussian(datasets.MIXING, 1.0)
+    process = LinearGaussian(experiments.MIXING, 1.0)
     assert data.posterior_mean == pytest.approx(process.posterior_mean(code), abs=1e-6)
     assert np.linalg.inv(data.posterior_precision) == pytest.approx(process.posterior_covariance)
 
@@ -35,7 +35,7 @@ def _the_two_digits(images, pixels, labels, classes):
 
 
 def test_two_different_classes_and_all_ten_take_part():
-    pairs = [datasets.mixing(realization, samples=2)[0].classes for realization in range(40)]
+    pairs = [experiments.draw("mixing", realization, samples=2)[0].classes for realization in range(40)]
     assert all(a != b for a, b in pairs)
     assert {c for pair in pairs for c in pair} == set(range(10))
 
@@ -66,15 +66,15 @@ def test_the_covariance_is_that_of_the_pixels(mixing):
 
 @pytest.mark.parametrize("experiment", ["mixing", "localisation", "pixel-mixing"])
 def test_the_gallery_shows_all_ten_digits(experiment):
-    pictures = datasets.gallery(experiment, columns=3)
+    pictures = experiments.gallery(experiment, columns=3)
     assert pictures.shape == (10, 3, 40, 40)
     assert pictures.std(axis=(1, 2, 3)).min() > 0
 
 
 def test_a_localised_digit_stands_where_its_code_says():
     """Centre of mass of each image against the code recovered from the exact posterior mean."""
-    data, _ = datasets.draw("localisation", 2, samples=40)
-    process = LinearGaussian(datasets.MIXING, 0.5)
+    data, _ = experiments.draw("localisation", 2, samples=40)
+    process = LinearGaussian(experiments.MIXING, 0.5)
     gain = process.posterior_mean(np.eye(2)).T
     code = np.linalg.solve(gain, data.posterior_mean.T).T
     images = np.clip(data.images(), 0, None)
@@ -86,9 +86,9 @@ def test_a_localised_digit_stands_where_its_code_says():
     assert np.ptp(start, axis=0).max() < 0.2
 
 
-@pytest.mark.parametrize("experiment", datasets.EXPERIMENTS)
+@pytest.mark.parametrize("experiment", experiments.NAMES)
 def test_factors_multiply_to_the_images(experiment):
-    data, _ = datasets.draw(experiment, 1, samples=150)
+    data, _ = experiments.draw(experiment, 1, samples=150)
     pixels = data.standardised
     assert pixels.mean() == pytest.approx(0, abs=1e-9)
     assert pixels.std() == pytest.approx(1, abs=1e-6)
@@ -110,7 +110,7 @@ def test_factorising_loses_nothing_that_float32_keeps(rng):
 
 
 def test_a_realization_repeats_and_another_differs():
-    a, b, other = (datasets.mixing(r, samples=5)[0] for r in (1, 1, 2))
+    a, b, other = (experiments.draw("mixing", r, samples=5)[0] for r in (1, 1, 2))
     np.testing.assert_array_equal(a.scores, b.scores)
     assert not np.allclose(a.scores, other.scores)
 

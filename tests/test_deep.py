@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 
-from betavae_core import datasets, deep, linear
-from betavae_core.gaussian import LinearGaussian
+from betavae_core.findings import latents, prediction
+from betavae_core.images import datasets, experiments
+from betavae_core.showing import deep
+from betavae_core.theory import linear
+from betavae_core.theory.gaussian import LinearGaussian
 
 
 def test_the_prediction_is_the_analytical_model_on_data_of_its_covariance(process):
     sample = datasets.linear_sample(process, 3000, np.random.default_rng(1))
     betas = [0.5, 1.0, 3.0, 6.0]
-    (R, C, elbo, tie), values = deep._linear_terms(sample, betas)
+    (R, C, elbo, tie), values = prediction.linear_terms(sample, betas)
     expected = linear.sweep(process, betas)
     constant = deep.CONSTANT + np.log(2 * np.pi)  # the prediction counts 1600 pixels, the process two
     assert values == pytest.approx(np.linalg.eigvalsh(process.covariance)[::-1])
@@ -23,9 +26,9 @@ def test_the_prediction_is_the_analytical_model_on_data_of_its_covariance(proces
 def test_factors_and_whole_images_give_the_same_prediction():
     import dataclasses
 
-    data, _ = datasets.draw("mixing", 0, samples=200)
+    data, _ = experiments.draw("mixing", 0, samples=200)
     whole = dataclasses.replace(data, scores=data.standardised, components=None)
-    (first, values), (second, others) = (deep._linear_terms(d, [1.0, 50.0]) for d in (data, whole))
+    (first, values), (second, others) = (prediction.linear_terms(d, [1.0, 50.0]) for d in (data, whole))
     assert values == pytest.approx(others)
     assert first == pytest.approx(second, rel=1e-6)
 
@@ -33,12 +36,12 @@ def test_factors_and_whole_images_give_the_same_prediction():
 @pytest.mark.parametrize("angle", [20.0, 60.0, 90.0])
 def test_the_angle_between_axes_of_motion(angle):
     """Latents that are coordinates of the position along two known directions."""
-    data, _ = datasets.draw("localisation", 0, samples=300)
-    process = LinearGaussian(datasets.MIXING, 0.5)
+    data, _ = experiments.draw("localisation", 0, samples=300)
+    process = LinearGaussian(experiments.MIXING, 0.5)
     code = data.posterior_mean @ data.posterior_precision @ np.linalg.inv(process.mixing) * 0.25
     assert process.posterior_mean(code) == pytest.approx(data.posterior_mean)
     axes = np.array([[1.0, 0.0], [np.cos(np.radians(angle)), np.sin(np.radians(angle))]])
-    assert deep._axes(data, code @ np.linalg.inv(axes)) == pytest.approx(angle)
+    assert latents.motion_angle(data, code @ np.linalg.inv(axes)) == pytest.approx(angle)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ def test_pictures_come_back_in_grey_levels(live):
     rows, labels = deep.reconstruction_rows(live, [3.0], [0, 1])
     assert rows.shape == (2, 4, 40, 40)
     assert labels == ["images", "β = 3"]
-    original = datasets.draw("mixing", 1)[0].images()[:2]
+    original = experiments.draw("mixing", 1)[0].images()[:2]
     np.testing.assert_array_equal(rows[0, 2:], original)
     assert np.corrcoef(rows[1, 2:].ravel(), original.ravel())[0, 1] > 0.5  # some of it has been learnt
     moved, labels = deep.traversal_rows(live, [3.0])
@@ -66,7 +69,7 @@ def test_pictures_come_back_in_grey_levels(live):
 
 def test_prose_and_table_of_a_live_chapter(live):
     betas = live.beta.values
-    predicted = deep.prediction("mixing", [*betas, 1.0], range(2))
+    predicted = prediction.prediction("mixing", [*betas, 1.0], range(2))
     stored = live.assign_coords(beta=[1.0])
     texts = deep.texts(stored, live, predicted)
     assert texts["tie_one"] == f"{float(live.tie.mean()):.2f}"
@@ -81,7 +84,7 @@ def test_prose_and_table_of_a_live_chapter(live):
 
 
 def test_scores_of_live_members(live):
-    found = deep.latent_scores(live.isel(detailed=slice(2)))
+    found = latents.latent_scores(live.isel(detailed=slice(2)))
     assert found.mig.shape == (1, 2)
     assert (found.active <= 2).all()
     assert ((found.axes >= 0) & (found.axes <= 90)).all()

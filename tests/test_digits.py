@@ -5,7 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from betavae_core import digits
+from betavae_core import paths
+from betavae_core.images import digits
 
 
 def test_embedded_digits_are_the_first_hundred_of_each_class():
@@ -24,7 +25,7 @@ def test_a_missing_file_is_named(tmp_path):
 @pytest.mark.parametrize("damage", ["truncate", "empty", "text", "pixel", "no labels"])
 def test_a_damaged_file_is_named(tmp_path, damage):
     file = tmp_path / "digits.npz"
-    shutil.copy(digits.EMBEDDED, file)
+    shutil.copy(paths.EMBEDDED_DIGITS, file)
     if damage == "truncate":
         file.write_bytes(file.read_bytes()[:5000])
     elif damage == "empty":

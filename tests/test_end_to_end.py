@@ -13,8 +13,10 @@ import time
 
 import pytest
 
-from betavae_core import book, chapters, linear
-from betavae_core.gaussian import LinearGaussian
+from betavae_core.building import chapters, execution
+from betavae_core.paths import ROOT
+from betavae_core.theory import linear
+from betavae_core.theory.gaussian import LinearGaussian
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("copy")]  # one process, so one copy
 
@@ -25,7 +27,7 @@ def pages(copy):
 
 
 def test_make_book_executes_every_chapter_with_code_and_prints_the_page(copy):
-    last = [c for c in chapters.names() if c in book.LAST]
+    last = [c for c in chapters.names() if c in execution.LAST]
     ordered = [c for c in chapters.names() if c not in last] + last
     with_code = [c for c in ordered if any(cell.cell_type == "code" for cell in chapters.notebook(c).cells)]
     assert re.findall(r"^(\w+): executed", copy.first, re.MULTILINE) == with_code
@@ -172,7 +174,7 @@ def test_plain_jupyter_book_build_works_too(copy):
 def test_the_raw_way_of_the_readme(copy):
     folder = os.path.dirname(sys.executable)
     line = "jupytext --to ipynb --output - book/analytical.md | papermill -p beta 4 > analytical.ipynb"
-    assert line in (book.ROOT / "README.md").read_text()
+    assert line in (ROOT / "README.md").read_text()
     path = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, cwd=copy.folder, env=path)
     assert done.returncode == 0, done.stderr

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from betavae_core import book, linear, pdf
-from betavae_core.gaussian import LinearGaussian
+from betavae_core import paths
+from betavae_core.building import pdf
+from betavae_core.theory import linear
+from betavae_core.theory.gaussian import LinearGaussian
 
 pytestmark = pytest.mark.slow
 SAME = 1e-9  # relative to one nat and to the term, both closed forms in double precision
@@ -22,7 +24,7 @@ SPECIAL = [
 
 @pytest.fixture(scope="module")
 def page(browser):
-    with pdf.served(book.ROOT / "book/static") as site:
+    with pdf.served(paths.ROOT / "book/static") as site:
         opened = browser.new_page()
         opened.goto(f"{site}/scripts/model.js")
         yield opened

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from betavae_core import gaussian
-from betavae_core.gaussian import LinearGaussian
+from betavae_core.theory import gaussian
+from betavae_core.theory.gaussian import LinearGaussian
 
 ROUNDING = 1e-9  # float64 on well-conditioned matrices of size <= 6
 

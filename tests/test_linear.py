@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from betavae_core import gaussian, linear
-from betavae_core.gaussian import LinearGaussian
+from betavae_core.theory import gaussian, linear
+from betavae_core.theory.gaussian import LinearGaussian
+from betavae_core.theory.terms import LINEAR, TERMS
 
 REFERENCE_TOLERANCE = 1e-6  # the reference table has six decimals
 ROUNDING = 1e-8  # float64 through a few products and logarithms, values up to a few hundred nats
@@ -138,7 +139,7 @@ def _log_posterior(mixing, noise_variance, x, z):
 @given(processes(), betas)
 def test_true_inference_error_is_the_least_direct_divergence(process, beta):
     """KL to the exact posterior at explicit x (σ-points with the data's covariance), all signed permutations."""
-    from betavae_core.alignment import signed_permutations
+    from betavae_core.theory.alignment import signed_permutations
 
     _, W, v = linear.optimum(process, beta)
     k, N = W.shape
@@ -197,8 +198,8 @@ def test_bare_covariance_gives_the_same_optimum(process):
 def test_sweep_is_labelled(process):
     dataset = linear.sweep(process, [0.5, 1, 2])
     assert dict(dataset.sizes) == {"beta": 3}
-    assert set(dataset.data_vars) == set(linear.TERMS)
-    assert all(dataset[name].attrs == {"units": "nats", "long_name": text} for name, text in linear.TERMS.items())
+    assert set(dataset.data_vars) == set(LINEAR)
+    assert all(dataset[name].attrs == {"units": "nats", "long_name": TERMS[name].long_name} for name in LINEAR)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 import xarray as xr
 
-from betavae_core import optima
+from betavae_core.findings import optima
 
 BETAS = [0.1, 1.0, 10.0, 100.0]
 

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from betavae_core import linear, propositions
+from betavae_core.theory import linear, propositions
 
 ROUNDING = 1e-8  # nats, on values up to some thousands
 

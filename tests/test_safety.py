@@ -12,10 +12,13 @@ import numpy as np
 import psutil
 import pytest
 
-from betavae_core import book, chapters, digits, figures, pdf
+from betavae_core import paths
+from betavae_core.building import parameters, pdf
 from betavae_core.errors import UsageError
+from betavae_core.images import digits
+from betavae_core.showing import interactive, tables
 
-SOURCES = sorted((book.ROOT / "betavae_core").glob("*.py"))
+SOURCES = sorted(paths.PACKAGE.rglob("*.py"))
 RUNS = r"\b(pickle|joblib|dill|marshal|shelve)\b|allow_pickle=True|(?<!literal_)\beval\(|\bexec\(|shell=True|os\.system"
 HOSTILE = [
     '4"; __import__("os").system("touch injected"); "',
@@ -60,7 +63,7 @@ def test_a_pickle_in_place_of_the_digits_is_not_loaded(tmp_path):
 @pytest.mark.parametrize("name", ["beta", "mixing_matrix", "noise_std"])
 def test_hostile_values_are_refused(name, text):
     with pytest.raises(UsageError):
-        chapters.checked_parameters("analytical", {name: text})
+        parameters.checked("analytical", {name: text})
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -81,11 +84,13 @@ def test_papermill_injects_text_as_text(text, tmp_path):
 
 
 def test_markup_in_data_is_shown_not_run():
-    shown = figures.table(["<b>x</b>", "y"], [["<script>alert(1)</script>", "a|b"]], caption="c", name="n").data
+    shown = tables.table(["<b>x</b>", "y"], [["<script>alert(1)</script>", "a|b"]], caption="c", name="n").data
     assert "<script>" not in shown
     assert "<b>" not in shown
     assert r"a\|b" in shown
-    slider = figures.beta_slider({"<img src=x>": np.ones((2, 3, 4, 4))}, rows='"><script>', first="<img src=x>").data
+    slider = interactive.beta_slider(
+        {"<img src=x>": np.ones((2, 3, 4, 4))}, rows='"><script>', first="<img src=x>"
+    ).data
     assert "<script>" not in slider
     assert "<img src=x>" not in slider
 
@@ -100,4 +105,4 @@ def test_the_book_is_served_to_this_machine_only(tmp_path):
             c.laddr.ip for c in psutil.Process().net_connections("tcp") if c.laddr.port == port and not c.raddr
         ]
         assert listening == ["127.0.0.1"]
-    assert "http.server --bind 127.0.0.1" in (book.ROOT / "Makefile").read_text()
+    assert "http.server --bind 127.0.0.1" in (paths.ROOT / "Makefile").read_text()

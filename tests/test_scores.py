@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from betavae_core import scores
+from betavae_core.findings import scores
 
 
 @pytest.fixture

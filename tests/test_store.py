@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from betavae_core import digits, experiments, store
+from betavae_core import paths
 from betavae_core.errors import UsageError
-from betavae_core.experiments import Member, Specification
+from betavae_core.sweeps import planning, store
+from betavae_core.sweeps.members import Member, Specification
+from betavae_core.theory.terms import SCALARS
 
 SPEC = Specification("mixing", samples=10, epochs=1)
 
@@ -17,7 +19,7 @@ SPEC = Specification("mixing", samples=10, epochs=1)
 def stores(tmp_path, monkeypatch):
     """An empty working store and an empty published folder."""
     monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "working"))
-    monkeypatch.setattr(store, "published", lambda spec: tmp_path / "published" / f"{spec.experiment}.nc")
+    monkeypatch.setenv("BETAVAE_PUBLISHED", str(tmp_path / "published"))
     return tmp_path
 
 
@@ -27,7 +29,7 @@ def member(beta=1.0, realization=0):
 
 def values(seed=0, detailed=True):
     rng = np.random.default_rng(seed)
-    found = {name: float(rng.standard_normal()) for name in store.SCALARS}
+    found = {name: float(rng.standard_normal()) for name in SCALARS}
     if detailed:
         found |= {
             "curve": rng.standard_normal(10).astype(np.float32),
@@ -103,7 +105,9 @@ def test_a_damaged_published_file_is_refused_in_one_line(damage):
         dataset = xr.load_dataset(file, engine="h5netcdf")
         dataset["tie"] = dataset.tie + 1e-12
         dataset.to_netcdf(file, engine="h5netcdf")
-    with pytest.raises(UsageError, match=r"mixing\.nc is damaged \(.*\); git checkout brings it back"):
+    with pytest.raises(
+        UsageError, match=r"mixing,samples=10,epochs=1\.nc is damaged \(.*\); git checkout brings it back"
+    ):
         store.collect([member()])
 
 
@@ -152,7 +156,7 @@ def test_published_results_are_enough_and_working_ones_fill_their_gaps(stores):
     assert file.read_bytes() == before
     store.write(member(9.0), values(9), {})
     assert store.publish([member(9.0)]) == file  # publishing a few keeps the others
-    assert len(store.published_cells(SPEC)) == 6
+    assert len(store.published_keys(SPEC)) == 6
     assert store.collect([member(7.0)]).key.values.tolist() == [[""]]
 
 
@@ -185,7 +189,7 @@ def test_a_failed_write_leaves_nothing_behind(monkeypatch):
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         store.write(member(), values(), {})
-    assert list(store.folder().rglob("*.*")) == []
+    assert list(paths.working_store().rglob("*.*")) == []
 
 
 def test_no_pickle_is_read(tmp_path):
@@ -200,12 +204,8 @@ def test_no_pickle_is_read(tmp_path):
 
 def test_published_results_of_the_repository_belong_to_the_current_plan(monkeypatch):
     monkeypatch.undo()
-    plans = [experiments.plan(name) for name in experiments.NAMES]
-    for name in ("mixing", "localisation"):
-        plans.append(experiments.plan(name, betas=[1, 20, 200], realizations=3, scaling="pixel"))
-        plans.append(experiments.plan(name, realizations=1, epochs=5000))
-    known = {store.published(plan[0].specification): {m.key for m in plan} for plan in plans}
-    for file in (digits.DATA / "results").glob("*.nc"):
+    known = {store.published(plan[0].specification): {m.key for m in plan} for plan in planning.plans()}
+    for file in paths.published_store().glob("*.nc"):
         whole = xr.load_dataset(file, engine="h5netcdf")
         assert {key for key in whole.key.values.ravel() if key} <= known[file], file.name
 

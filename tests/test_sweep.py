@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from betavae_core import experiments, packing, store, sweep
 from betavae_core.errors import SweepError
-from betavae_core.experiments import Member, Specification
+from betavae_core.images import experiments
+from betavae_core.sweeps import crews, packing, planning, store, sweep, work
+from betavae_core.sweeps.members import Member, Specification
 from tests.conftest import betavae, without
 
 REMEMBERED = Path(__file__).parent / "remembered_members.json"
@@ -23,15 +24,15 @@ SAME_NUMERICS = 0.02  # relative, and in nats: other processors sum in another o
 
 @pytest.mark.slow
 def test_a_sweep_runs_what_is_missing_and_the_worker_count_decides_nothing(results, monkeypatch, tmp_path):
-    members = experiments.plan("mixing", "smoke")
-    assert len(list(sweep.run(members[1:], sweep.here(2)))) == 3
+    members = planning.plan("mixing", "smoke")
+    assert len(list(sweep.run(members[1:], crews.here(2)))) == 3
     assert sweep.survey(members).missing == members[:1]
-    assert [m for m, _ in sweep.run(sweep.survey(members).missing, sweep.here(1))] == members[:1]
+    assert [m for m, _ in sweep.run(sweep.survey(members).missing, crews.here(1))] == members[:1]
     plan = sweep.survey(members)
     assert (plan.missing, plan.working, plan.diverged) == ([], members, [])
     first = {m.key: store.read(m).attrs["checksum"] for m in members}
     monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "again"))
-    list(sweep.run(members[::-1], sweep.here(1)))
+    list(sweep.run(members[::-1], crews.here(1)))
     assert {m.key: store.read(m).attrs["checksum"] for m in members} == first
     dataset = sweep.load("mixing", profile="smoke")
     assert dict(dataset.sizes)["beta"] == 2
@@ -48,8 +49,8 @@ def test_a_pack_gives_each_member_its_own_numbers(pack, xla):
     specification = Specification("localisation", samples=100, epochs=40)
     members = [Member(specification, float(1 + i), i % 3) for i in range(pack - 1)]
     members.append(Member(specification, 1e30, 1))  # float32 overflows
-    together = sweep.train(members, xla)
-    [(alone, _)] = sweep.train(members[1:2])
+    together = work.train(members, xla)
+    [(alone, _)] = work.train(members[1:2])
     assert np.isnan(together[-1][0]["tie"])
     assert together[1][1]["pack"] == pack
     assert set(together[1][0]) == set(alone)
@@ -58,9 +59,9 @@ def test_a_pack_gives_each_member_its_own_numbers(pack, xla):
 
 
 def test_a_packed_sweep_stores_single_members(results):
-    members = experiments.plan("mixing", "smoke")
+    members = planning.plan("mixing", "smoke")
     told = []
-    done = list(sweep.run(members, sweep.here(1), pack=3, report=told.append))
+    done = list(sweep.run(members, crews.here(1), pack=3, report=told.append))
     assert [m for m, _ in done] == members
     assert [p["pack"] for _, p in done] == [3, 3, 3, 1]
     assert told == ["3 members together on CPU, 1 worker"]
@@ -68,8 +69,8 @@ def test_a_packed_sweep_stores_single_members(results):
 
 
 def test_closing_early_stores_the_whole_pack_in_hand(results):
-    members = experiments.plan("mixing", "smoke")[:3]
-    running = sweep.run(members, sweep.here(1), pack=3)
+    members = planning.plan("mixing", "smoke")[:3]
+    running = sweep.run(members, crews.here(1), pack=3)
     assert next(running)[0] == members[0]
     running.close()
     assert sweep.survey(members).working == members
@@ -85,32 +86,32 @@ def test_the_pack_is_halved_until_it_fits():
 @pytest.mark.slow
 def test_a_diverged_member_is_recorded(results):
     wild = Member(Specification("mixing", samples=50, epochs=60, learning_rate=1e6), 1.0, 0)
-    list(sweep.run([wild], sweep.here(1)))
+    list(sweep.run([wild], crews.here(1)))
     assert sweep.survey([wild]).diverged == [wild]
     assert np.isnan(store.collect([wild]).tie).all()
 
 
 def test_a_worker_with_other_digits_is_refused(results):
-    members = experiments.plan("mixing", "smoke")[:1]
+    members = planning.plan("mixing", "smoke")[:1]
     with pytest.raises(SweepError, match="a worker has other digits"):
-        sweep.task(members, ["0" * 64], xla=False)
+        work.task(members, ["0" * 64], xla=False)
 
 
 @pytest.mark.slow
 def test_threads_of_one_worker_do_not_share_a_trainer(results):
-    members = experiments.plan("mixing", "smoke")
+    members = planning.plan("mixing", "smoke")
     with ThreadPoolExecutor(3) as pool:
-        threads = [pool.submit(sweep.task, [member], [member.key], False) for member in members]
+        threads = [pool.submit(work.task, [member], [member.key], False) for member in members]
         together = [thread.result()[0][0] for thread in threads]
     for member, values in zip(members, together, strict=True):
-        [(alone, _)] = sweep.train([member])
+        [(alone, _)] = work.train([member])
         assert values["tie"] == pytest.approx(alone["tie"], rel=PACKED)
 
 
 @pytest.mark.parametrize("experiment", experiments.NAMES)
 def test_remembered_members_come_out_the_same(experiment):
     """A silent change of numerics is caught: five short members, re-trained and compared with committed numbers."""
-    [(values, _)] = sweep.train([Member(Specification(experiment, samples=100, epochs=20), 2.0, 1)])
+    [(values, _)] = work.train([Member(Specification(experiment, samples=100, epochs=20), 2.0, 1)])
     remembered = json.loads(REMEMBERED.read_text())[experiment]
     for name, expected in remembered.items():
         assert values[name] == pytest.approx(expected, rel=SAME_NUMERICS, abs=SAME_NUMERICS), name
@@ -148,7 +149,7 @@ def test_interrupting_finishes_the_members_in_hand_and_resumes(results):
     kept = len(list(folder.glob("*.nc")))
     assert 1 <= kept < 12
     assert list(folder.glob(".*")) == []
-    members = experiments.plan("mixing", "smoke", realizations=6, epochs=150)
+    members = planning.plan("mixing", "smoke", realizations=6, epochs=150)
     assert len(sweep.survey(members).missing) == 12 - kept
 
 
@@ -170,7 +171,7 @@ def test_a_full_disk_gets_one_line_and_leaves_whole_members(small_disk, monkeypa
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("betavae: [Errno 28] No space left on device")
     assert "Traceback" not in done.stderr
-    plan = sweep.survey(experiments.plan("mixing", "smoke", realizations=3))
+    plan = sweep.survey(planning.plan("mixing", "smoke", realizations=3))
     assert len(plan.working) >= 1
     assert len(list((small_disk / "mixing").iterdir())) == len(plan.working)
 

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from betavae_core import datasets, evaluation, linear, training
-from betavae_core.gaussian import LinearGaussian
-from betavae_core.model import Ensemble
+from betavae_core.images import datasets, experiments
+from betavae_core.networks import evaluation, training
+from betavae_core.networks.model import Ensemble
+from betavae_core.theory import linear
+from betavae_core.theory.gaussian import LinearGaussian
 
 FLOAT32_LOSS = 2e-6  # relative: a thousand-term float32 sum in another order
 FLOAT32_GRADIENT = 2e-4  # relative to the largest gradient of its variable
@@ -14,7 +16,7 @@ FLOAT32_GRADIENT = 2e-4  # relative to the largest gradient of its variable
 
 @pytest.fixture(scope="module")
 def data():
-    return datasets.mixing(0, samples=200)[0]
+    return experiments.draw("mixing", 0, samples=200)[0]
 
 
 def plain_terms(ensemble, data, noise):
@@ -76,9 +78,9 @@ def test_a_linear_network_reaches_the_closed_form():
     found = evaluation.evaluate(trainer.ensemble, members, betas, [1] * 5, draws=64)
     expected = linear.sweep(process, betas)
     for name in ("reconstruction", "kl_prior", "elbo", "objective", "tie"):
-        assert getattr(found, name) == pytest.approx(expected[name].values, abs=CONVERGED), name
+        assert found[name] == pytest.approx(expected[name].values, abs=CONVERGED), name
     # MIE is measured on a hundred of the images: its standard error over images comes on top
-    assert (np.abs(found.mie - expected.mie.values) < CONVERGED + 4 * found.mie_se).all()
+    assert (np.abs(found["mie"] - expected.mie.values) < CONVERGED + 4 * found["mie_se"]).all()
 
 
 def test_the_same_seed_repeats_bit_for_bit_and_leaves_no_trace(data):
@@ -104,7 +106,7 @@ PACKED = 1e-4  # relative: the same sums in another order, forty steps on
 @pytest.mark.parametrize("pack", [2, 4, 8])
 def test_members_of_a_pack_do_not_feel_each_other(data, pack):
     """Each with its own data, rank, β and seed, packed as on a GPU, against the same member alone."""
-    others = [datasets.draw("localisation", r, samples=200)[0] for r in range(pack - 1)]
+    others = [experiments.draw("localisation", r, samples=200)[0] for r in range(pack - 1)]
     alone = training.Trainer(Ensemble(1)).fit([data], [2.0], [3], 40)[0]
     trainer = training.Trainer(Ensemble(pack))
     together = trainer.fit([*others, data], [9.0] * (pack - 1) + [2.0], [*range(10, 9 + pack), 3], 40)
@@ -112,7 +114,7 @@ def test_members_of_a_pack_do_not_feel_each_other(data, pack):
 
 
 def test_images_of_full_rank_go_through_the_same_code():
-    whole, _ = datasets.draw("pixel-mixing", 0, samples=100)
+    whole, _ = experiments.draw("pixel-mixing", 0, samples=100)
     assert whole.components is None
     test_factored_objective_and_gradients_equal_the_plain_ones(whole, 20)
 

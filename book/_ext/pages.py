@@ -69,8 +69,9 @@ def draw_card(app, exception):
     import matplotlib.pyplot as plt
     import numpy as np
 
-    from betavae_core import figures, linear
-    from betavae_core.gaussian import LinearGaussian
+    from betavae_core.theory import linear
+    from betavae_core.showing import figures
+    from betavae_core.theory.gaussian import LinearGaussian
 
     process = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)
     dataset, best = linear.sweep(process, np.geomspace(0.1, 10, 300)), linear.optimal_beta(process)

@@ -1,0 +1,1 @@
+"""From text notebooks to pages: parameters, execution, rendering, print."""

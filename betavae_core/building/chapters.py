@@ -1,0 +1,57 @@
+"""The chapters as text notebooks."""
+
+import re
+from pathlib import Path
+
+from betavae_core.errors import UsageError
+from betavae_core.paths import CHAPTERS, ROOT
+
+
+def names() -> list[str]:
+    """Names of the chapters in `_toc.yml`, in reading order."""
+    return re.findall(r"book/([\w-]+)\s*$", (ROOT / "_toc.yml").read_text(), re.MULTILINE)
+
+
+def notebook(chapter: str):
+    """A chapter's text notebook as an nbformat notebook with fixed cell ids."""
+    import jupytext
+
+    loaded = jupytext.read(CHAPTERS / f"{chapter}.md")
+    for i, cell in enumerate(loaded.cells):
+        cell.id = f"{chapter}-{i}"
+    return loaded
+
+
+COLAB = """# On Colab this cell gets the project and what it needs; elsewhere it does nothing.
+import sys
+
+if "google.colab" in sys.modules:
+    !git clone --quiet --depth 1 {repository} /content/companion
+    %cd /content/companion
+    %pip install --quiet --editable ."""
+
+
+def export(folder: Path) -> list[Path]:
+    """Write each chapter with code as an .ipynb without outputs, for Colab, which opens no text notebooks.
+
+    Raises
+    ------
+    UsageError
+        if `repository_url` in `_config.yml`, which the first cell clones, is not filled.
+    """
+    import nbformat
+    import yaml
+
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"]["repository_url"]
+    if not repository:
+        raise UsageError("repository_url in _config.yml is empty; a notebook on Colab starts by cloning it")
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in names():
+        loaded = notebook(name)
+        if any(cell.cell_type == "code" for cell in loaded.cells):
+            start = nbformat.v4.new_code_cell(COLAB.format(repository=repository), id=f"{name}-colab")
+            loaded.cells.insert(0, start)
+            written.append(folder / f"{name}.ipynb")
+            nbformat.write(loaded, written[-1])
+    return written

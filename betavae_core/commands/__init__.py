@@ -1,0 +1,1 @@
+"""What the command line does: one thin function per verb, each importing what it needs when it runs."""

@@ -1,0 +1,132 @@
+"""Verbs of the book: build it, print it, run a chapter again, read its ledger, time training, get digits."""
+
+import shlex
+
+import click
+
+from betavae_core.errors import UsageError
+
+
+@click.command()
+@click.option("--profile", default="published", show_default=True, help="Stored networks that the deep chapters show.")
+@click.option("--render-only", is_flag=True, help="Execute nothing: render what was executed last, wherever that was.")
+def book(profile, render_only):
+    """Build the book into _build/html."""
+    from betavae_core.building import book
+    from betavae_core.sweeps import planning
+
+    planning.profile(profile)
+    page = book.render() if render_only else book.build(click.echo, profile=profile)
+    click.echo(f"book: {page}")
+
+
+@click.command()
+def pdf():
+    """Print the book into _build/betavae-companion.pdf (needs Chromium)."""
+    from betavae_core.building import pdf
+
+    click.echo(f"pdf: {pdf.print_book(click.echo)}")
+
+
+@click.command()
+def notebooks():
+    """Write chapters as .ipynb for Colab into _build/notebooks."""
+    from betavae_core.building import chapters
+    from betavae_core.paths import BUILD
+
+    for file in chapters.export(BUILD / "notebooks"):
+        click.echo(file)
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "-p",
+    "--parameter",
+    "pairs",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="One parameter of the chapter; may be given many times.",
+)
+@click.option("--params", default="", metavar="TEXT", help='Several at once: "name=value …", quoted as in a shell.')
+def chapter(name, pairs, params):
+    """Run one chapter with other parameters.
+
+    \b
+    betavae chapter analytical -p beta 4
+    betavae chapter analytical --params "beta=4 mixing_matrix=[[1,0.5],[0,1]]"
+
+    The pages, the whole book with that chapter, go to _build/variants/NAME-beta=4/html; _build/html is not touched.
+    """
+    from betavae_core.building import book, parameters
+
+    values = parameters.checked(name, {**split_pairs(params), **dict(pairs)})
+    click.echo(f"page: {book.build_variant(name, values, click.echo)}")
+
+
+def split_pairs(params: str) -> dict[str, str]:
+    """name=value pairs, split as a shell would; UsageError if they are none."""
+    try:
+        words = shlex.split(params)
+    except ValueError as error:
+        raise UsageError(f"PARAMS has an unclosed quote ({error}); got {params}") from None
+    for word in words:
+        if "=" not in word:
+            raise UsageError(f"PARAMS must be name=value, separated by spaces; got {word}")
+    return dict(word.split("=", 1) for word in words)
+
+
+@click.group()
+def data():
+    """The MNIST digits."""
+
+
+@data.command()
+def fetch():
+    """Download all 60,000 MNIST training digits through Keras (needs internet).
+
+    They are kept in data/mnist_full.npz; set BETAVAE_DIGITS to that path to use them in place of the
+    thousand digits that come with the project.
+    """
+    from betavae_core.images import digits
+
+    click.echo(f"digits: {digits.fetch()}")
+
+
+@click.command()
+def claims():
+    """Print the ledger of the thesis's claims, as the last build found them."""
+    from tabulate import tabulate
+
+    from betavae_core import paths
+    from betavae_core.building import chapters
+    from betavae_core.findings import claims
+
+    verdicts = claims.load(chapters.names(), paths.EXECUTED)
+    if not verdicts:
+        raise UsageError("no verdicts yet; `make book` computes them")
+    width = [44, 20, 14, 34, 16, 14]
+    click.echo(tabulate(claims.rows(verdicts), headers=claims.HEADER, maxcolwidths=width, tablefmt="simple_grid"))
+
+
+@click.command()
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Repeats; medians are shown.")
+@click.option("--json", "file", metavar="FILE", type=click.Path(dir_okay=False), help="Write one row for each layout.")
+def bench(rounds, file):
+    """Time training on this machine.
+
+    Beside Keras `fit`, PyTorch (where installed) and the limit that the machine's matrix products set. Several
+    minutes with both cores idle. PyTorch comes with `make env EXTRAS=bench`.
+    """
+    from tabulate import tabulate
+
+    from betavae_core import bench
+
+    rows = bench.run(rounds=rounds, report=lambda line: click.echo(line, err=True))
+    click.echo(tabulate(bench.table(rows), headers=bench.HEADER))
+    if file:
+        bench.write(rows, file)
+
+
+VERBS = (book, pdf, notebooks, chapter, data, claims, bench)

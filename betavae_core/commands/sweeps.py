@@ -1,0 +1,200 @@
+"""Verbs of the sweeps: train what is missing, count what is there, publish it, list the experiments."""
+
+import contextlib
+import functools
+import re
+import sys
+
+import click
+
+from betavae_core.errors import UsageError
+
+
+def _beta_list(_context, _option, values):
+    """β as given many times or as one comma-separated list."""
+    numbers = []
+    for text in ",".join(values).split(",") if values else ():
+        try:
+            numbers.append(float(text))
+        except ValueError:
+            raise click.BadParameter(f"must be a number; got {text}") from None
+    return numbers or None
+
+
+def _address(_context, _option, text):
+    """A Dask scheduler's address, or None."""
+    if text is not None and not re.fullmatch(r"(\w+://)?[\w.-]+:\d+", text):
+        raise click.BadParameter(f"must be an address such as tcp://host:8786; got {text!r}")
+    return text
+
+
+class PlannedCommand(click.Command):
+    """A command with an option for each setting of a member, which also tells the experiments and profiles.
+
+    They are looked up when the command is used, so that `betavae --help` answers at once.
+    """
+
+    def get_params(self, ctx):
+        return [*super().get_params(ctx), *_setting_options()]
+
+    def format_epilog(self, ctx, formatter):
+        from betavae_core.images import experiments
+        from betavae_core.sweeps import planning
+
+        with formatter.section("Experiments"):
+            formatter.write_dl([(record.name, record.shows) for record in experiments.RECORDS])
+        formatter.write_paragraph()
+        formatter.write_text(f"Profiles: {', '.join(planning.PROFILES)}.")
+
+
+@functools.cache
+def _setting_options() -> list[click.Option]:
+    import dataclasses
+
+    from betavae_core.sweeps.members import Specification
+
+    return [
+        click.Option(
+            [f"--{field.name.replace('_', '-')}"],
+            type=type(field.default),
+            metavar={int: "N", float: "X"}.get(type(field.default), "NAME"),
+            help=f"{field.metadata['help']} In place of {field.default}.",
+        )
+        for field in dataclasses.fields(Specification)
+        if field.name != "experiment"
+    ]
+
+
+def plan_options(command):
+    """Arguments and options that choose members: shared by `sweep` and `publish`."""
+    options = [
+        click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]"),
+        click.option("--profile", default="published", show_default=True, help="How much of each experiment."),
+        click.option("--beta", "betas", multiple=True, callback=_beta_list, metavar="B", help="Many times, or a,b,c."),
+        click.option("--realizations", type=int, metavar="N", help="In place of the profile's."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _planned(names, profile, **options):
+    """A plan for each experiment, and its label."""
+    from betavae_core.sweeps import planning
+
+    given = {name: value for name, value in options.items() if value is not None}
+    plans = planning.plans(names, profile, **given)
+    return [(plan[0].specification.label, plan) for plan in plans]
+
+
+@click.command(cls=PlannedCommand)
+@plan_options
+@click.option("--jobs", type=click.IntRange(min=1), metavar="J", help="Processes here; one per core by default.")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="A Dask cluster of N workers, started here.")
+@click.option(
+    "--scheduler", callback=_address, metavar="ADDRESS", help="A Dask cluster that runs already: tcp://host:8786."
+)
+@click.option("--pack", type=click.IntRange(min=1), metavar="K", help="Members trained together; probed on a GPU.")
+@click.option("--explain", is_flag=True, help="Say what would run and why; run nothing.")
+def sweep(jobs, workers, scheduler, pack, explain, **options):
+    """Train what is missing of each EXPERIMENT, or of all of them, with what the book shows beside them.
+
+    \b
+    betavae sweep mixing
+    betavae sweep mixing localisation --realizations 2 --beta 1,10,100
+    betavae sweep mixing --scheduler tcp://10.0.0.1:8786
+    betavae sweep --explain
+
+    Interrupt it at any time: members in hand are finished and stored, and the next run goes on from there.
+    """
+    if sum(choice is not None for choice in (jobs, workers, scheduler)) > 1:
+        raise UsageError("--jobs, --workers and --scheduler are three ways to run a sweep; choose one")
+    from betavae_core import paths
+    from betavae_core.sweeps import store, sweep
+
+    planned = _planned(**options)
+    if not explain:
+        store.check_writable()
+    for label, members in planned:
+        plan = sweep.survey(members)
+        done = len(plan.working) + len(plan.published)
+        click.echo(f"{label}: {len(plan.missing)} members to train, {done} there already", err=True)
+        if explain:
+            _explain(label if len(planned) > 1 else "", plan.missing)
+        elif plan.missing:
+            _run_sweep(plan.missing, _crew(jobs, workers, scheduler), pack)
+            click.echo(f"stored in {paths.working_store() / members[0].specification.experiment}", err=True)
+
+
+def _explain(label: str, missing) -> None:
+    """One line a β: which realizations are in no store."""
+    for beta in sorted({member.beta for member in missing}):
+        numbers = [str(member.realization) for member in missing if member.beta == beta]
+        prefix = f"{label}, " if label else ""
+        click.echo(f"{prefix}beta {beta:g}: in no store, realization{'s' * (len(numbers) > 1)} {', '.join(numbers)}")
+
+
+def _crew(jobs, workers, scheduler):
+    """Who trains: processes here, or a Dask cluster."""
+    from betavae_core.sweeps import cluster, crews
+
+    if workers or scheduler is not None:
+        return cluster.crew(scheduler, workers, _above_the_bar)
+    return crews.here(jobs)
+
+
+def _run_sweep(missing, crew, pack) -> None:
+    from tqdm import tqdm
+
+    from betavae_core.sweeps import sweep
+
+    training = sweep.run(missing, crew, pack, _above_the_bar)
+    with contextlib.closing(training) as finished, tqdm(total=len(missing), unit="member") as bar:
+        try:
+            for _ in finished:
+                bar.update()
+        except KeyboardInterrupt:
+            sys.exit(130)  # `run` has said so, and stored the members in hand
+
+
+def _above_the_bar(line: str) -> None:
+    from tqdm import tqdm
+
+    tqdm.write(line, file=sys.stderr)
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]")
+@click.option("--profile", default="published", show_default=True, help="Members to count.")
+def status(names, profile):
+    """Count what is there, by experiment, β and store."""
+    from betavae_core.sweeps import sweep
+
+    for label, members in _planned(names, profile):
+        plan = sweep.survey(members)
+        click.echo(f"{label}: {len(members) - len(plan.missing)} of {len(members)}")
+        for beta in sorted({member.beta for member in members}):
+            wanted, working, published, diverged = (
+                sum(member.beta == beta for member in group)
+                for group in (members, plan.working, plan.published, plan.diverged)
+            )
+            stores = f"{working} working, {published} published" + (f", {diverged} diverged" if diverged else "")
+            click.echo(f"  beta {beta:<6g} {working + published:3d} of {wanted} ({stores})")
+
+
+@click.command(cls=PlannedCommand)
+@plan_options
+def publish(**options):
+    """Merge what is stored into data/results.
+
+    Each EXPERIMENT, or all of them, becomes data/results/EXPERIMENT.nc, which git tracks; settings other than the
+    defaults become part of the name.
+    """
+    from betavae_core.sweeps import store
+
+    for label, members in _planned(**options):
+        file = store.publish(members)
+        click.echo(f"{label}: {f'{file} ({file.stat().st_size / 2**20:.2f} MiB)' if file else 'nothing stored'}")
+
+
+VERBS = (sweep, status, publish)

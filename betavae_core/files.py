@@ -1,0 +1,58 @@
+"""Files that appear whole or not at all, and sealed ones whose bytes are checked before anything parses them."""
+
+import hashlib
+import os
+import socket
+from pathlib import Path
+
+SEAL = 32  # bytes of SHA-256 behind the end of each sealed file; netCDF readers do not look there
+
+
+def write(target: Path, content: bytes) -> None:
+    """Write beside the target, flush to disk, move into place; sweep away what dead processes left behind."""
+    sweep_away(target.parent)
+    partial = target.with_name(f".{target.name}.{socket.gethostname()}.{os.getpid()}.partial")
+    try:
+        with open(partial, "wb") as handle:
+            handle.write(content)
+            os.fsync(handle.fileno())
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """`write` for text, in UTF-8."""
+    write(target, text.encode())
+
+
+def write_sealed(target: Path, content: bytes) -> None:
+    """`write` with the SHA-256 of the content behind it."""
+    write(target, content + hashlib.sha256(content).digest())
+
+
+def read_sealed(source: Path) -> bytes:
+    """The content of a sealed file.
+
+    Raises
+    ------
+    OSError
+        if it cannot be read.
+    ValueError
+        if it is not what was written.
+    """
+    whole = source.read_bytes()
+    if hashlib.sha256(whole[:-SEAL]).digest() != whole[-SEAL:]:
+        raise ValueError("it is not whole: its SHA-256 differs")
+    return whole[:-SEAL]
+
+
+def sweep_away(folder: Path) -> None:
+    """Remove the partial files of processes of this machine that are gone."""
+    for file in folder.glob(f".*.{socket.gethostname()}.*.partial"):
+        try:
+            os.kill(int(file.name.split(".")[-2]), 0)
+        except (ProcessLookupError, ValueError):
+            file.unlink(missing_ok=True)
+        except PermissionError:
+            pass  # the process lives, under another user

@@ -1,0 +1,169 @@
+"""Synthetic images whose sources have an exactly known posterior.
+
+    s ~ N(0, I_k),  code r = A s + η, η ~ N(0, σ² I),  image = render(r)
+
+The image determines r, so p_gt(s|x) is the posterior of `LinearGaussian` at r. (In pixel mixing the image itself
+is x = A s + η, with the two digits as columns of A.) Images are kept as factors, X = scores · components, of the
+rank that they have, and standardised with the mean and standard deviation of the training images.
+
+Each drawing below takes (rng, samples, mixing, noise_std) and returns a `Drawing`; `images.experiments` says which
+experiment uses which.
+
+Source: thesis, Methods, "Data Processing and Generation"; noise levels as in the book's methods.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from betavae_core.images import digits
+from betavae_core.theory.gaussian import LinearGaussian
+
+RANK_TOLERANCE = 1e-6  # singular values below this part of the largest are rounding of float32 pixels
+BLACK = 1e-6  # standard deviation in grey levels below which a pixel counts as constant
+
+
+class Drawing(NamedTuple):
+    """Training and held-out images before standardisation, and how they came about.
+
+    pixels: two (n, 1600) arrays in grey levels; drawn: for each the sources (n, k) and codes (n, N)
+    """
+
+    pixels: list[np.ndarray]
+    drawn: list[tuple[np.ndarray, np.ndarray]]
+    process: LinearGaussian
+    classes: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageData:
+    """Standardised images with the sources and the exact posterior of each.
+
+    scores (n, r) and components (r, p): their product is the standardised images. Images of full rank are scores
+    themselves (n, p), and components is None.
+    mean, std: what the pixels were standardised with, in grey levels from 0 to 1; numbers, or one for each pixel
+    sources (n, k), posterior_mean (n, k): p_gt(s|x) = N(posterior_mean, process.posterior_covariance)
+    process: from the sources to the code
+    classes: the digits shown
+    """
+
+    scores: np.ndarray
+    components: np.ndarray | None
+    mean: float | np.ndarray
+    std: float | np.ndarray
+    sources: np.ndarray
+    posterior_mean: np.ndarray
+    process: LinearGaussian
+    classes: tuple[int, ...]
+
+    @property
+    def posterior_precision(self) -> np.ndarray:
+        """Precision of the sources given the image, (k, k); the same for every image."""
+        return self.process.posterior_precision
+
+    @property
+    def standardised(self) -> np.ndarray:
+        """The standardised images, (n, p)."""
+        return self.scores if self.components is None else self.scores @ self.components
+
+    def images(self) -> np.ndarray:
+        """The images in grey levels, (n, 40, 40)."""
+        return self.unstandardise(self.standardised)
+
+    def unstandardise(self, pixels) -> np.ndarray:
+        """Standardised pixels (..., 1600) back to grey levels (..., 40, 40)."""
+        return (np.asarray(pixels) * self.std + self.mean).reshape(*np.shape(pixels)[:-1], digits.CANVAS, -1)
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Sample covariance of the standardised images, (p, p)."""
+        return np.cov(self.standardised, rowvar=False)
+
+
+def mixing(rng, samples: int, matrix, noise_std: float) -> Drawing:
+    """Two digits of different classes, added with weights r: image = r_1 d_1 + r_2 d_2."""
+    tiles, classes = _two_digits(rng)
+    process = LinearGaussian(matrix, noise_std)
+    drawn = [process.sample(samples, rng) for _ in range(2)]
+    return Drawing([code @ tiles for _, code in drawn], drawn, process, classes)
+
+
+def localisation(rng, samples: int, matrix, noise_std: float) -> Drawing:
+    """One digit moved from the centre by r pixels (right, down); sub-pixel, bilinear."""
+    images, labels = digits.load()
+    chosen = int(rng.integers(10))
+    tile = images[rng.choice(np.flatnonzero(labels == chosen))] / 255
+    process = LinearGaussian(matrix, noise_std)
+    drawn = [process.sample(samples, rng) for _ in range(2)]
+    pixels = [np.stack([digits.paste(tile, offset).ravel() for offset in code]).astype(float) for _, code in drawn]
+    return Drawing(pixels, drawn, process, (chosen,))
+
+
+def pixel_mixing(rng, samples: int, matrix, noise_std: float) -> Drawing:
+    """The other reading of x = A s + η: image = s_1 d_1 + s_2 d_2 + η with pixel noise. The digits are A."""
+    tiles, classes = _two_digits(rng)
+    process = LinearGaussian(tiles.T, noise_std)
+    drawn = [process.sample(samples, rng) for _ in range(2)]
+    return Drawing([x for _, x in drawn], drawn, process, classes)
+
+
+def standardised(drawing: Drawing, scaling: str) -> tuple[ImageData, ImageData]:
+    """Training and held-out images, both scaled by the mean and standard deviation of the training images.
+
+    `scaling` is "global", one mean and standard deviation for all pixels, or "pixel", one for each.
+    """
+    axis = {"global": None, "pixel": 0}[scaling]
+    mean, std = drawing.pixels[0].mean(axis), drawing.pixels[0].std(axis)
+    std = np.where(std > BLACK, std, 1.0) if scaling == "pixel" else std  # black pixels stay at 0
+    training, heldout = (
+        ImageData(
+            *factorise((image - mean) / std),
+            mean,
+            std,
+            sources,
+            drawing.process.posterior_mean(code),
+            drawing.process,
+            drawing.classes,
+        )
+        for image, (sources, code) in zip(drawing.pixels, drawing.drawn, strict=True)
+    )
+    return training, heldout
+
+
+def linear_sample(process: LinearGaussian, samples: int, rng: np.random.Generator) -> ImageData:
+    """Data of the analytical model for a network without hidden layers: x itself takes the place of the pixels.
+
+    The sample is shifted and scaled to have mean 0 and the covariance of the process exactly, so that what a
+    trained network misses of the closed form is optimisation error alone.
+
+    Returns
+    -------
+    ImageData with scores x (samples, N) and no components; nothing is standardised
+    """
+    sources, x = process.sample(samples, rng)
+    x = x - x.mean(0)
+    x = np.linalg.solve(np.linalg.cholesky(x.T @ x / samples), x.T).T @ np.linalg.cholesky(process.covariance).T
+    return ImageData(x, None, 0.0, 1.0, sources, process.posterior_mean(x), process, classes=())
+
+
+def factorise(pixels, tolerance: float = RANK_TOLERANCE) -> tuple[np.ndarray, np.ndarray | None]:
+    """Scores (n, r) and components (r, p) whose product is the pixels (n, p), with the rank found by tolerance.
+
+    Where factors would cost more than they save, r ≥ np/(n + p), the pixels are returned whole, with None.
+    """
+    n, p = pixels.shape
+    values, vectors = np.linalg.eigh(pixels @ pixels.T)  # squared singular values
+    rank = int((values > tolerance**2 * values[-1]).sum())
+    if rank * (n + p) >= n * p:
+        return pixels, None
+    scores = vectors[:, ::-1][:, :rank]
+    return scores, scores.T @ pixels
+
+
+def _two_digits(rng) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Two digits of different classes on the canvas, (2, 1600) in grey levels, and their classes."""
+    images, labels = digits.load()
+    classes = rng.choice(10, size=2, replace=False)
+    tiles = np.stack([digits.paste(images[rng.choice(np.flatnonzero(labels == c))]) for c in classes])
+    return tiles.reshape(2, -1) / 255.0, tuple(int(c) for c in classes)

@@ -1,0 +1,91 @@
+"""Real MNIST digits: load and verify them, paste one on the canvas."""
+
+import hashlib
+import os
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from betavae_core import paths
+from betavae_core.errors import UsageError
+
+EMBEDDED_SHA256 = "4674b7dd4c01c24547ffabd783790245478c11034be907da26946f9212b49389"
+CANVAS = 40  # pixels a side
+PIXELS = CANVAS**2
+
+
+class DigitsError(UsageError):
+    """The file of digits is missing or damaged; the message names it."""
+
+
+def load(file: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """MNIST digits with their pixels verified.
+
+    Returns
+    -------
+    images : (n, 28, 28) uint8
+    labels : (n,) uint8
+
+    Raises
+    ------
+    DigitsError
+        if the file is missing, unreadable, or its pixels do not have the recorded SHA-256.
+    """
+    file = Path(file or paths.digits())
+    try:
+        with open(file, "rb") as handle, np.load(handle, allow_pickle=False) as stored:
+            images, labels = stored["images"], stored["labels"]
+            expected = str(stored["sha256"]) if "sha256" in stored else EMBEDDED_SHA256
+    except FileNotFoundError:
+        raise DigitsError(f"no MNIST digits at {file}") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DigitsError(f"{file} is damaged: {error}") from None
+    if images.ndim != 3 or labels.shape != images.shape[:1] or pixel_hash(images) != expected:
+        raise DigitsError(f"{file} is damaged: its pixels do not have the recorded SHA-256 {expected[:12]}…")
+    return images, labels
+
+
+def pixel_hash(images: np.ndarray) -> str:
+    """SHA-256 of the raw pixels (a file's own hash changes with the deflate library)."""
+    return hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
+
+
+def fetch(file: Path = paths.FULL_DIGITS) -> Path:
+    """Get the 60,000 MNIST training digits through Keras, which verifies its download, and keep them in `file`.
+
+    Raises
+    ------
+    OSError
+        if they cannot be downloaded or written.
+    """
+    import tensorflow as tf
+
+    try:
+        (images, labels), _ = tf.keras.datasets.mnist.load_data()
+    except Exception as error:
+        raise OSError(f"full MNIST could not be downloaded ({error}); the embedded digits need no internet") from None
+    partial = file.with_suffix(f".{os.getpid()}.npz")
+    np.savez_compressed(partial, images=images, labels=labels, sha256=pixel_hash(images))
+    os.replace(partial, file)
+    return file
+
+
+def paste(tile: np.ndarray, offset=(0.0, 0.0)) -> np.ndarray:
+    """One digit on a black canvas, moved from the centre by `offset` = (right, down) in pixels.
+
+    Sub-pixel offsets are interpolated bilinearly. Ink is cut beyond 10 px, where the digit leaves the canvas.
+
+    Parameters
+    ----------
+    tile : (28, 28) array
+    offset : pair of float, pixels
+
+    Returns
+    -------
+    (40, 40) float32 array with the tile's grey levels
+    """
+    margin = (CANVAS - tile.shape[0]) / 2
+    move = np.float32([[1, 0, margin + offset[0]], [0, 1, margin + offset[1]]])
+    return cv2.warpAffine(np.float32(tile), move, (CANVAS, CANVAS), flags=cv2.INTER_LINEAR)

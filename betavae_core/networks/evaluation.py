@@ -1,0 +1,110 @@
+"""What a trained ensemble is worth: every term of the β-VAE identity, and pictures of its latents.
+
+Terms are averaged over the images and computed in float64 from the float32 network.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from betavae_core.networks import likelihood, training
+from betavae_core.networks.model import EVALUATION, Ensemble
+from betavae_core.networks.posterior import Posterior
+from betavae_core.theory.alignment import true_inference_error
+from betavae_core.theory.terms import MEASURED
+
+DRAWS = 16  # per image, for R: 16 times the thesis's 1000 samples
+IMPORTANCE_IMAGES, IMPORTANCE_DRAWS = 100, 400  # for MIE
+TRAVERSAL = np.linspace(-3, 3, 7)
+
+
+def evaluate(ensemble: Ensemble, data, betas, seeds, draws: int = DRAWS, only=None) -> dict[str, np.ndarray]:
+    """R by Monte Carlo over z ~ q, C by TensorFlow Probability, MIE by importance sampling, both forms of TIE.
+
+    Parameters
+    ----------
+    data : one ImageData per member
+    betas, seeds : one number each per member; the seeds key the Monte Carlo draws
+    draws : int, latents drawn for each image
+    only : numbers of the members to evaluate, all by default
+
+    Returns
+    -------
+    dict of (member,) arrays, the measured terms of `theory.terms`; R and MIE are Monte Carlo means with their standard
+    errors, mie_ess is the median effective sample size of the importance sampling behind MIE, of `IMPORTANCE_DRAWS`
+
+    Source: thesis, Methods, "Calculation of Objective Terms".
+    """
+    q = encode(ensemble, data)
+    members = [
+        _evaluate(likelihood.Decoder.of(ensemble, m), data[m], betas[m], seeds[m], q[m], draws)
+        for m in (range(ensemble.members) if only is None else only)
+    ]
+    return {name: np.array([member[name] for member in members]) for name in MEASURED}
+
+
+def _evaluate(decoder, data, beta, seed, q: Posterior, draws) -> dict[str, float]:
+    """The measured terms of one member."""
+    x, divergence = data.standardised, _divergence(q)  # (image,)
+
+    shape = (len(q.mean), draws, q.mean.shape[1])
+    noise = tf.random.stateless_normal(shape, (seed, EVALUATION), dtype=tf.float64, alg="philox").numpy()
+    log_density = decoder.log_density(x, q.of_draws().sample(noise))  # (image, draw)
+    elbo = log_density.mean(1) - divergence
+
+    first = slice(IMPORTANCE_IMAGES)
+    rng = np.random.default_rng([seed, EVALUATION])
+    log_p, ess = likelihood.log_likelihood(decoder, x[first], q[first], rng, IMPORTANCE_DRAWS)
+    mie = log_p - elbo[first]  # the same images on both sides, so that what they share cancels
+
+    tie, tie_raw = true_inference_error(q.mean, q.covariance(), data.posterior_mean, data.posterior_precision)
+    reconstruction, kl_prior = log_density.mean(), divergence.mean()
+    return {
+        "reconstruction": reconstruction,
+        "reconstruction_se": np.sqrt(log_density.var(1, ddof=1).mean() / log_density.size),
+        "kl_prior": kl_prior,
+        "objective": reconstruction - beta * kl_prior,
+        "elbo": reconstruction - kl_prior,
+        "tie": tie,
+        "tie_raw": tie_raw,
+        "mie": mie.mean(),
+        "mie_se": mie.std(ddof=1) / np.sqrt(len(mie)),
+        "mie_ess": np.median(ess),
+    }
+
+
+def _divergence(q: Posterior) -> np.ndarray:
+    """KL(q(z|x) ‖ N(0, I)) of each image, by TensorFlow Probability, as the thesis computed it."""
+    import tensorflow_probability as tfp
+
+    prior = tfp.distributions.MultivariateNormalDiag(np.zeros(q.mean.shape[1]))
+    if q.family == "diagonal":
+        posterior = tfp.distributions.MultivariateNormalDiag(q.mean, np.exp(0.5 * q.log_variance))
+    else:
+        posterior = tfp.distributions.MultivariateNormalTriL(q.mean, q.factor())
+        prior = tfp.distributions.MultivariateNormalTriL(prior.loc, np.eye(q.mean.shape[1]))
+    return tfp.distributions.kl_divergence(posterior, prior).numpy()
+
+
+def encode(ensemble: Ensemble, data) -> Posterior:
+    """q(z|x) of each member and image, in float64."""
+    return ensemble.encode(training.batch(data)).to_numpy()
+
+
+def reconstructions(ensemble: Ensemble, data, count: int) -> np.ndarray:
+    """Decoded posterior means of the first images in grey levels, (member, count, 40, 40)."""
+    return _pictures(ensemble, data, encode(ensemble, data).mean[:, :count])
+
+
+def traversals(ensemble: Ensemble, data, values=TRAVERSAL) -> np.ndarray:
+    """Decoded latents, one moved through `values` and the others held at 0, (member, k, value, 40, 40)."""
+    k, values = ensemble.latents, np.asarray(values)
+    z = np.zeros((ensemble.members, k, len(values), k), np.float32)
+    for latent in range(k):
+        z[:, latent, :, latent] = values
+    flat = _pictures(ensemble, data, z.reshape(ensemble.members, -1, k))
+    return flat.reshape(ensemble.members, k, len(values), *flat.shape[-2:])
+
+
+def _pictures(ensemble, data, z) -> np.ndarray:
+    pixels = ensemble.decode(tf.constant(z, tf.float32)).numpy()
+    return np.stack([d.unstandardise(member) for d, member in zip(data, pixels, strict=True)])

@@ -1,0 +1,182 @@
+"""The β-VAE objective and its compiled Adam loop.
+
+The loss convention lives here and nowhere else: sum over pixels, mean over images, β on C.
+
+    R = E_q log p(x|z) = −½ E‖x − decode(z)‖² − (p/2) log 2π,   C = KL(q(z|x) ‖ N(0, I)),   L_β = R − β C
+"""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from betavae_core.networks.model import NOISE, Ensemble
+from betavae_core.theory.gaussian import log_density_constant
+
+DECAY_1, DECAY_2, EPSILON = 0.9, 0.999, 1e-7  # Adam
+STEPS_PER_CALL = 50
+
+
+class Batch(NamedTuple):
+    """Images of each member as factors: scores (m, n, r), components (m, r, p) or None, energy ‖x‖² (m, n)."""
+
+    scores: tf.Tensor
+    components: "tf.Tensor | None"
+    energy: tf.Tensor
+
+    def project(self, kernel) -> tf.Tensor:
+        """X · kernel for a kernel (m, p, d), without forming X: (m, n, d)."""
+        return self.scores @ (kernel if self.components is None else self.components @ kernel)
+
+
+def batch(data, dtype=tf.float32) -> Batch:
+    """Stack one ImageData per member, ranks padded with zeros; float64 there, `dtype` here."""
+    energy = np.stack([np.einsum("np,np->n", d.standardised, d.standardised) for d in data])
+    if any(d.components is None for d in data):
+        scores, components = np.stack([d.standardised for d in data]), None
+    else:
+        rank = max(d.scores.shape[1] for d in data)
+        scores = np.stack([np.pad(d.scores, ((0, 0), (0, rank - d.scores.shape[1]))) for d in data])
+        components = np.stack([np.pad(d.components, ((0, rank - len(d.components)), (0, 0))) for d in data])
+        components = tf.constant(components, dtype)
+    return Batch(tf.constant(scores, dtype), components, tf.constant(energy, dtype))
+
+
+def squared_error(features, kernel, bias, images: Batch) -> tf.Tensor:
+    """‖x − (h W + b)‖² per image from factors: no product of images × pixels, forward or backward.
+
+    With H the features, W and b the output layer and X = U V:
+
+    ‖x − (hW + b)‖² = h (WWᵀ) hᵀ + 2 h (Wbᵀ − W xᵀ) + bbᵀ − 2 x bᵀ + xxᵀ,  W Xᵀ = (W Vᵀ) Uᵀ
+
+    The gradient is written out, because the general rule would form several of these products twice:
+    dH = 2 g (H WWᵀ + bWᵀ − X Wᵀ),  dW = 2 {(Hᵀ gH) W + (Hᵀg) b − (Hᵀ gU) V},  db = 2 {(gᵀH) W + Σg b − (gᵀU) V}.
+
+    Parameters
+    ----------
+    features (m, n, d), kernel (m, d, p), bias (m, 1, p)
+    images : Batch
+
+    Returns
+    -------
+    (m, n) tensor
+    """
+
+    @tf.custom_gradient
+    def error(H, W, b):
+        Wb = tf.matmul(b, W, transpose_b=True)  # (m, 1, d)
+        XW = images.project(tf.transpose(W, (0, 2, 1)))  # (m, n, d)
+        Xb = images.project(tf.transpose(b, (0, 2, 1)))[..., 0]  # (m, n)
+        pull = H @ tf.matmul(W, W, transpose_b=True) + Wb - XW
+        value = tf.reduce_sum((pull + Wb - XW) * H, -1) + tf.reduce_sum(b * b, -1) - 2 * Xb + images.energy
+
+        def gradient(g):
+            gH, gsum = g[..., None] * H, tf.reduce_sum(g, -1)[:, None, None]
+            h = tf.reduce_sum(gH, 1, keepdims=True)  # (m, 1, d)
+            gHU = tf.matmul(gH, images.scores, transpose_a=True)  # (m, d, r)
+            gU = tf.matmul(g[:, None], images.scores)  # (m, 1, r)
+            if images.components is not None:
+                gHU, gU = gHU @ images.components, gU @ images.components
+            dW = tf.matmul(gH, H, transpose_a=True) @ W + tf.transpose(h, (0, 2, 1)) * b - gHU
+            return 2 * g[..., None] * pull, 2 * dW, 2 * (h @ W + gsum * b - gU)
+
+        return value, gradient
+
+    return error(features, kernel, bias)
+
+
+def objective_terms(ensemble: Ensemble, images: Batch, noise) -> tuple[tf.Tensor, tf.Tensor]:
+    """R and C of each member in nats, with one draw z ~ q(z|x) per image from noise ε (member, sample, k)."""
+    q = ensemble.encode(images)
+    features = ensemble.features(q.sample(noise))
+    error = squared_error(features, ensemble.kernels[-1], ensemble.biases[-1], images)
+    reconstruction = -0.5 * tf.reduce_mean(error, -1) + log_density_constant(ensemble.pixels)
+    return reconstruction, tf.reduce_mean(q.kl_to_prior(), -1)
+
+
+class Trainer:
+    """An ensemble with its Adam state and one compiled loop, used again for any β, seed and data of its shape.
+
+    With `xla` each step is compiled by XLA, which merges the many small products of a pack on a GPU.
+    """
+
+    def __init__(self, ensemble: Ensemble, xla: bool = False):
+        self.ensemble, self.xla = ensemble, xla
+        self.first = [tf.Variable(tf.zeros_like(v)) for v in ensemble.variables]
+        self.second = [tf.Variable(tf.zeros_like(v)) for v in ensemble.variables]
+
+    def fit(self, data, betas, seeds, epochs: int, learning_rate: float = 1e-3, progress=None) -> np.ndarray:
+        """Train each member from its seed; the whole data set is one batch, so an epoch is one step.
+
+        Parameters
+        ----------
+        data : one ImageData per member
+        betas, seeds : one number each per member
+        epochs : int
+        learning_rate : float, Adam's step; 1e-3 in the thesis (Methods, "Training Details")
+        progress : callable told the number of epochs just done, or None
+
+        Returns
+        -------
+        (member, epochs) array, the objective L_β at each step, in nats
+        """
+        self.ensemble.initialise(seeds)
+        for slot in (*self.first, *self.second):
+            slot.assign(tf.zeros_like(slot))
+        images = batch(data)
+        betas, seeds = tf.constant(betas, tf.float32), tf.constant(seeds, tf.int32)
+        rate, curves = tf.constant(learning_rate, tf.float32), []
+        for start in range(0, epochs, STEPS_PER_CALL):
+            steps = min(STEPS_PER_CALL, epochs - start)
+            curves.append(self._steps(images, betas, seeds, tf.constant(start), tf.constant(steps), rate))
+            if progress:
+                progress(steps)
+        return np.concatenate(curves).T
+
+    @tf.function(reduce_retracing=True)
+    def _steps(self, images: Batch, betas, seeds, start, steps, learning_rate):
+        curve = tf.TensorArray(tf.float32, size=steps)
+        shape = (tf.shape(images.scores)[1], self.ensemble.latents)
+        advance = tf.function(self._step, jit_compile=True) if self.xla else self._step
+        for step in tf.range(start, start + steps):
+            noise = tf.stack(  # outside XLA, whose generator gives other numbers
+                [
+                    tf.random.stateless_normal(shape, (seeds[i], NOISE + step), alg="philox")
+                    for i in range(self.ensemble.members)
+                ]
+            )
+            curve = curve.write(step - start, advance(images, betas, noise, step, learning_rate))
+        return curve.stack()
+
+    def _step(self, images: Batch, betas, noise, step, learning_rate):
+        """One Adam step; the objective before it, (member,)."""
+        with tf.GradientTape() as tape:
+            reconstruction, kl_prior = objective_terms(self.ensemble, images, noise)
+            objective = reconstruction - betas * kl_prior
+            loss = -tf.reduce_sum(objective)  # members share no weight: each gets its own gradient
+        self._adam(tape.gradient(loss, self.ensemble.variables), tf.cast(step + 1, tf.float32), learning_rate)
+        return objective
+
+    def _adam(self, gradients, count, learning_rate) -> None:
+        for variable, first, second, gradient in zip(
+            self.ensemble.variables, self.first, self.second, gradients, strict=True
+        ):
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=first.handle,
+                v=second.handle,
+                beta1_power=DECAY_1**count,
+                beta2_power=DECAY_2**count,
+                lr=learning_rate,
+                beta1=DECAY_1,
+                beta2=DECAY_2,
+                epsilon=EPSILON,
+                grad=gradient,
+            )
+
+
+@functools.lru_cache(maxsize=4)
+def trainer(members: int = 1, xla: bool = False, **architecture) -> Trainer:
+    """The compiled trainer for an ensemble of this shape, made once per process."""
+    return Trainer(Ensemble(members, **architecture), xla)

@@ -1,0 +1,213 @@
+"""What the analytical chapter shows: numbers, tables and figures at any β, mixing matrix and noise."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from betavae_core.showing import figures, tables
+from betavae_core.theory import linear, propositions, stationarity
+from betavae_core.theory.gaussian import LinearGaussian
+from betavae_core.theory.terms import LINEAR, TERMS
+
+STARTS, STEPS, EARLY_STEPS, SAMPLES = 40, 20_000, 6_000, 2_000
+
+
+def beta_grid(process: LinearGaussian, include) -> np.ndarray:
+    """Increasing β from well below to well beyond everything of interest, with `include` and each threshold on it."""
+    thresholds = np.sort(np.linalg.eigvalsh(process.covariance))[-process.mixing.shape[1] :]
+    low = min(0.1, min(include) / 3)
+    high = 2 * max(*thresholds, *include)
+    return np.unique(np.concatenate([np.geomspace(low, high, 400), thresholds, include]))
+
+
+def three_routes(process: LinearGaussian, beta: float) -> dict:
+    """The optimum by closed form, by the thesis's solver and by training; terms of each and how well they agree.
+
+    Returns
+    -------
+    dict with `closed`, `solver`, `network` (terms in nats) and the counts and gaps that the chapter quotes
+    """
+    closed = linear.terms(process, linear.optimum(process, beta), beta)
+    plain, led = (
+        stationarity.stationary_points(process, beta, STARTS, np.random.default_rng(0), ascent) for ascent in (0, 50)
+    )
+    tolerance = 1e-7 * max(1, abs(closed["objective"]))
+    gaps = [
+        [float(linear.terms(process, point, beta)["objective"] - closed["objective"]) for point in points]
+        for points in (plain, led)
+    ]
+    reached = [sum(abs(gap) < tolerance for gap in group) for group in gaps]
+    solver = linear.terms(process, led[0], beta)
+    early, network = (trained_linear_network(process, beta, steps) for steps in (EARLY_STEPS, STEPS))
+    return {
+        "closed": closed,
+        "solver": solver,
+        "network": network,
+        "starts": STARTS,
+        "plain_converged": len(plain),
+        "plain_global": reached[0],
+        "led_converged": len(led),
+        "led_global": reached[1],
+        "solver_gap": gaps[1][0],
+        "steps": STEPS,
+        "network_gap": float(network["objective"] - closed["objective"]),
+        "network_tie_gap": float(network["tie"] - closed["tie"]),
+        "early_steps": EARLY_STEPS,
+        "network_se": network["reconstruction_se"],
+        "early_gap": float(early["objective"] - closed["objective"]),
+        "early_tie_gap": float(early["tie"] - closed["tie"]),
+    }
+
+
+def trained_linear_network(process: LinearGaussian, beta: float, steps: int) -> dict[str, float]:
+    """Terms of a β-VAE without hidden layers, trained in TensorFlow on a sample with the covariance of the process.
+
+    Likelihood and MIE follow from its weights, with the layer V and the biases, zero at the optimum, dropped; the
+    others are evaluated on the sample like any network's, with the standard error of R.
+    """
+    from betavae_core.images import datasets
+    from betavae_core.networks import evaluation, training
+
+    N, k = process.mixing.shape
+    sample = datasets.linear_sample(process, SAMPLES, np.random.default_rng(0))
+    trainer = training.trainer(latents=k, hidden=(), pixels=N)
+    trainer.fit([sample], [beta], [0], steps)
+    heads, decoder = (kernel.numpy()[0].astype(float) for kernel in trainer.ensemble.kernels)
+    mean, variance = heads[:, :k].T, np.exp(trainer.ensemble.biases[0].numpy()[0, 0, k:].astype(float))
+    exact = linear.terms(process, linear.Parameters(decoder.T, mean, variance), beta)
+    measured = evaluation.evaluate(trainer.ensemble, [sample], [beta], [0], draws=64)
+    return {name: float(value) for name, value in exact.items()} | {n: float(v[0]) for n, v in measured.items()}
+
+
+def route_rows(routes: dict) -> list[list[str]]:
+    """Rows of the table of terms by three routes."""
+    columns = [routes[name] for name in ("closed", "solver", "network")]
+    return [[TERMS[name].long_name, *(tables.number(float(column[name]), 4) for column in columns)] for name in LINEAR]
+
+
+def identification_note(process: LinearGaussian, beta: float):
+    """A note where the optimum is not identified, because active eigenvalues coincide; otherwise None."""
+    from IPython.display import Markdown
+
+    if bool(linear.sweep(process, beta).identified[0]):
+        return None
+    return Markdown(
+        "```{warning}\nEigenvalues coincide at this mixing matrix: the optimum is **not identified**. Any rotation "
+        "of the latents within an eigenspace has the same objective, and TIE depends on it. The page shows the "
+        "rotation with the least TIE.\n```"
+    )
+
+
+def summary(process: LinearGaussian, best: float) -> dict[str, float]:
+    """TIE in nats at the β that the chapter compares, with the decoder trained and held at the truth."""
+    ratio = process.noise_std**2
+    trained = np.maximum(linear.sweep(process, [1.0, ratio, best]).tie.values, 0)  # rounding can fall below 0
+    fixed = max(0.0, float(linear.sweep(process, ratio, decoder=process.mixing).tie[0]))
+    return {
+        "tie_one": trained[0],
+        "tie_ratio": trained[1],
+        "tie_best": trained[2],
+        "beta_fixed_best": ratio,
+        "tie_fixed_best": fixed,
+        "turn": trained[2] - fixed,
+        "gain_percent": 100 * (1 - trained[2] / trained[1]) if trained[1] > 1e-12 else 0.0,
+    }
+
+
+def purchase_rows(process: LinearGaussian, best: float, ratio: float) -> list[list[str]]:
+    """Rows of the table of what the best β buys."""
+    values = summary(process, best)
+    rows = [("trained decoder, plain autoencoder", 1.0, values["tie_one"])]
+    if ratio != 1:
+        rows.append(("trained decoder, noise ratio repaired", ratio, values["tie_ratio"]))
+    rows += [
+        ("trained decoder, best β", best, values["tie_best"]),
+        ("decoder fixed at the truth: the best any diagonal encoder can do", ratio, values["tie_fixed_best"]),
+    ]
+    return [[text, f"{beta:.5g}", tables.number(tie, 4)] for text, beta, tie in rows]
+
+
+def gain_over_family(count: int) -> np.ndarray:
+    """Relative gain in TIE of β* over β = 1 in random well-specified models of two or three sources."""
+    rng, gains = np.random.default_rng(0), []
+    while len(gains) < count:
+        process = propositions.random_process(rng)
+        if process.mixing.shape[1] > 1:
+            variance = process.noise_std**2
+            best = linear.optimal_beta(process, variance)
+            at_best, at_one = linear.sweep(process, [best, 1.0], decoder_variance=variance).tie.values
+            gains.append(1 - at_best / at_one)
+    return np.array(gains)
+
+
+def water_filling_figure(eigenvalues, beta: float, betas) -> Figure:
+    """Nats per latent over β, and the eigenvalues with β as the water level."""
+    figure, (rate, level) = figures.panels(2)
+    colours = (figures.BLUE, figures.ORANGE, figures.GREEN, figures.PINK)
+    for i, value in enumerate(eigenvalues):
+        colour = colours[i % len(colours)]
+        rate.plot(betas, 0.5 * np.log(np.maximum(value / betas, 1)), color=colour)
+        figures.mark(rate, value, f"λ{i + 1}".translate(figures.SUBSCRIPTS), colour, ":", height=0.97 - 0.12 * (i % 4))
+        level.bar(i + 1, value, color=colour, alpha=0.35, width=0.7)
+        level.bar(i + 1, max(value - beta, 0), bottom=min(beta, value), color=colour, width=0.7)
+    figures.beta_axis(rate, "A  nats carried by each latent")
+    level.axhline(beta, color=figures.GREY, linestyle="--", linewidth=1.2)
+    level.annotate(f"β = {beta:g}", (1, beta), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=9)
+    level.set(title="B  eigenvalues and water level", xlabel="latent", ylabel="variance", yscale="log")
+    level.set(xticks=range(1, len(eigenvalues) + 1), ylim=(0.5 * min(*eigenvalues, beta), 2 * max(*eigenvalues, beta)))
+    return figure
+
+
+def fixed_decoder_figure(trained, fixed, best: float) -> Figure:
+    """TIE over β with the decoder trained and held at the truth."""
+    figure, (axis,) = figures.panels(1, columns=1, height=2.8)
+    for dataset, colour, text in ((trained, figures.BLUE, "decoder trained"), (fixed, figures.GREEN, "decoder = A")):
+        axis.plot(dataset.beta, dataset.tie, color=colour)
+        place = (dataset.beta[60], dataset.tie[60])
+        axis.annotate(text, place, xytext=(4, 6), textcoords="offset points", color=colour)
+    figures.mark(axis, best, f"β* = {best:.3g}", figures.BLUE)
+    least = float(fixed.beta[fixed.tie.argmin("beta")])
+    figures.mark(axis, least, f"β = {least:.3g}", figures.GREEN, height=0.85)
+    axis.set_ylim(0, 1.15 * float(trained.tie.max()))
+    figures.beta_axis(axis, "true inference error")
+    return figure
+
+
+def best_beta_figure(process: LinearGaussian, noise_std: float) -> Figure:
+    """β* over a rotation of the sources, relative to the noise ratio, and over the noise."""
+    left, singular, _ = np.linalg.svd(process.mixing, full_matrices=False)
+    k, angles = len(singular), np.linspace(0, 90, 61)
+    relative = []
+    for angle in np.radians(angles):
+        turn = np.eye(k)
+        if k > 1:
+            turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+        turned = LinearGaussian(left * singular @ turn, noise_std)
+        relative.append(linear.optimal_beta(turned, decoder_variance=noise_std**2))
+    noises = noise_std * np.geomspace(0.25, 4, 25)
+    best = [linear.optimal_beta(LinearGaussian(process.mixing, noise)) for noise in noises]
+    figure, (rotation, noise) = figures.panels(2)
+    rotation.plot(angles, relative, color=figures.BLUE)
+    rotation.axhline(1, color=figures.GREY, linestyle="--", linewidth=1.2)
+    rotation.set(title="A  β* relative to σ²/σₓ²", xlabel="rotation of the sources, degrees", ylabel="ratio")
+    rotation.set(xticks=[0, 30, 60, 90])
+    noise.loglog(noises, best, color=figures.BLUE)
+    noise.loglog(noises, noises**2, color=figures.GREY, linestyle="--", linewidth=1.2)
+    noise.set_xticks(noise_std * np.array([0.25, 0.5, 1, 2, 4]), [f"{noise_std * f:g}" for f in (0.25, 0.5, 1, 2, 4)])
+    noise.minorticks_off()
+    noise.annotate("σ²/σₓ²", (noises[-4], noises[-4] ** 2), xytext=(4, -14), textcoords="offset points")
+    noise.annotate("β*", (noises[8], best[8]), xytext=(-8, 10), textcoords="offset points", color=figures.BLUE)
+    noise.set(title="B  β* over the noise, σₓ = 1", xlabel="noise σ", ylabel="β")
+    return figure
+
+
+def larger_figure(process: LinearGaussian) -> Figure:
+    """TIE over β with the collapse thresholds and the optimum marked."""
+    best = linear.optimal_beta(process)
+    dataset = linear.sweep(process, beta_grid(process, [1.0, best]))
+    figure, (axis,) = figures.panels(1, columns=1, height=2.8)
+    axis.plot(dataset.beta, dataset.tie, color=figures.BLUE)
+    figures.mark(axis, best, f"β* = {best:.3g}", figures.ORANGE)
+    for i, value in enumerate(np.linalg.eigvalsh(process.covariance)[::-1][: process.mixing.shape[1]]):
+        figures.mark(axis, value, f"λ{i + 1}".translate(figures.SUBSCRIPTS), figures.GREY, ":", height=0.2)
+    figures.beta_axis(axis, "true inference error")
+    return figure

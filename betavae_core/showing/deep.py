@@ -1,0 +1,209 @@
+"""What the deep chapters show: networks trained in this build beside stored ones, their pictures, tables and words."""
+
+import numpy as np
+import xarray as xr
+
+from betavae_core.findings import optima
+from betavae_core.images import experiments
+from betavae_core.networks.architecture import PIXELS
+from betavae_core.showing import tables
+from betavae_core.sweeps import planning, record, store, sweep, work
+from betavae_core.theory.gaussian import log_density_constant
+
+CONSTANT = log_density_constant(PIXELS)  # what unit-variance pixels add to R, nats
+SHIFT = {"elbo": CONSTANT, "reconstruction": CONSTANT, "objective": CONSTANT}  # subtracted wherever shown
+
+
+def live(experiment: str, beta: float, realizations: int, epochs: int) -> xr.Dataset:
+    """Train members at one β in this process; labelled like what `sweep.load` returns."""
+    members = planning.plan(experiment, betas=[beta], realizations=realizations, epochs=epochs)
+    cells = {}
+    for member in members:
+        [(values, provenance)] = work.train([member])
+        cells[member.key] = record.cell(member, values, provenance)
+    return store.collect(members, source=lambda member: cells[member.key])
+
+
+def source(stored: xr.Dataset) -> str:
+    """How many members stand behind a figure, from which store, and what made them; for the line below it."""
+    filled = (stored.key != "").sum("realization")
+    least, most = int(filled.min()), int(filled.max())
+    each = f"{least}" if least == most else f"{least} to {most}"
+    origins = [f"{stored.attrs[name]} {name}" for name in ("published", "working") if stored.attrs[name]]
+    makers = sorted(set(stored.made_by.values.ravel()) - {""})
+    lost = int(stored.diverged.sum())
+    return (
+        f"{each} realizations of each of {stored.sizes['beta']} β ({', '.join(origins)}; {lost} diverged), "
+        f"made by {' and by '.join(makers)}"
+    )
+
+
+def pictures(stored: xr.Dataset, name: str, beta: float, realization: int = 0) -> np.ndarray:
+    """Grey levels of a member's `reconstructions` (picture, 40, 40) or `traversals` (latent, value, 40, 40)."""
+    cell = stored[[name, "grey_scale"]].sel(beta=beta).isel(detailed=realization)
+    return (cell[name].values.astype(float) - 128) / 127 * float(cell.grey_scale)
+
+
+def reconstruction_rows(stored: xr.Dataset, betas, realizations, columns: int = 2) -> tuple[np.ndarray, list[str]]:
+    """Rows of pictures: the images of several realizations, then what each β makes of them."""
+    originals = [experiments.draw(stored.experiment, r)[0].images()[:columns] for r in realizations]
+    rows = [np.concatenate(originals)]
+    for beta in betas:
+        rows.append(np.concatenate([pictures(stored, "reconstructions", beta, r)[:columns] for r in realizations]))
+    return np.stack(rows), ["images", *(f"β = {beta:g}" for beta in betas)]
+
+
+def traversal_rows(stored: xr.Dataset, betas, realization: int = 0) -> tuple[np.ndarray, list[str]]:
+    """Rows of pictures: for each β one row a latent, moved from −3 to 3 with the other held at 0."""
+    rows = np.concatenate([pictures(stored, "traversals", beta, realization) for beta in betas])
+    return rows, [f"β = {beta:g}, $z_{latent}$" for beta in betas for latent in (1, 2)]
+
+
+def sheets(stored: xr.Dataset, realization: int = 0) -> dict[str, np.ndarray]:
+    """For each β seven images, what the network makes of them, and its two traversals: (4, 7, 40, 40) grey levels."""
+    images = experiments.draw(stored.experiment, realization)[0].images()[None, :7]
+    found = {}
+    for beta in stored.beta.values:
+        decoded = pictures(stored, "reconstructions", beta, realization)[None, :7]
+        traversed = pictures(stored, "traversals", beta, realization)
+        found[f"{beta:g}"] = np.concatenate([images, decoded, traversed])
+    return found
+
+
+def discrepancy_rows(stored: xr.Dataset, predicted: xr.Dataset) -> list[list[str]]:
+    """Rows of a table: network minus linear model, means over the realizations that the prediction covers."""
+    same = stored.sel(realization=predicted.realization)
+    terms = [(same[name] - predicted[name]).mean("realization") for name in ("elbo", "kl_prior", "tie")]
+    signed = "{:+.2f}".format
+    return [
+        [f"{beta:g}", *(signed(float(t.sel(beta=beta))).replace("-", "−") for t in terms)]
+        for beta in predicted.beta.values
+    ]
+
+
+def optimum_rows(stores: dict[str, xr.Dataset], predicted: dict[str, xr.Dataset]) -> list[list[str]]:
+    """Rows of a table: experiment, realizations, β of largest ELBO (mean, median), of least MIE and TIE, linear β*."""
+    rows = []
+    for name, stored in stores.items():
+        count = optima.complete(stored, "tie").shape[-1]
+        cells = [
+            f"{e.value:g}" + (f" ({e.low:g} to {e.high:g})" if count > 1 else "") for e in optima.best(stored).values()
+        ]
+        linear_best = f"{optima.least_mean(predicted[name], 'tie'):g}" if name in predicted else "–"
+        rows.append([name, str(count), cells[0], f"{optima.largest_median(stored):g}", *cells[1:], linear_best])
+    return rows
+
+
+def texts(stored: xr.Dataset, live: xr.Dataset, predicted: xr.Dataset) -> dict[str, str]:
+    """What the prose of a deep chapter quotes, by name."""
+    found = optima.best(stored)
+    quoted = {name: f"{e.value:g}" for name, e in found.items()}
+    quoted |= {f"{name}_range": f"{e.low:g} to {e.high:g}" for name, e in found.items()}
+    return quoted | {
+        "source": source(stored),
+        "median_elbo": f"{optima.largest_median(stored):g}",
+        "least_tie": f"{float(stored.tie.sel(beta=found['tie'].value).mean()):.2f}",
+        "tie_one": f"{float(stored.tie.sel(beta=1.0).mean()):.2f}",
+        "tie_linear": f"{optima.least_mean(predicted, 'tie'):g}",
+        "beta": f"{float(live.beta[0]):g}",
+        "live": str(live.sizes["realization"]),
+        "reproduced": _reproduced(stored, live),
+    }
+
+
+def _reproduced(stored: xr.Dataset, live: xr.Dataset) -> str:
+    """A sentence on how live members compare with the stored ones of the same key."""
+    known = dict(zip(stored.key.values.ravel(), stored.objective.values.ravel(), strict=True))
+    pairs = zip(live.key.values.ravel(), live.objective.values.ravel(), strict=True)
+    gaps = [abs(objective - known[key]) for key, objective in pairs if key in known]
+    if not gaps:
+        return "The store holds no member of these settings to compare with."
+    return (
+        f"The stored members of the same seeds differ from them by {max(gaps):.3f} nats of objective at most: "
+        "they were trained one to a core, these with all cores, which adds in another order, "
+        "and a thousand steps amplify that."
+    )
+
+
+def live_table(live: xr.Dataset) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a table of live members: each term on training and on fresh images, by realization."""
+    terms = {"reconstruction": "R − c", "kl_prior": "C", "elbo": "ELBO − c", "tie": "TIE"}
+    terms |= {"tie_raw": "TIE, latents as they come", "mie": "MIE"}
+    cells = live.isel(beta=0)
+    header = ["term", *(f"{r}, {images}" for r in live.realization.values for images in ("training", "fresh"))]
+    rows = []
+    for name, text in terms.items():
+        values = [cells[name + suffix].sel(realization=r) for r in live.realization for suffix in ("", "_heldout")]
+        rows.append([text, *(tables.number(float(value) - SHIFT.get(name, 0), 2) for value in values)])
+    return header, rows
+
+
+def scaling_rows() -> list[list[str]]:
+    """Rows of a table: terms of members with either scaling of the pixels, where both are stored."""
+    rows = []
+    for name, extra in _supplements(experiments.PER_PIXEL):
+        same = planning.plan(name, betas=experiments.PER_PIXEL.betas, realizations=experiments.PER_PIXEL.realizations)
+        for scaling, found in (("global", store.collect(same)), ("pixel", extra)):
+            for b in found.beta.values[_complete(extra)]:
+                cell = found.sel(beta=b).mean("realization")
+                terms = [float(cell[n]) - SHIFT.get(n, 0) for n in ("elbo", "kl_prior", "tie")]
+                rows.append([name, scaling, f"{b:g}", *(tables.number(t, 2) for t in terms)])
+    return rows
+
+
+def convergence(stores: dict[str, xr.Dataset]) -> xr.Dataset | None:
+    """What 4000 more epochs change in realization 0, over experiment × beta; None if no such network is stored."""
+    found = []
+    for name, longer in _supplements(experiments.LONGER):
+        first = stores[name].sel(beta=longer.beta)
+        change = (longer - first)[["objective", "elbo", "kl_prior", "tie"]].isel(realization=0, drop=True)
+        found.append(change.expand_dims(experiment=[name]))
+    return xr.concat(found, "experiment") if found else None
+
+
+def convergence_rows(change: xr.Dataset | None) -> list[list[str]]:
+    """Rows of a table of `convergence`, where there are numbers."""
+    rows = []
+    for name in [] if change is None else change.experiment.values:
+        for b in change.beta.values:
+            terms = [float(value) for value in change.sel(experiment=name, beta=b).to_array()]
+            if np.isfinite(terms).all():
+                rows.append([str(name), f"{b:g}", *(f"{t:+.2f}".replace("-", "−") for t in terms)])
+    return rows
+
+
+def gained(change: xr.Dataset | None, most_beta: float = 20.0) -> str:
+    """A sentence on what 4000 more epochs gain in objective for β up to `most_beta`."""
+    if change is None or not convergence_rows(change):
+        return "How much four thousand more steps gain is not known without them."
+    most = change.objective.where(change.beta <= most_beta, drop=True).max("beta")
+    parts = [f"{float(most.sel(experiment=name)):.1f} nats of objective in {name}" for name in change.experiment.values]
+    return f"For β up to {most_beta:g}, four thousand more steps gain at most {' and '.join(parts)}."
+
+
+def missing(supplement: experiments.Supplement):
+    """A sentence naming the experiments of which a supplement is not stored in full; None if none is missing."""
+    from IPython.display import Markdown
+
+    stored = {name for name, found in _supplements(supplement) if _complete(found).all()}
+    lacking = [r.name for r in experiments.RECORDS if supplement in r.supplements and r.name not in stored]
+    if not lacking:
+        return None
+    return Markdown(
+        f"Networks with {supplement.name} are not all stored ({', '.join(lacking)}); what is there is shown, and "
+        f"`betavae sweep {' '.join(lacking)}` trains the rest."
+    )
+
+
+def _supplements(supplement: experiments.Supplement):
+    """(experiment, Dataset) of each experiment that has a supplement of which something is stored."""
+    for record_ in experiments.RECORDS:
+        if supplement in record_.supplements:
+            found = sweep.load(record_.name, supplement=supplement.name)
+            if (found.key != "").any():
+                yield record_.name, found
+
+
+def _complete(stored: xr.Dataset) -> np.ndarray:
+    """At which β every realization is stored and sound."""
+    return np.isfinite(stored.elbo).all("realization").values

@@ -1,0 +1,32 @@
+"""Numbers in prose, and numbered tables, as Markdown."""
+
+import re
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def number(value: float, digits: int = 4) -> str:
+    """A number for prose and tables: fixed decimals, a true minus sign, powers of ten where it is tiny, 0 for zero."""
+    if value == 0:
+        return "0"
+    if abs(value) < 0.5 * 10**-digits:
+        mantissa, exponent = f"{value:.1e}".split("e")
+        return f"{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPTS)}".replace("-", "−")
+    return f"{value:,.{digits}f}".replace("-", "−")
+
+
+def table(header: list[str], rows: list[list[str]], caption: str, name: str, kind: str = "betavae-numbers"):
+    """A numbered, captioned table as Markdown output: the first column is text, the others numbers; or all prose."""
+    from IPython.display import Markdown
+
+    align = [":--"] + ["--:" if kind == "betavae-numbers" else ":--"] * (len(header) - 1)
+    shown = [[_as_text(cell) for cell in cells] for cells in (header, *rows)]
+    lines = ["| " + " | ".join(cells) + " |" for cells in [shown[0], align, *shown[1:]]]
+    directive = [f":::{{table}} {caption}", f":name: {name}", f":class: {kind}", "", *lines, ":::"]
+    return Markdown("\n".join(directive))
+
+
+def _as_text(cell: str) -> str:
+    """A cell in which Markdown and roles work, HTML does not, and a bar is a bar."""
+    without_tags = re.sub(r"(`[^`]*`)|<", lambda found: found[1] or "&lt;", cell)
+    return re.sub(r"(?<!\\)\|", r"\|", without_tags)

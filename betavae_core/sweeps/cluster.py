@@ -1,0 +1,100 @@
+"""A Dask cluster as the crew of a sweep: one that runs already, or one started on this machine for the sweep.
+
+Workers return results and write nothing; the client alone stores them. A lost worker's task goes to another; a lost
+scheduler ends the sweep, and the next one trains only what is missing.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+
+from betavae_core.errors import SweepError, UsageError, first_line
+from betavae_core.sweeps import crews
+
+RETRIES = 3  # of a task that fails, or whose worker dies
+PATIENCE = "20s"  # for a scheduler to answer
+SETTINGS = {  # of a cluster started here; one that runs already has its own
+    "distributed.scheduler.allowed-failures": RETRIES,
+    "distributed.scheduler.worker-ttl": "1 hour",  # a task that holds the GIL keeps its worker silent
+    "distributed.admin.tick.limit": "1 hour",  # and that is no reason to warn
+    "distributed.worker.memory.target": False,  # nothing here is Dask's to spill: the memory is TensorFlow's
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": 0.95,  # of a worker's share, so that one cannot take the machine down
+}
+
+
+@contextlib.contextmanager
+def crew(scheduler: str | None, workers: int | None, report) -> Iterator[crews.Crew]:
+    """The workers of a Dask cluster, each training on one thread.
+
+    Parameters
+    ----------
+    scheduler : address of a running cluster's scheduler, such as tcp://10.0.0.1:8786
+    workers : in place of it, how many to start on this machine. They listen on 127.0.0.1, without a password: what
+        reaches a Dask scheduler can run code there, so start none on a machine shared with people you do not trust
+    report : called with the dashboard's address, and while there is no worker yet
+
+    Raises
+    ------
+    UsageError
+        if the address is none, or nothing answers there.
+    SweepError
+        if the scheduler is lost, or a task has killed one worker after another.
+    """
+    try:
+        import dask
+        from distributed import Client, KilledWorker
+    except ImportError:
+        raise UsageError(
+            "Dask is not installed; `pip install distributed bokeh` brings it, and so does make env"
+        ) from None
+
+    with contextlib.ExitStack() as stack:
+        logging.disable(logging.ERROR)  # what matters is raised, and told in one line
+        stack.callback(logging.disable, logging.NOTSET)
+        stack.enter_context(dask.config.set(SETTINGS))
+        if workers:
+            stack.enter_context(crews.single_threaded())
+        client = stack.enter_context(_connected(Client, scheduler, workers))
+        report(f"Dask dashboard: {client.dashboard_link or 'none (bokeh is missing where the scheduler runs)'}")
+        if not client.nthreads():
+            report(f"waiting for a first worker at {client.scheduler.address}")
+            client.wait_for_workers(1)
+        executor = client.get_executor(pure=False, retries=RETRIES)
+        try:
+            yield crews.Crew(executor.submit, lambda device: max(1, sum(client.nthreads().values())))
+        except KilledWorker as error:
+            raise SweepError(f"one worker after another died of a task, perhaps for want of memory ({error})") from None
+        except (CancelledError, OSError) as error:
+            if getattr(error, "errno", None):
+                raise  # the disk's: what Dask says of the network carries no number
+            raise SweepError(
+                "the scheduler is gone; what was trained is stored, and the same command goes on from there"
+            ) from None
+
+
+@contextlib.contextmanager
+def _connected(Client, scheduler, workers):
+    if workers:
+        from distributed import LocalCluster, WorkerPlugin
+
+        class Start(WorkerPlugin):  # in each worker, those that the nanny restarts included
+            def setup(self, worker):
+                crews.start_worker()
+
+        local = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
+        with (
+            LocalCluster(workers, threads_per_worker=1, **local) as cluster,
+            Client(cluster, set_as_default=False) as client,
+        ):
+            client.register_plugin(Start())
+            yield client
+        return
+    try:
+        client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"no Dask scheduler answers at {scheduler!r} ({first_line(error)})") from None
+    with client:
+        yield client

@@ -1,0 +1,54 @@
+"""Who trains: spawned processes on this machine. A Dask cluster is another crew, in `sweeps.cluster`."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context, parent_process
+from typing import NamedTuple
+
+from betavae_core.errors import SweepError
+from betavae_core.sweeps.work import SINGLE_THREAD
+
+
+class Crew(NamedTuple):
+    """Who trains: `submit(function, *arguments)` returns a `concurrent.futures.Future`; `size(device)` counts them."""
+
+    submit: Callable[..., Future]
+    size: Callable[[str], int]
+
+
+@contextlib.contextmanager
+def here(jobs: int | None = None) -> Iterator[Crew]:
+    """Single-threaded spawned processes on this machine: `jobs`, or one for each core, or one if there is a GPU."""
+    context = get_context("spawn")
+    with single_threaded(), ProcessPoolExecutor(jobs, context, initializer=start_worker) as pool:
+        try:
+            yield Crew(pool.submit, lambda device: jobs or (os.cpu_count() if device == "CPU" else 1))
+        except BrokenProcessPool:
+            raise SweepError(
+                "a training process was killed, perhaps for want of memory; what was trained is stored, "
+                "and the same command goes on from there"
+            ) from None
+
+
+def start_worker() -> None:
+    """Ctrl-C is the parent's business, TensorFlow's start-up lines are nobody's, and no worker outlives its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    threading.Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
+
+
+@contextlib.contextmanager
+def single_threaded():
+    """Environment that spawned workers inherit: one thread each, no start-up chatter."""
+    before = dict(os.environ)
+    os.environ.update(dict.fromkeys(SINGLE_THREAD, "1"), TF_CPP_MIN_LOG_LEVEL="3")
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

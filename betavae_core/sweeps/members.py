@@ -1,0 +1,107 @@
+"""What a member of a sweep is, and what tells it from every other. Nothing here trains or stores."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+
+from betavae_core.errors import UsageError
+from betavae_core.images import digits, experiments
+from betavae_core.networks.architecture import FAMILIES
+
+NUMERICS_VERSION = 1  # part of each member's key: raise it when a change of code may change numbers (CHANGES.md)
+DETAILED = 5  # realizations 0-4 keep curves, latents and pictures
+ALWAYS_COUNTED = ("experiment", "samples", "epochs", "learning_rate", "scaling")
+
+
+@dataclass(frozen=True)
+class Specification:
+    """Everything but β and realization that decides a member's numbers.
+
+    A field added later counts in a member's key only where it differs from its default, so that what was published
+    before it stays valid.
+
+    Raises
+    ------
+    UsageError
+        on a value that cannot be, in one line.
+    """
+
+    experiment: str
+    samples: int = field(default=1000, metadata={"help": "Images in each realization."})
+    epochs: int = field(default=1000, metadata={"help": "Steps of training, each on all images."})
+    learning_rate: float = field(default=1e-3, metadata={"help": "Adam's step."})
+    scaling: str = field(default="global", metadata={"help": "Images are standardised as a whole, or by pixel."})
+    family: str = field(default="diagonal", metadata={"help": "Covariance of q(z|x), diagonal or full."})
+
+    def __post_init__(self):
+        experiments.experiment(self.experiment)
+        for name in ("samples", "epochs", "learning_rate"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                rule = "finite and > 0" if name == "learning_rate" else ">= 1"
+                raise UsageError(f"{name} must be {rule}; got {value}")
+        for name, choices in (("scaling", experiments.SCALINGS), ("family", FAMILIES)):
+            if getattr(self, name) not in choices:
+                raise UsageError(f"{name} must be {' or '.join(choices)}; got {getattr(self, name)}")
+
+    @property
+    def unusual(self) -> dict:
+        """The settings that differ from their defaults."""
+        return {
+            setting.name: getattr(self, setting.name)
+            for setting in dataclasses.fields(self)
+            if setting.name != "experiment" and getattr(self, setting.name) != setting.default
+        }
+
+    @property
+    def label(self) -> str:
+        """The experiment and its unusual settings, such as mixing,epochs=5000."""
+        return self.experiment + "".join(f",{name}={value}" for name, value in self.unusual.items())
+
+    @property
+    def identity(self) -> dict:
+        """What counts in a member's key."""
+        return {name: getattr(self, name) for name in ALWAYS_COUNTED} | self.unusual
+
+    def draw(self, realization: int):
+        """Training and held-out images of a realization; see `images.experiments.draw`."""
+        return experiments.draw(self.experiment, realization, self.samples, self.scaling)
+
+    @property
+    def architecture(self) -> dict:
+        """What `networks.training.trainer` needs to know."""
+        return {"latents": experiments.experiment(self.experiment).latents, "family": self.family}
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network: a specification, β, and the realization that seeds digits, sources, weights and draws."""
+
+    specification: Specification
+    beta: float
+    realization: int
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of what decides the numbers: specification, β, realization, digits' pixels, numerics version."""
+        identity = {
+            **self.specification.identity,
+            "beta": float(self.beta),
+            "realization": int(self.realization),
+            "digits": _digits_hash(),
+            "numerics": NUMERICS_VERSION,
+        }
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def detailed(self) -> bool:
+        """Whether curves, latents and pictures are kept with the member."""
+        return self.realization < DETAILED
+
+
+@functools.cache
+def _digits_hash() -> str:
+    return digits.pixel_hash(digits.load()[0])

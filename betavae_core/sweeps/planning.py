@@ -1,0 +1,90 @@
+"""Which members are wanted: profiles over experiments, and the supplements that the book shows beside them."""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+from betavae_core.errors import UsageError
+from betavae_core.images import experiments
+from betavae_core.images.experiments import Supplement
+from betavae_core.sweeps.members import Member, Specification
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much of each experiment is wanted; None leaves it to the experiment's own record."""
+
+    betas: tuple[float, ...] | None = None
+    realizations: int | None = None
+    samples: int = 1000
+    epochs: int = 1000
+    supplements: bool = True
+
+
+PROFILES = {
+    "smoke": Profile((1.0, 100.0), 2, samples=100, epochs=20, supplements=False),
+    "published": Profile(),
+    "thesis": Profile(realizations=300),
+}
+
+
+def profile(name: str) -> Profile:
+    """The profile of that name; UsageError if there is none."""
+    if name not in PROFILES:
+        raise UsageError(f"no profile {name!r}; profiles: {', '.join(PROFILES)}")
+    return PROFILES[name]
+
+
+def plan(
+    experiment: str, profile_name: str = "published", betas=None, realizations=None, supplement=None, **settings
+) -> list[Member]:
+    """Members of a profile, realization by realization, so that an interrupted sweep leaves whole curves.
+
+    Parameters
+    ----------
+    experiment, profile_name : names
+    betas, realizations : replace the profile's
+    supplement : name of one of the experiment's supplements, in place of what the profile wants
+    settings : fields of `Specification`, in place of the profile's
+
+    Raises
+    ------
+    UsageError
+        on an unknown name or a value that cannot be, in one line.
+    """
+    record, chosen = experiments.experiment(experiment), profile(profile_name)
+    wanted = {"samples": chosen.samples, "epochs": chosen.epochs}
+    default_betas, default_count = chosen.betas or record.betas, chosen.realizations or record.realizations
+    if supplement is not None:
+        extra = _supplement(experiment, supplement)
+        default_betas, default_count, wanted = extra.betas, extra.realizations, wanted | extra.settings
+    specification = Specification(experiment, **(wanted | settings))
+    count = default_count if realizations is None else realizations
+    if count < 1:
+        raise UsageError(f"realizations must be >= 1; got {count}")
+    betas = sorted(set(map(float, default_betas if betas is None else betas)))
+    for beta in betas:
+        if not (math.isfinite(beta) and beta >= 0):
+            raise UsageError(f"beta must be finite and >= 0; got {beta}")
+    return [Member(specification, beta, r) for r, beta in itertools.product(range(count), betas)]
+
+
+def plans(names=(), profile_name: str = "published", **options) -> list[list[Member]]:
+    """A plan for each experiment named, or for all, and for each supplement that the profile wants of them.
+
+    With `options` (β, realizations or settings in place of the profile's) supplements are left out.
+    """
+    found = []
+    for name in names or experiments.NAMES:
+        found.append(plan(name, profile_name, **options))
+        if profile(profile_name).supplements and not options:
+            extras = experiments.experiment(name).supplements
+            found += [plan(name, profile_name, supplement=extra.name) for extra in extras]
+    return found
+
+
+def _supplement(experiment: str, name: str) -> Supplement:
+    known = {extra.name: extra for extra in experiments.experiment(experiment).supplements}
+    if name not in known:
+        raise UsageError(f"{experiment} has no supplement {name!r}; it has: {', '.join(known) or 'none'}")
+    return known[name]

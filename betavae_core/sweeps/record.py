@@ -1,0 +1,129 @@
+"""What is stored of a trained member, and the labelled Dataset over β × realization that many make."""
+
+import hashlib
+
+import numpy as np
+import xarray as xr
+
+from betavae_core.errors import UsageError
+from betavae_core.sweeps.members import DETAILED, Member
+from betavae_core.theory.terms import SCALARS, attributes
+
+FORMAT = 1  # of stored files; one that does not say has format 1
+READERS = {}  # format: function from a Dataset of that format to one of today's; one for each older format
+DETAILS = {  # of realizations 0-4
+    "curve": ("step",),
+    "latent_mean": ("sample", "latent"),
+    "latent_std": ("sample", "latent"),
+    "latent_lower": ("sample", "pair"),  # of the full family: entries of L below its diagonal
+    "reconstructions": ("picture", "row", "column"),
+    "traversals": ("latent", "value", "row", "column"),
+    "grey_scale": (),
+}
+LABELS = ("key", "made_by")
+GRID = ("beta", "realization")
+
+
+class FormatError(UsageError):
+    """A file was written by a later version of this package; it is sound, and left alone."""
+
+
+def cell(member: Member, values: dict, provenance: dict) -> xr.Dataset:
+    """A member's numbers as they are stored: `SCALARS`, `DETAILS` if it keeps them, how it was made."""
+    dataset = xr.Dataset({name: (DETAILS.get(name, ()), np.asarray(value)) for name, value in values.items()})
+    dataset.attrs = {
+        **provenance,
+        "format": FORMAT,
+        "key": member.key,
+        "beta": float(member.beta),
+        "realization": member.realization,
+        "diverged": int(not all(np.isfinite(dataset[name]).all() for name in SCALARS)),
+        "checksum": checksum(dataset),
+    }
+    return dataset
+
+
+def understood(dataset: xr.Dataset, name: str) -> xr.Dataset:
+    """A Dataset of any known format as one of today's.
+
+    Raises
+    ------
+    FormatError
+        if its format is not known here.
+    """
+    found = int(dataset.attrs.get("format", 1))
+    if found == FORMAT:
+        return dataset
+    if found not in READERS:
+        raise FormatError(f"{name} has format {found}, and this version reads up to {FORMAT}; it is left as it is")
+    return READERS[found](dataset)
+
+
+def checksum(dataset: xr.Dataset) -> str:
+    """SHA-256 over the names and bytes of all variables: equal for equal numbers, wherever they were made."""
+    state = hashlib.sha256()
+    for name in sorted(map(str, dataset.data_vars)):
+        state.update(name.encode() + np.ascontiguousarray(dataset[name].values).tobytes())
+    return state.hexdigest()
+
+
+def empty(betas, realizations: int) -> xr.Dataset:
+    """A Dataset over β × realization in which every cell is missing."""
+    shape = (len(betas), realizations)
+    data: dict = {name: (GRID, np.full(shape, np.nan), attributes(name)) for name in SCALARS}
+    data |= {name: (GRID, np.full(shape, "", dtype=object)) for name in LABELS}
+    data["diverged"] = (GRID, np.zeros(shape, bool))
+    return xr.Dataset(data, coords={"beta": np.array(betas, float), "realization": np.arange(realizations)})
+
+
+def widened(dataset: xr.Dataset, betas, realizations: int) -> xr.Dataset:
+    """A Dataset over β × realization at these β and realizations; cells that it lacks, and terms, are missing."""
+    fills = {str(name): _fill(variable.dtype) for name, variable in dataset.data_vars.items()}
+    grid = {"beta": np.array(betas, float), "realization": np.arange(realizations)}
+    found = dataset.reindex(grid, fill_value=fills)
+    for name in LABELS:
+        found[name] = found[name].astype(object)
+    return found.assign({name: value for name, value in empty(betas, realizations).items() if name not in found})
+
+
+def keep(dataset: xr.Dataset, wanted: np.ndarray) -> xr.Dataset:
+    """The Dataset with the cells that are not `wanted` (β, realization) made missing, details included."""
+    if wanted.all():
+        return dataset
+    found = dataset.copy(deep=True)
+    for variable in found.data_vars.values():
+        mask = wanted if "realization" in variable.dims else _detailed(wanted)
+        variable.values[~mask] = _fill(variable.dtype)
+    return found
+
+
+def place(dataset: xr.Dataset, member: Member, stored: xr.Dataset) -> None:
+    """Put a member's cell into its place; a diverged one says so and leaves its numbers missing."""
+    b, r = int(np.flatnonzero(dataset.beta.values == member.beta)[0]), member.realization
+    made_by = f"betavae-core {stored.attrs.get('package', '?')}, TensorFlow {stored.attrs.get('tensorflow', '?')}"
+    diverged = bool(stored.attrs["diverged"])
+    for name, value in (("key", member.key), ("made_by", made_by), ("diverged", diverged)):
+        dataset[name].values[b, r] = value
+    for name in SCALARS:
+        if name in stored and not diverged:
+            dataset[name].values[b, r] = float(stored[name])
+    for name, dims in DETAILS.items():
+        if name in stored and r < DETAILED:
+            value = stored[name].values
+            if name not in dataset:
+                shape = (dataset.sizes["beta"], DETAILED, *value.shape)
+                dataset[name] = (("beta", "detailed", *dims), np.full(shape, _fill(value.dtype), value.dtype))
+            dataset[name].values[b, r] = value
+
+
+def _fill(dtype):
+    """What stands for a missing value."""
+    return {"f": np.nan, "u": 0, "b": False}.get(np.dtype(dtype).kind, "")
+
+
+def _detailed(wanted: np.ndarray) -> np.ndarray:
+    """`wanted` over the realizations that keep details."""
+    padded = np.zeros((len(wanted), DETAILED), bool)
+    count = min(DETAILED, wanted.shape[1])
+    padded[:, :count] = wanted[:, :count]
+    return padded

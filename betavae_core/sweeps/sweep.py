@@ -1,0 +1,111 @@
+"""Run the members that are wanted and missing, here or on a cluster, and load what there is.
+
+Workers return numbers; this process alone writes files. A member's numbers depend on its own seed and on nothing
+that runs beside it, so the order and number of workers decide nothing.
+"""
+
+import contextlib
+import functools
+import subprocess
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
+from typing import NamedTuple
+
+import xarray as xr
+
+from betavae_core import paths
+from betavae_core.sweeps import crews, packing, planning, store, work
+from betavae_core.sweeps.members import Member
+
+
+class Plan(NamedTuple):
+    """Members wanted, split by what is known of them."""
+
+    missing: list[Member]
+    working: list[Member]
+    published: list[Member]
+    diverged: list[Member]
+
+
+def survey(members: list[Member]) -> Plan:
+    """Which members are missing, stored, published, or stored as diverged (listed with their store as well)."""
+    base = store.published_keys(members[0].specification)
+    found = Plan([], [], [], [])
+    for member in members:
+        if member.key in base:
+            found.published.append(member)
+            diverged = base[member.key]
+        else:
+            stored = store.read(member)
+            (found.missing if stored is None else found.working).append(member)
+            diverged = stored is not None and bool(stored.attrs["diverged"])
+        if diverged:
+            found.diverged.append(member)
+    return found
+
+
+def load(experiment: str, profile: str = "published", **options) -> xr.Dataset:
+    """Stored and published results over dims beta × realization; options as in `planning.plan`."""
+    return store.collect(planning.plan(experiment, profile, **options))
+
+
+def run(members: Iterable[Member], crew=None, pack: int | None = None, report=None) -> Iterator[tuple[Member, dict]]:
+    """Have members of one specification trained, storing each as it ends; yields (member, provenance).
+
+    On a CPU each of the crew trains one member at a time; on a GPU as many together as its memory holds (`packing`),
+    or `pack`. A member that another sweep has stored meanwhile is not trained again. `report` is told the packing.
+    Closing the iterator, as Ctrl-C does, cancels what has not started, waits for the members in hand and stores them.
+
+    Parameters
+    ----------
+    crew : context of a `crews.Crew`, such as `crews.here(jobs)` (the default) or `cluster.crew(address)`
+
+    Raises
+    ------
+    SweepError
+        if those who train are gone; what they finished is stored.
+    """
+    queue, running = list(members)[::-1], {}
+    if not queue:
+        return
+    with crew or crews.here() as (submit, size):
+        found = submit(packing.find, queue[0].specification, pack or len(queue)).result()
+        found = found._replace(members=pack or found.members)
+        if report:
+            report(f"{found}, {size(found.device)} worker{'s' * (size(found.device) > 1)}")
+        try:
+            while queue or running:
+                while queue and len(running) < size(found.device):
+                    together = [queue.pop() for _ in range(min(found.members, len(queue)))]
+                    there = [member for member in together if store.read(member) is not None]
+                    yield from ((member, {}) for member in there)
+                    if wanted := [member for member in together if member not in there]:
+                        running[submit(work.task, wanted, [member.key for member in wanted], found.xla)] = wanted
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    kept = _keep(future.result(), running[future])
+                    del running[future]  # only now: what is trained but not stored yet is stored below
+                    yield from kept
+        except KeyboardInterrupt:
+            if report:
+                report("interrupted; storing the members in hand")
+            raise
+        finally:
+            for future, wanted in running.items():
+                with contextlib.suppress(CancelledError):  # the crew's own end is told by the error that led here
+                    if not future.exception():
+                        _keep(future.result(), wanted)
+
+
+def _keep(results, members: list[Member]) -> list[tuple[Member, dict]]:
+    """Store trained members; (member, provenance) of each."""
+    for member, (values, provenance) in zip(members, results, strict=True):
+        store.write(member, values, {**provenance, "revision": _revision()})
+    return [(member, provenance) for member, (_, provenance) in zip(members, results, strict=True)]
+
+
+@functools.cache
+def _revision() -> str:
+    command = ["git", "-C", str(paths.ROOT), "describe", "--always", "--dirty"]
+    with contextlib.suppress(OSError):
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip() or "unknown"
+    return "unknown"

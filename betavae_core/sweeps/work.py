@@ -1,0 +1,109 @@
+"""The work on members: train and evaluate some of one specification together, in this process."""
+
+import os
+import platform
+import threading
+import time
+from importlib.metadata import version
+
+import numpy as np
+
+from betavae_core.errors import SweepError
+from betavae_core.sweeps.members import Member
+from betavae_core.theory.terms import HELDOUT, SCALARS
+
+SINGLE_THREAD = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+ONE_AT_A_TIME = threading.Lock()  # a process keeps one compiled trainer, whatever the number of its worker's threads
+PICTURES = 8  # reconstructions kept with a detailed member
+LATENTS = 500  # images whose latents are kept
+
+
+def task(members: list[Member], keys: list[str], xla: bool) -> list[tuple[dict, dict]]:
+    """`train` on one thread, in a worker that stands where the keys come from: same digits, same numerics version."""
+    os.environ.update(dict.fromkeys(SINGLE_THREAD, "1"))  # TensorFlow reads them when it starts
+    if [member.key for member in members] != keys:
+        raise SweepError("a worker has other digits, or another numerics version, than this machine")
+    with ONE_AT_A_TIME:
+        return train(members, xla)
+
+
+def train(members: list[Member], xla: bool = False) -> list[tuple[dict, dict]]:
+    """Train and evaluate members of one specification together in this process; each as if it were alone.
+
+    Returns
+    -------
+    for each member:
+    values : the numbers that `store.write` takes; NaN if training diverged
+    provenance : attributes
+    """
+    import tensorflow as tf
+
+    from betavae_core.networks import training
+
+    started, spec = time.perf_counter(), members[0].specification
+    tf.config.experimental.enable_op_determinism()
+    seeds = [member.realization for member in members]
+    drawn = {r: spec.draw(r) for r in set(seeds)}  # β share images
+    trainer = training.trainer(len(members), xla, **spec.architecture)
+    betas, data = [member.beta for member in members], [drawn[r][0] for r in seeds]
+    curves = trainer.fit(data, betas, seeds, spec.epochs, spec.learning_rate)
+    values = _evaluated(trainer.ensemble, members, [drawn[r] for r in seeds], curves)
+    device = tf.config.list_physical_devices("GPU")[:1]
+    provenance = {
+        "seconds": round((time.perf_counter() - started) / len(members), 2),
+        "pack": len(members),
+        "xla": int(xla),
+        "package": version("betavae-core"),
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "device": device[0].name if device else f"CPU {platform.machine()}",
+        **vars(spec),
+    }
+    return [(found, provenance) for found in values]
+
+
+def _evaluated(ensemble, members, drawn, curves) -> list[dict]:
+    """What `store.write` takes, for each member; NaN for a member that diverged."""
+    from betavae_core.networks import evaluation
+
+    betas, seeds = [member.beta for member in members], [member.realization for member in members]
+    values: list[dict] = [dict.fromkeys(SCALARS, np.nan) for _ in members]
+    sound = [i for i, curve in enumerate(curves) if np.isfinite(curve).all() and ensemble.finite(i)]
+    for suffix, images in (("", [d for d, _ in drawn]), (HELDOUT, [h for _, h in drawn])):
+        found = evaluation.evaluate(ensemble, images, betas, seeds, only=sound)
+        for name, column in found.items():
+            for i, value in zip(sound, column, strict=True):
+                values[i][name + suffix] = float(value)
+    detailed = [i for i in sound if members[i].detailed]
+    for i, details in _details(ensemble, [d for d, _ in drawn], curves, detailed).items():
+        values[i] |= details
+    return values
+
+
+def _details(ensemble, data, curves, which: list[int]) -> dict[int, dict]:
+    """Curve, latents and pictures of some members; grey levels in bytes, 128 is 0, `grey_scale` 127 steps away."""
+    from betavae_core.networks import evaluation
+
+    if not which:
+        return {}
+    q = evaluation.encode(ensemble, data)
+    pictures, moved = evaluation.reconstructions(ensemble, data, PICTURES), evaluation.traversals(ensemble, data)
+    found = {}
+    for i in which:
+        scale = max(np.abs(pictures[i]).max(), np.abs(moved[i]).max(), 1e-9)
+        in_bytes = [np.uint8(np.clip(np.round(128 + 127 * p[i] / scale), 0, 255)) for p in (pictures, moved)]
+        found[i] = {
+            "curve": curves[i, :: max(1, curves.shape[1] // 100)].astype(np.float32),
+            **_latents(q[i][:LATENTS]),
+            "reconstructions": in_bytes[0],
+            "traversals": in_bytes[1],
+            "grey_scale": np.float32(scale),
+        }
+    return found
+
+
+def _latents(q) -> dict[str, np.ndarray]:
+    """q of some images as it is stored: means, marginal standard deviations, and L below its diagonal if q is full."""
+    std = np.sqrt(np.diagonal(q.covariance(), axis1=-2, axis2=-1))
+    found = {"latent_mean": q.mean, "latent_std": std} | ({} if q.lower is None else {"latent_lower": q.lower})
+    return {name: value.astype(np.float16) for name, value in found.items()}

@@ -1,0 +1,1 @@
+"""Exact mathematics: Gaussians, the linear β-VAE, alignment of latents with sources. NumPy and SciPy only."""

@@ -1,0 +1,161 @@
+"""The analytically tractable β-VAE: linear encoder and decoder, Gaussian data, everything exact.
+
+    q(z|x) = N(W x, diag v)      encoder; v does not depend on x at the optimum
+    p(x|z) = N(D z, σ_x² I_N)    decoder, σ_x² = 1 in the thesis
+    L_β = R − β C                objective, averaged over data with covariance Σ
+
+Water level: b = β σ_x². With eigenpairs λ_1 ≥ λ_2 ≥ … and u_i of Σ, the global optimum is
+D = U diag(d), d_i² = (λ_i − b)₊, W = diag(d_i / (d_i² + b)) Uᵀ, v_i = min(1, b/λ_i).
+β may be an array in `optimum`, `optimum_given_decoder` and `terms`: its axes come first in each result.
+
+Source: thesis, Results, "Analytically Tractable β-VAE", and Appendices 1, 4 and 5; the closed form is new here.
+"""
+
+import itertools
+
+import numpy as np
+import xarray as xr
+from scipy import optimize
+
+from betavae_core.theory import alignment
+from betavae_core.theory.gaussian import LinearGaussian
+from betavae_core.theory.identity import Parameters, checked_beta, optimum_given_decoder, terms
+from betavae_core.theory.stationarity import solve_stationarity
+from betavae_core.theory.terms import attributes
+
+__all__ = [
+    "Parameters",
+    "checked_beta",
+    "optimal_beta",
+    "optimum",
+    "optimum_given_decoder",
+    "solve_stationarity",
+    "sweep",
+    "terms",
+]
+
+
+def optimum(source, beta, latents: int | None = None, decoder_variance: float = 1.0) -> Parameters:
+    """Global optimum of the linear β-VAE, in closed form.
+
+    Parameters
+    ----------
+    source : LinearGaussian, or a bare (N, N) data covariance Σ
+    beta : float or (...) array, > 0
+    latents : int k, with a bare covariance only (a process has its own k)
+    decoder_variance : float σ_x²
+
+    Returns
+    -------
+    Parameters. Signs and order of the latents are free. Where an eigenvalue repeats, any rotation within
+    its eigenspace is optimal too: for a process the one with the least true inference error is returned.
+    (A signal-free direction is interchangeable with the noise; TIE does not depend on which is taken.)
+
+    Raises
+    ------
+    ValueError
+        on a bad β, covariance or number of latents, and for repeated eigenvalues above six latents.
+    """
+    level = (checked_beta(beta) * decoder_variance)[..., None]
+    values, vectors = _spectrum(source, latents)
+    scale = np.sqrt(np.maximum(values - level, 0))  # d, (..., k)
+    if isinstance(source, LinearGaussian):
+        groups = alignment.eigenspaces(values, source.noise_std**2)
+        vectors = alignment.rotate_repeated(vectors, source.mixing, groups, scale)  # (..., N, k)
+    encoder = (scale / (scale**2 + level))[..., None] * np.swapaxes(vectors, -1, -2)
+    return Parameters(vectors * scale[..., None, :], encoder, level / np.maximum(values, level))
+
+
+def sweep(process, betas, decoder=None, decoder_variance: float = 1.0) -> xr.Dataset:
+    """Every term at the optimum for each β, with the decoder trained or held fixed.
+
+    Parameters
+    ----------
+    process : LinearGaussian
+    betas : (β,) array-like, > 0
+    decoder : (N, k) array or None; given, it is held fixed and only the encoder is optimal
+    decoder_variance : float σ_x²
+
+    Returns
+    -------
+    Dataset over `beta` named as in `theory.terms.LINEAR`, in nats, and a coordinate `identified`: False where
+    the optimum is free to rotate within an eigenspace and TIE is the least over those rotations.
+    """
+    betas = np.atleast_1d(checked_beta(betas))
+    if decoder is None:
+        parameters = optimum(process, betas, decoder_variance=decoder_variance)
+        values, _ = _spectrum(process, None)
+        active = values > betas[:, None] * decoder_variance
+        groups = alignment.eigenspaces(values, process.noise_std**2)
+        identified = ~active[:, [group[0] for group in groups if len(group) > 1]].any(-1)
+    else:
+        parameters = optimum_given_decoder(decoder, betas, decoder_variance)
+        identified = np.ones(len(betas), bool)
+    dataset = xr.Dataset(
+        {
+            name: ("beta", value, attributes(name))
+            for name, value in terms(process, parameters, betas, decoder_variance).items()
+        },
+        coords={"beta": betas, "identified": ("beta", identified)},
+    )
+    dataset.beta.attrs["long_name"] = "weight β of the conditional independence loss"
+    return dataset
+
+
+def optimal_beta(process, decoder_variance: float = 1.0) -> float:
+    """The β with the least true inference error, searched over every interval between collapse thresholds.
+
+    On each interval and for each alignment of latents with sources TIE is strictly convex in b = β σ_x²:
+
+    dTIE/db = −m/(2b) + ½ σ⁻² Σ_{i ≤ m} c_i (λ_i − b)^−½,  m active latents, c_i = |u_iᵀ a_π(i)|
+
+    so each minimum is a bracketed root or an end of the interval. At least σ²/σ_x², with equality
+    exactly when AᵀA is diagonal.
+    """
+    values, _ = _spectrum(process, None)
+    edges = np.unique(np.concatenate([[0.0], values]))
+    candidates = list(edges[1:])
+    for low, high in itertools.pairwise(edges):
+        grid = low + (high - low) * np.linspace(0.002, 0.998, 250)
+        for gain in np.unique(_gains(process, grid), axis=0):
+            candidates.append(_convex_minimum(values, gain, process.noise_std, low, high))
+    betas = np.array(candidates) / decoder_variance
+    return float(betas[sweep(process, betas, decoder_variance=decoder_variance).tie.values.argmin()])
+
+
+def _convex_minimum(values, gain, noise_std, low, high) -> float:
+    active = values >= high
+
+    def slope(b):
+        return (gain[active] / np.sqrt(values[active] - b)).sum() / noise_std**2 - active.sum() / b
+
+    left, right = low + 1e-9 * (high - low), high - 1e-12 * high
+    if right <= left or slope(left) >= 0:
+        return left
+    return optimize.brentq(slope, left, right, xtol=1e-15, rtol=1e-14) if slope(right) > 0 else high
+
+
+def _gains(process, levels) -> np.ndarray:
+    """c_i = |u_iᵀ a_π(i)| under the best alignment at each water level, (level, k); 0 for collapsed latents."""
+    D = optimum(process, levels).decoder  # with σ_x = 1, β is the water level
+    norm = np.linalg.norm(D, axis=1)
+    gain = np.abs(np.swapaxes(D, -1, -2) @ process.mixing)
+    chosen = np.take_along_axis(gain, alignment.assign(gain)[..., None], -1)[..., 0]
+    return np.round(np.divide(chosen, norm, out=np.zeros_like(norm), where=norm > 0), 12)
+
+
+def _spectrum(source, latents) -> tuple[np.ndarray, np.ndarray]:
+    """The k leading eigenvalues (k,) and eigenvectors (N, k) of the data covariance, largest first."""
+    if isinstance(source, LinearGaussian):
+        if latents is not None:
+            raise ValueError(f"a process has its own number of latents; got latents={latents} as well")
+        vectors, singular, _ = np.linalg.svd(source.mixing, full_matrices=False)
+        return source.noise_std**2 + singular**2, vectors
+    covariance = np.asarray(source, float)
+    N = len(covariance)
+    if covariance.shape != (N, N) or not np.allclose(covariance, covariance.T, atol=1e-9 * np.abs(covariance).max()):
+        raise ValueError(f"a data covariance must be square and symmetric; got shape {covariance.shape}")
+    if latents is None or not 1 <= latents <= N:
+        raise ValueError(f"latents must be between 1 and {N} for this covariance; got {latents}")
+    values, vectors = np.linalg.eigh(covariance)
+    return np.maximum(values[::-1][:latents], 0), vectors[:, ::-1][:, :latents]

@@ -1,0 +1,74 @@
+"""The thesis's general statements, checked on any analytical model: each check is a largest violation.
+
+A violation is in nats and is what the statement forbids; at most rounding where it holds. The proofs are in
+the book's `theory` chapter.
+"""
+
+import numpy as np
+
+from betavae_core.theory import linear
+from betavae_core.theory.gaussian import LinearGaussian
+
+STATEMENTS = {
+    "exchange": "no optimum is beaten, at its own β, by that of another β",
+    "objective": "P1: L* does not increase",
+    "kl_prior": "P2: C* does not increase",
+    "reconstruction": "P2: R* does not increase",
+    "elbo": "P3: ELBO* rises up to β = 1 and falls after it",
+    "slope": "ΔELBO* lies between (β₂ − 1) ΔC* and (β₁ − 1) ΔC*",
+    "mie": "MIE* = log-likelihood − ELBO*, and is not negative",
+    "likelihood": "linear model: likelihood largest, and MIE* zero, at β = 1",
+    "fixed_decoder": "fixed decoder: MIE* is least at β = 1",
+}
+
+
+def random_process(rng: np.random.Generator) -> LinearGaussian:
+    """A random analytical model: 1 to 3 sources, up to 6 dimensions, signal and noise each over one decade."""
+    k = int(rng.integers(1, 4))
+    mixing = rng.standard_normal((int(rng.integers(k, 7)), k)) * 10 ** rng.uniform(-0.5, 0.5)
+    return LinearGaussian(mixing, noise_std=10 ** rng.uniform(-0.5, 0.5))
+
+
+def violations(process: LinearGaussian, betas, rng: np.random.Generator) -> dict[str, float]:
+    """Largest violation of each of `STATEMENTS`, in nats: over all pairs of the given β, or each β where it names one.
+
+    Parameters
+    ----------
+    process : LinearGaussian
+    betas : (β,) increasing, with 1 among them
+    rng : draws the decoder that is held fixed for the last statement
+    """
+    betas = np.asarray(betas, float)
+    optimum = {name: value.values for name, value in linear.sweep(process, betas).items()}
+    decoder = rng.standard_normal(process.mixing.shape)
+    fixed = linear.sweep(process, betas, decoder=decoder).mie.values
+    R, C, elbo, mie, likelihood = (
+        optimum[name] for name in ("reconstruction", "kl_prior", "elbo", "mie", "log_likelihood")
+    )
+    value = R - betas[:, None] * C  # [β, model]: model j's objective at β_i
+    one = int(np.flatnonzero(betas == 1)[0])
+    first, second = np.triu_indices(len(betas), 1)  # all pairs β₁ < β₂
+    rise, fall = elbo[second] - elbo[first], C[second] - C[first]
+    return {
+        "exchange": float((value - np.diag(value)[:, None]).max()),
+        "objective": _largest_rise(optimum["objective"]),
+        "kl_prior": _largest_rise(C),
+        "reconstruction": _largest_rise(R),
+        "elbo": max(_largest_rise(-elbo[: one + 1]), _largest_rise(elbo[one:])),
+        "slope": float(max(((betas[second] - 1) * fall - rise).max(), (rise - (betas[first] - 1) * fall).max())),
+        "mie": float(max(np.abs(mie - (likelihood - elbo)).max(), -mie.min())),
+        "likelihood": float(max(likelihood.max() - likelihood[one], mie[one])),
+        "fixed_decoder": float((fixed[one] - fixed).max()),
+    }
+
+
+def posterior_correlation(process: LinearGaussian) -> float:
+    """Largest absolute correlation between two sources given the data; 0 for a single source."""
+    covariance = process.posterior_covariance
+    scale = np.sqrt(np.diag(covariance))
+    return float(np.abs(covariance / np.outer(scale, scale) - np.eye(len(scale))).max())
+
+
+def _largest_rise(values) -> float:
+    """Largest of values[j] − values[i] over all i < j; 0 for a single value."""
+    return float((values - np.minimum.accumulate(values)).max())
