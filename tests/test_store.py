@@ -1,6 +1,9 @@
+import hashlib
+import json
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ import xarray as xr
 
 from betavae_core import paths
 from betavae_core.errors import UsageError
-from betavae_core.sweeps import planning, store
+from betavae_core.sweeps import planning, record, store, sweep
 from betavae_core.sweeps.members import Member, Specification
 from betavae_core.theory.terms import SCALARS
 
@@ -215,3 +218,79 @@ def test_the_published_file_is_named_after_what_is_unusual(monkeypatch):
     assert store.published(Specification("mixing")).name == "mixing.nc"
     unusual = Specification("mixing", epochs=5000, scaling="pixel")
     assert store.published(unusual).name == "mixing,epochs=5000,scaling=pixel.nc"
+
+
+CHECKSUMS = json.loads((Path(__file__).parent / "published_checksums.json").read_text())
+
+
+def fingerprint(dataset):
+    """SHA-256 over names and bytes of what a chapter reads."""
+    state = hashlib.sha256()
+    for name in sorted(set(map(str, dataset.data_vars)) - {"made_by"}):
+        values = dataset[name].values
+        text = "\n".join(map(str, values.ravel())).encode()
+        state.update(name.encode() + (text if values.dtype.kind in "OU" else np.ascontiguousarray(values).tobytes()))
+    return state.hexdigest()
+
+
+@pytest.mark.parametrize("name", CHECKSUMS)
+def test_published_results_are_what_they_were_before_the_move_into_folders(name, monkeypatch):
+    """Bit for bit, keys included; realizations published since are left out."""
+    monkeypatch.delenv("BETAVAE_PUBLISHED")
+    (plan,) = [plan for plan in planning.plans() if plan[0].specification.label == name]
+    wanted = [member for member in plan if member.realization < CHECKSUMS[name]["realizations"]]
+    assert fingerprint(store.collect(wanted)) == CHECKSUMS[name]["sha256"]
+
+
+@pytest.mark.parametrize("place", ["working", "published"])
+def test_a_file_of_a_later_format_gets_one_line_and_is_left_alone(place, monkeypatch):
+    file = store.write(member(), values(), {})
+    if place == "published":
+        file = store.publish([member()])
+    monkeypatch.setattr(record, "FORMAT", 7)
+    later = store.write(member(), values(), {}) if place == "working" else rewritten(file, format=7)
+    monkeypatch.undo()
+    monkeypatch.setenv("BETAVAE_RESULTS", str(file.parents[1] if place == "working" else file.parent / "none"))
+    monkeypatch.setenv("BETAVAE_PUBLISHED", str(file.parent))
+    before = later.read_bytes()
+    with pytest.raises(UsageError, match=r"\.nc has format 7, and this version reads up to 1; it is left as it is"):
+        sweep.survey([member()])
+    assert later.read_bytes() == before
+
+
+def rewritten(file, **attributes):
+    """A published file with other attributes, sealed again."""
+    dataset = xr.load_dataset(file, engine="h5netcdf").assign_attrs(attributes)
+    store._save(dataset, file)
+    return file
+
+
+def test_an_older_format_is_read_through_its_reader(monkeypatch):
+    store.write(member(), values(), {})
+    monkeypatch.setattr(record, "FORMAT", 2)
+    monkeypatch.setitem(record.READERS, 1, lambda dataset: dataset.assign(tie=2 * dataset.tie))
+    assert float(store.read(member()).tie) == 2 * values()["tie"]
+
+
+def test_results_of_other_digits_do_not_fill_a_cell(stores, monkeypatch):
+    for r in range(2):
+        store.write(member(realization=r), values(r), {})
+    store.publish([member(realization=r) for r in range(2)])
+    shutil.rmtree(stores / "working")
+    assert store.collect([member(realization=r) for r in range(2)]).attrs["published"] == 2
+    monkeypatch.setattr("betavae_core.sweeps.members._digits_hash", lambda: "other")
+    found = store.collect([member(realization=r) for r in range(2)])
+    assert found.attrs["published"] == 0
+    assert np.isnan(found.tie).all()
+    assert np.isnan(found.latent_mean).all()
+
+
+def test_a_stored_member_without_a_later_term_has_it_missing(monkeypatch):
+    store.write(member(), values(), {})
+    store.publish([member()])
+    store.write(member(2.0), values(), {})
+    monkeypatch.setattr(record, "SCALARS", (*SCALARS, "tie_later"))
+    monkeypatch.setattr(record, "attributes", lambda name: {})
+    found = store.collect([member(), member(2.0)])
+    assert np.isnan(found.tie_later).all()
+    assert np.isfinite(found.tie).all()

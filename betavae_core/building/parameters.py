@@ -43,6 +43,9 @@ def defaults(chapter: str) -> dict[str, Any]:
 def checked(chapter: str, given: dict[str, str]) -> dict:
     """Parse and check parameter values given as text, against the chapter's defaults and each parameter's rule.
 
+    >>> checked("analytical", {"beta": "4"})
+    {'beta': 4.0}
+
     Raises
     ------
     UsageError

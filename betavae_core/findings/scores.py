@@ -44,6 +44,9 @@ def sap(sources, latents) -> float:
 
     R² is that of a straight line, the squared correlation, as for continuous factors in the paper.
 
+    >>> sap([[1, 1], [1, -1], [-1, 1], [-1, -1]], [[1, 1], [1, -1], [-1, 1], [-1, -1]])
+    1.0
+
     Source: Kumar et al., 2018, section 3
     """
     sources, latents = np.asarray(sources, float), np.asarray(latents, float)

@@ -12,6 +12,7 @@ from betavae_core.theory.gaussian import log_density_constant
 
 CONSTANT = log_density_constant(PIXELS)  # what unit-variance pixels add to R, nats
 SHIFT = {"elbo": CONSTANT, "reconstruction": CONSTANT, "objective": CONSTANT}  # subtracted wherever shown
+CHANGED = ["objective", "elbo", "kl_prior", "tie"]  # terms that longer training is held against
 
 
 def live(experiment: str, beta: float, realizations: int, epochs: int) -> xr.Dataset:
@@ -156,7 +157,7 @@ def convergence(stores: dict[str, xr.Dataset]) -> xr.Dataset | None:
     found = []
     for name, longer in _supplements(experiments.LONGER):
         first = stores[name].sel(beta=longer.beta)
-        change = (longer - first)[["objective", "elbo", "kl_prior", "tie"]].isel(realization=0, drop=True)
+        change = (longer[CHANGED] - first[CHANGED]).isel(realization=0, drop=True)
         found.append(change.expand_dims(experiment=[name]))
     return xr.concat(found, "experiment") if found else None
 

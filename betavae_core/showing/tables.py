@@ -6,7 +6,11 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def number(value: float, digits: int = 4) -> str:
-    """A number for prose and tables: fixed decimals, a true minus sign, powers of ten where it is tiny, 0 for zero."""
+    """A number for prose and tables: fixed decimals, a true minus sign, powers of ten where it is tiny, 0 for zero.
+
+    >>> number(-1234.5, 1), number(0.0), number(1.2e-9)
+    ('−1,234.5', '0', '1.2 × 10⁻⁹')
+    """
     if value == 0:
         return "0"
     if abs(value) < 0.5 * 10**-digits:

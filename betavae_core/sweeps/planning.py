@@ -40,6 +40,9 @@ def plan(
 ) -> list[Member]:
     """Members of a profile, realization by realization, so that an interrupted sweep leaves whole curves.
 
+    >>> [(member.beta, member.realization) for member in plan("mixing", betas=[1, 2], realizations=2)]
+    [(1.0, 0), (2.0, 0), (1.0, 1), (2.0, 1)]
+
     Parameters
     ----------
     experiment, profile_name : names

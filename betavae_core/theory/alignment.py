@@ -88,7 +88,11 @@ def align(second_moment, cross, precision) -> tuple[np.ndarray, np.ndarray]:
 
 
 def assign(gain) -> np.ndarray:
-    """Permutation π (..., k) that makes Σ_i gain[i, π(i)] largest, by linear assignment; gain (..., k, k)."""
+    """Permutation π (..., k) that makes Σ_i gain[i, π(i)] largest, by linear assignment; gain (..., k, k).
+
+    >>> assign(np.array([[1.0, 5.0], [2.0, 3.0]])).tolist()
+    [1, 0]
+    """
     flat = gain.reshape(-1, *gain.shape[-2:])
     columns = [linear_sum_assignment(matrix, maximize=True)[1] for matrix in flat]
     return np.array(columns).reshape(gain.shape[:-1])

@@ -21,6 +21,9 @@ def kl_divergence(mean_q, covariance_q, mean_p, covariance_p) -> float:
     -------
     float, in nats
 
+    >>> round(kl_divergence([1.0], [[1.0]], [0.0], [[1.0]]), 6)
+    0.5
+
     Raises
     ------
     scipy.linalg.LinAlgError
@@ -35,7 +38,11 @@ def kl_divergence(mean_q, covariance_q, mean_p, covariance_p) -> float:
 
 
 def log_density_constant(dimension: int) -> float:
-    """−(N/2) log 2π, what N dimensions of unit variance add to −½‖x − x̂‖², in nats."""
+    """−(N/2) log 2π, what N dimensions of unit variance add to −½‖x − x̂‖², in nats.
+
+    >>> round(log_density_constant(1600), 2)
+    -1470.3
+    """
     return -0.5 * dimension * math.log(2 * math.pi)
 
 
@@ -68,6 +75,9 @@ class LinearGaussian:
     s ~ N(0, I_k),  x = A s + η,  η ~ N(0, σ² I_N)
 
     The sources are statistically independent; given x they are not, unless AᵀA is diagonal.
+
+    >>> LinearGaussian([[1.0, 0.0], [1.0, 1.0]]).posterior_precision.tolist()
+    [[3.0, 1.0], [1.0, 2.0]]
 
     Parameters
     ----------

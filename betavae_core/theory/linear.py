@@ -20,19 +20,8 @@ from scipy import optimize
 from betavae_core.theory import alignment
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.identity import Parameters, checked_beta, optimum_given_decoder, terms
-from betavae_core.theory.stationarity import solve_stationarity
+from betavae_core.theory.stationarity import solve_stationarity  # noqa: F401 the thesis's route is looked for here
 from betavae_core.theory.terms import attributes
-
-__all__ = [
-    "Parameters",
-    "checked_beta",
-    "optimal_beta",
-    "optimum",
-    "optimum_given_decoder",
-    "solve_stationarity",
-    "sweep",
-    "terms",
-]
 
 
 def optimum(source, beta, latents: int | None = None, decoder_variance: float = 1.0) -> Parameters:
@@ -68,6 +57,9 @@ def optimum(source, beta, latents: int | None = None, decoder_variance: float = 
 
 def sweep(process, betas, decoder=None, decoder_variance: float = 1.0) -> xr.Dataset:
     """Every term at the optimum for each β, with the decoder trained or held fixed.
+
+    >>> sweep(LinearGaussian([[2.0, 1.0], [0.5, 1.5]]), [1.0, 2.0]).tie.values.round(4).tolist()
+    [1.7419, 2.193]
 
     Parameters
     ----------
@@ -111,6 +103,9 @@ def optimal_beta(process, decoder_variance: float = 1.0) -> float:
 
     so each minimum is a bracketed root or an end of the interval. At least σ²/σ_x², with equality
     exactly when AᵀA is diagonal.
+
+    >>> round(optimal_beta(LinearGaussian([[2.0, 1.0], [0.5, 1.5]])), 4)
+    1.2116
     """
     values, _ = _spectrum(process, None)
     edges = np.unique(np.concatenate([[0.0], values]))
