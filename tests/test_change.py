@@ -1,0 +1,196 @@
+"""Change is cheap: each common change made on a copy, in the files that CONTRIBUTING names and no other, and used."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from betavae_core.images.experiments import EXPERIMENTS
+from betavae_core.paths import ROOT
+
+
+class Changed:
+    """A copy of the package, its data and chapters, to be changed and used from processes of their own."""
+
+    def __init__(self, folder):
+        self.folder, self.touched = folder, set()
+        for name in ("betavae_core", "book", "data"):
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "_toc.yml", folder)
+
+    def change(self, name, *changes):
+        """Replace text in one file."""
+        file = self.folder / name
+        text = file.read_text()
+        for old, new in changes:
+            assert text.count(old) == 1, (name, old)
+            text = text.replace(old, new)
+        file.write_text(text)
+        self.touched.add(name)
+
+    def run(self, *words):
+        """Run Python in the copy, on its own stores; what it prints."""
+        stores = {"BETAVAE_RESULTS": str(self.folder / "results"), "PYTHONPATH": str(self.folder)}
+        done = subprocess.run(
+            [sys.executable, *words], capture_output=True, text=True, cwd=self.folder, env={**os.environ, **stores}
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def told(self, program):
+        """What a program prints as JSON."""
+        return json.loads(self.run("-c", "import json, numpy as np\n" + program))
+
+
+@pytest.fixture
+def copy(tmp_path):
+    return Changed(tmp_path)
+
+
+ALL_PUBLISHED = """
+from betavae_core.sweeps import planning, sweep
+print(json.dumps([len(sweep.survey(plan).missing) for plan in planning.plans()]))
+"""
+
+
+def test_a_metric_is_a_line_and_a_formula(copy):
+    copy.change(
+        "betavae_core/theory/terms.py",
+        ("}\nLINEAR", '    "spread": Term("S", "mean marginal variance of q", measured=True, units="1"),\n}\nLINEAR'),
+    )
+    copy.change(
+        "betavae_core/networks/evaluation.py",
+        (
+            '        "mie_ess":',
+            '        "spread": np.diagonal(q.covariance(), axis1=-2, axis2=-1).mean(),\n        "mie_ess":',
+        ),
+    )
+    assert not any(copy.told(ALL_PUBLISHED))
+    found = copy.told("""
+from betavae_core.sweeps import crews, planning, sweep
+old = sweep.load("mixing")
+if __name__ == "__main__":
+    members = planning.plan("mixing", "smoke", realizations=1)
+    list(sweep.run(members, crews.here(1)))
+    new = sweep.load("mixing", "smoke", realizations=1)
+    counts = [int(np.isfinite(d[n]).sum()) for d in (old, new) for n in ("tie", "spread", "spread_heldout")]
+    print(json.dumps([counts, new.spread.attrs]))
+""")
+    assert found == [[13 * EXPERIMENTS["mixing"].realizations, 0, 0, 2, 2, 2], {"units": "1", "long_name": "mean marginal variance of q"}]
+    assert len(copy.touched) == 2
+
+
+def test_a_setting_is_a_field(copy):
+    """It counts in a key only where it differs from its default, so that all that is published stays valid."""
+    copy.change(
+        "betavae_core/sweeps/members.py",
+        (
+            "    def __post_init__",
+            '    decay: float = field(default=0.9, metadata={"help": "Adam\'s first decay."})\n\n    def __post_init__',
+        ),
+    )
+    assert not any(copy.told(ALL_PUBLISHED))
+    assert "--decay X" in copy.run("-m", "betavae_core", "sweep", "--help")
+    words = ["sweep", "mixing", "--explain", "--beta", "1", "--realizations", "1"]
+    assert copy.run("-m", "betavae_core", *words, "--decay", "0.9") == ""
+    assert copy.run("-m", "betavae_core", *words, "--decay", "0.5") == "beta 1: in no store, realization 0\n"
+    assert len(copy.touched) == 1
+
+
+def test_an_experiment_is_a_record_and_its_drawing(copy):
+    copy.change(
+        "betavae_core/images/datasets.py",
+        (
+            "def pixel_mixing(",
+            "def flipped(rng, samples: int, matrix, noise_std: float) -> Drawing:\n"
+            '    """Mixing, upside down."""\n'
+            "    drawing = mixing(rng, samples, matrix, noise_std)\n"
+            "    return drawing._replace(pixels=[image[:, ::-1] for image in drawing.pixels])\n\n\n"
+            "def pixel_mixing(",
+        ),
+    )
+    copy.change(
+        "betavae_core/images/experiments.py",
+        (
+            "\n)\nEXPERIMENTS",
+            '\n    Experiment("flipped", datasets.flipped, 3, "mixing, upside down"),\n)\nEXPERIMENTS',
+        ),
+    )
+    assert not any(copy.told(ALL_PUBLISHED)[:-1])
+    assert "flipped          mixing, upside down" in copy.run("-m", "betavae_core", "sweep", "--help")
+    assert "flipped: 0 of 39" in copy.run("-m", "betavae_core", "status")
+    copy.run("-m", "betavae_core", "sweep", "flipped", "--profile", "smoke", "--realizations", "1", "--jobs", "1")
+    stored = copy.run("-m", "betavae_core", "status", "flipped", "--profile", "smoke")
+    assert "flipped,samples=100,epochs=20: 2 of 4" in stored
+    assert "flipped,samples=100,epochs=20.nc" in copy.run(
+        "-m", "betavae_core", "publish", "flipped", "--profile", "smoke"
+    )
+    assert len(copy.touched) == 2
+
+
+def test_a_chapter_is_its_text_and_a_line_of_the_contents(copy):
+    text = (copy.folder / "book/theory.md").read_text()
+    front = text[: text.index("(theory)=")] if "(theory)=" in text else text[: text.index("\n# ")]
+    cell = "```{code-cell} ipython3\n:tags: [parameters]\nnetworks = 3  # >= 1\n```\n"
+    use = "```{code-cell} ipython3\nprint('twice is', 2 * networks)\n```\n"
+    (copy.folder / "book/extra.md").write_text(f"{front}\n# Extra\n\n{cell}\n{use}")
+    copy.change("_toc.yml", ("      - file: book/beyond\n", "      - file: book/beyond\n      - file: book/extra\n"))
+    told = copy.told("""
+from pathlib import Path
+from betavae_core.building import chapters, execution, parameters
+stage = Path("_build/executed")
+execution.execute("extra", parameters.checked("extra", {"networks": "4"}), stage, report=lambda line: None)
+try: parameters.checked("extra", {"networks": "0"})
+except ValueError as error: refused = str(error)
+names = chapters.names()
+print(json.dumps([names.index("extra") - names.index("beyond"), refused, "twice is 8" in (stage / "book/extra.ipynb").read_text()]))
+""")
+    assert told[1:] == ["networks must be finite and >= 1; got 0", True]
+    assert told[0] == 1
+    assert copy.touched == {"_toc.yml"}
+
+
+def test_a_claim_is_a_rule_and_a_call(copy):
+    copy.change(
+        "betavae_core/findings/verdicts.py",
+        (
+            "def above(",
+            "def small(claim: str, source: str, evidence: str, value: float) -> Verdict:\n"
+            '    """On whether a value is below one."""\n'
+            '    return Verdict(claim, source, evidence, f"{value:g}", "exact", decide(value < 1))\n\n\n'
+            "def above(",
+        ),
+    )
+    copy.change(
+        "book/theory.md",
+        (
+            'claims.record("theory", statements.general(worst, min(general)))',
+            'small = verdicts.small("It is small", "Results", "theory", 0.5)\n'
+            'claims.record("theory", [*statements.general(worst, min(general)), small])',
+        ),
+    )
+    told = copy.told("""
+import os
+from pathlib import Path
+from betavae_core import paths
+from betavae_core.building import execution
+from betavae_core.findings import claims
+execution.execute("theory", {"models": 2}, paths.EXECUTED, report=lambda line: None)
+print(json.dumps(claims.rows(claims.load(["theory"], paths.EXECUTED))[-1]))
+""")
+    assert told == ["It is small", "Results", "theory", "0.5", "exact", "held"]
+    assert len(copy.touched) == 2
+
+
+def test_a_format_of_stored_files_is_a_number_and_a_reader(copy):
+    """The old format is read through its reader; test_store.py has what a later one gets."""
+    copy.change(
+        "betavae_core/sweeps/record.py",
+        ("FORMAT = 1 ", "FORMAT = 2 "),
+        ("READERS = {}", 'READERS = {1: lambda dataset: dataset.rename(tie="error").rename(error="tie")}'),
+    )
+    assert not any(copy.told(ALL_PUBLISHED))
+    assert copy.touched == {"betavae_core/sweeps/record.py"}
