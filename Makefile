@@ -58,8 +58,8 @@ test: env  ## run the whole test suite
 test-fast: env  ## run the tests that need neither a whole book nor a full training
 	@$(PY) -m pytest -n 2 --dist loadgroup -m "not slow"
 
-lint: env  ## check style and format
-	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+lint: env  ## check style, format and, in the exact mathematics and the sweeps, types
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m basedpyright
 
 audit:  ## look the pinned versions up in a database of known vulnerabilities (needs internet)
 	@tools/env.sh "$(VENV)" "$(PYTHON)" $(if $(PYTHON),,audit) && tools/audit.sh $(PY)

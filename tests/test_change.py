@@ -79,7 +79,10 @@ if __name__ == "__main__":
     counts = [int(np.isfinite(d[n]).sum()) for d in (old, new) for n in ("tie", "spread", "spread_heldout")]
     print(json.dumps([counts, new.spread.attrs]))
 """)
-    assert found == [[13 * EXPERIMENTS["mixing"].realizations, 0, 0, 2, 2, 2], {"units": "1", "long_name": "mean marginal variance of q"}]
+    assert found == [
+        [13 * EXPERIMENTS["mixing"].realizations, 0, 0, 2, 2, 2],
+        {"units": "1", "long_name": "mean marginal variance of q"},
+    ]
     assert len(copy.touched) == 2
 
 
@@ -146,7 +149,8 @@ execution.execute("extra", parameters.checked("extra", {"networks": "4"}), stage
 try: parameters.checked("extra", {"networks": "0"})
 except ValueError as error: refused = str(error)
 names = chapters.names()
-print(json.dumps([names.index("extra") - names.index("beyond"), refused, "twice is 8" in (stage / "book/extra.ipynb").read_text()]))
+print(json.dumps([names.index("extra") - names.index("beyond"), refused,
+                  "twice is 8" in (stage / "book/extra.ipynb").read_text()]))
 """)
     assert told[1:] == ["networks must be finite and >= 1; got 0", True]
     assert told[0] == 1

@@ -122,3 +122,12 @@ def test_a_linear_sample_has_the_moments_of_its_process():
     assert x.mean(0) == pytest.approx(0, abs=1e-12)
     assert x.T @ x / 500 == pytest.approx(process.covariance)
     assert data.posterior_mean == pytest.approx(process.posterior_mean(x))
+
+
+def test_the_gallery_ends_for_an_experiment_that_shows_one_digit(monkeypatch):
+    def same(rng, *settings):
+        return datasets.localisation(np.random.default_rng(0), *settings)
+
+    monkeypatch.setattr(experiments, "ENOUGH", 20)
+    monkeypatch.setitem(experiments.EXPERIMENTS, "same", experiments.Experiment("same", same, 1, "one digit"))
+    assert experiments.gallery("same", columns=2).shape == (1, 2, 40, 40)

@@ -44,6 +44,31 @@ def test_the_angle_between_axes_of_motion(angle):
     assert latents.motion_angle(data, code @ np.linalg.inv(axes)) == pytest.approx(angle)
 
 
+def test_the_angle_is_measured_with_the_matrix_of_the_experiment():
+    """The exact posterior's means are coordinates in which orthogonal columns move the code at right angles."""
+    data, _ = experiments.draw("mixing-diagonal", 0, samples=300)
+    assert latents.motion_angle(data, data.posterior_mean) == pytest.approx(90.0)
+    skew, _ = experiments.draw("mixing", 0, samples=300)
+    assert latents.motion_angle(skew, skew.posterior_mean) < 80
+
+
+def test_what_is_not_stored_is_told_in_a_sentence_and_never_as_nan(results):
+    """An empty store: no rows, and the command that trains what is missing."""
+    for supplement in (experiments.PER_PIXEL, experiments.LONGER):
+        told = deep.missing(supplement).data
+        assert f"{supplement.name} are not all stored (mixing, localisation)" in told
+        assert "`betavae sweep mixing localisation` trains the rest" in told
+    assert deep.scaling_rows() == []
+    assert deep.convergence({}) is None
+    assert deep.convergence_rows(None) == []
+    assert deep.gained(None) == "How much four thousand more steps gain is not known without them."
+
+
+def test_all_supplements_are_published():
+    assert deep.missing(experiments.PER_PIXEL) is deep.missing(experiments.LONGER) is None
+    assert "nan" not in str(deep.scaling_rows())
+
+
 @pytest.fixture(scope="module")
 def live():
     return deep.live("mixing", 3.0, realizations=2, epochs=120)

@@ -44,7 +44,7 @@ def crew(scheduler: str | None, workers: int | None, report) -> Iterator[crews.C
         if the scheduler is lost, or a task has killed one worker after another.
     """
     try:
-        import dask
+        import dask.config
         from distributed import Client, KilledWorker
     except ImportError:
         raise UsageError(

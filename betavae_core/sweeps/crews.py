@@ -27,7 +27,7 @@ def here(jobs: int | None = None) -> Iterator[Crew]:
     context = get_context("spawn")
     with single_threaded(), ProcessPoolExecutor(jobs, context, initializer=start_worker) as pool:
         try:
-            yield Crew(pool.submit, lambda device: jobs or (os.cpu_count() if device == "CPU" else 1))
+            yield Crew(pool.submit, lambda device: jobs or ((os.cpu_count() or 1) if device == "CPU" else 1))
         except BrokenProcessPool:
             raise SweepError(
                 "a training process was killed, perhaps for want of memory; what was trained is stored, "
@@ -39,7 +39,12 @@ def start_worker() -> None:
     """Ctrl-C is the parent's business, TensorFlow's start-up lines are nobody's, and no worker outlives its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    threading.Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
+
+
+def _end_with(parent) -> None:
+    parent.join()
+    os._exit(1)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from betavae_core.errors import UsageError
 from betavae_core.images import experiments
@@ -56,7 +57,7 @@ def plan(
         on an unknown name or a value that cannot be, in one line.
     """
     record, chosen = experiments.experiment(experiment), profile(profile_name)
-    wanted = {"samples": chosen.samples, "epochs": chosen.epochs}
+    wanted: dict[str, Any] = {"samples": chosen.samples, "epochs": chosen.epochs}
     default_betas, default_count = chosen.betas or record.betas, chosen.realizations or record.realizations
     if supplement is not None:
         extra = _supplement(experiment, supplement)

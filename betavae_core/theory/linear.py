@@ -127,7 +127,9 @@ def _convex_minimum(values, gain, noise_std, low, high) -> float:
     left, right = low + 1e-9 * (high - low), high - 1e-12 * high
     if right <= left or slope(left) >= 0:
         return left
-    return optimize.brentq(slope, left, right, xtol=1e-15, rtol=1e-14) if slope(right) > 0 else high
+    if slope(right) <= 0:
+        return high
+    return float(optimize.brentq(slope, left, right, xtol=1e-15, rtol=np.float64(1e-14)))  # pyright: ignore
 
 
 def _gains(process, levels) -> np.ndarray:
