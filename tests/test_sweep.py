@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from betavae_core.errors import SweepError
-from betavae_core.images import experiments
 from betavae_core.sweeps import crews, packing, planning, store, sweep, work
 from betavae_core.sweeps.members import Member, Specification
 from tests.conftest import betavae, without
