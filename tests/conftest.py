@@ -1,8 +1,11 @@
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy loads: its BLAS spins when tests share the cores
@@ -12,6 +15,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from betavae_core import paths
+from betavae_core.sweeps import crews
 from betavae_core.theory.gaussian import LinearGaussian
 
 
@@ -32,6 +36,15 @@ def results(tmp_path, monkeypatch):
     monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("BETAVAE_PUBLISHED", str(tmp_path / "published"))
     return tmp_path / "results"
+
+
+@pytest.fixture(scope="session")
+def crew():
+    """One training process for all sweeps of a test worker that neither kill nor count processes."""
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=crews.start_worker) as pool:
+        with crews.single_threaded():
+            pool.submit(len, ()).result()  # starts it
+        yield contextlib.nullcontext(crews.Crew(pool.submit, lambda device: 1))
 
 
 def betavae(*words, **environment):

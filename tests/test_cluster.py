@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 
-from betavae_core.sweeps import crews, planning, store, sweep
+from betavae_core.sweeps import planning, store, sweep
 from betavae_core.theory.terms import SCALARS
 
 pytestmark = pytest.mark.slow
@@ -74,7 +74,7 @@ def stored(results):
     return sorted((results / "mixing").glob("*.nc"))
 
 
-def test_a_sweep_outlives_its_workers_but_not_its_scheduler(results, cluster, tmp_path, monkeypatch):
+def test_a_sweep_outlives_its_workers_but_not_its_scheduler(results, cluster, crew, tmp_path, monkeypatch):
     address, scheduler, workers = cluster
     client = start("--realizations", "4", "--scheduler", address)
     wait_for(lambda: stored(results))
@@ -98,12 +98,12 @@ def test_a_sweep_outlives_its_workers_but_not_its_scheduler(results, cluster, tm
     assert 9 < len(kept) < 40
     plan = sweep.survey(small(6))
     assert len(sweep.survey(small(20)).working) == len(kept)
-    done = {member for member, _ in sweep.run(plan.missing, crews.here(1))}
+    done = {member for member, _ in sweep.run(plan.missing, crew)}
     assert done == set(plan.missing)
     assert {file: file.stat().st_mtime_ns for file in kept} == kept  # only missing members ran again
 
     monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "serial"))
-    list(sweep.run(small(4), crews.here(1)))
+    list(sweep.run(small(4), crew))
     assert {member.key: store.read(member).attrs["checksum"] for member in small(4)} == by_dask
 
 

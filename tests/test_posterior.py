@@ -9,7 +9,7 @@ from betavae_core.images import experiments
 from betavae_core.networks import training
 from betavae_core.networks.model import Ensemble
 from betavae_core.networks.posterior import Posterior
-from betavae_core.sweeps import crews, store, sweep
+from betavae_core.sweeps import store, sweep
 from betavae_core.sweeps.members import Member, Specification
 from betavae_core.theory import gaussian
 
@@ -89,11 +89,11 @@ def test_both_families_start_from_the_same_network():
     assert (full.kernels[3].numpy()[..., 4:] == 0).all()
 
 
-def test_a_full_member_is_trained_stored_and_loaded_under_its_own_name(results):
+def test_a_full_member_is_trained_stored_and_loaded_under_its_own_name(results, crew):
     specification = Specification("mixing", samples=100, epochs=60, family="full")
     member = Member(specification, 5.0, 0)
     assert member.key != Member(Specification("mixing", samples=100, epochs=60), 5.0, 0).key
-    [(done, provenance)] = list(sweep.run([member], crews.here(1)))
+    [(done, provenance)] = list(sweep.run([member], crew))
     assert (done, provenance["family"]) == (member, "full")
     assert np.abs(store.read(member).latent_lower).max() > 0.01  # it has learnt some
     assert store.publish([member]).name == "mixing,samples=100,epochs=60,family=full.nc"

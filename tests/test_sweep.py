@@ -22,16 +22,16 @@ SAME_NUMERICS = 0.02  # relative, and in nats: other processors sum in another o
 
 
 @pytest.mark.slow
-def test_a_sweep_runs_what_is_missing_and_the_worker_count_decides_nothing(results, monkeypatch, tmp_path):
+def test_a_sweep_runs_what_is_missing_and_the_worker_count_decides_nothing(results, crew, monkeypatch, tmp_path):
     members = planning.plan("mixing", "smoke")
     assert len(list(sweep.run(members[1:], crews.here(2)))) == 3
     assert sweep.survey(members).missing == members[:1]
-    assert [m for m, _ in sweep.run(sweep.survey(members).missing, crews.here(1))] == members[:1]
+    assert [m for m, _ in sweep.run(sweep.survey(members).missing, crew)] == members[:1]
     plan = sweep.survey(members)
     assert (plan.missing, plan.working, plan.diverged) == ([], members, [])
     first = {m.key: store.read(m).attrs["checksum"] for m in members}
     monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "again"))
-    list(sweep.run(members[::-1], crews.here(1)))
+    list(sweep.run(members[::-1], crew))
     assert {m.key: store.read(m).attrs["checksum"] for m in members} == first
     dataset = sweep.load("mixing", profile="smoke")
     assert dict(dataset.sizes)["beta"] == 2
@@ -57,19 +57,19 @@ def test_a_pack_gives_each_member_its_own_numbers(pack, xla):
         assert together[1][0][name] == pytest.approx(alone[name], rel=PACKED), name
 
 
-def test_a_packed_sweep_stores_single_members(results):
+def test_a_packed_sweep_stores_single_members(results, crew):
     members = planning.plan("mixing", "smoke")
     told = []
-    done = list(sweep.run(members, crews.here(1), pack=3, report=told.append))
+    done = list(sweep.run(members, crew, pack=3, report=told.append))
     assert [m for m, _ in done] == members
     assert [p["pack"] for _, p in done] == [3, 3, 3, 1]
     assert told == ["3 members together on CPU, 1 worker"]
     assert sweep.survey(members).working == members
 
 
-def test_closing_early_stores_the_whole_pack_in_hand(results):
+def test_closing_early_stores_the_whole_pack_in_hand(results, crew):
     members = planning.plan("mixing", "smoke")[:3]
-    running = sweep.run(members, crews.here(1), pack=3)
+    running = sweep.run(members, crew, pack=3)
     assert next(running)[0] == members[0]
     running.close()
     assert sweep.survey(members).working == members
@@ -83,9 +83,9 @@ def test_the_pack_is_halved_until_it_fits():
 
 
 @pytest.mark.slow
-def test_a_diverged_member_is_recorded(results):
+def test_a_diverged_member_is_recorded(results, crew):
     wild = Member(Specification("mixing", samples=50, epochs=60, learning_rate=1e6), 1.0, 0)
-    list(sweep.run([wild], crews.here(1)))
+    list(sweep.run([wild], crew))
     assert sweep.survey([wild]).diverged == [wild]
     assert np.isnan(store.collect([wild]).tie).all()
 

@@ -60,12 +60,12 @@ class Experiment:
 
 RECORDS = (
     Experiment(
-        "mixing", datasets.mixing, 20, "two digits of different classes, added", supplements=(PER_PIXEL, LONGER)
+        "mixing", datasets.mixing, 100, "two digits of different classes, added", supplements=(PER_PIXEL, LONGER)
     ),
     Experiment(
         "localisation",
         datasets.localisation,
-        20,
+        30,
         "one digit, moved over the canvas",
         noise_std=0.5,
         supplements=(PER_PIXEL, LONGER),
