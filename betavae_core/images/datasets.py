@@ -108,6 +108,28 @@ def pixel_mixing(rng, samples: int, matrix, noise_std: float) -> Drawing:
     return Drawing([x for _, x in drawn], drawn, process, classes)
 
 
+def tiles(rng, samples: int, matrix, noise_std: float) -> Drawing:
+    """k digits of different classes, each in a tile of its own: image = Σ r_i d_i with d_iᵀ d_j = δ_ij.
+
+    The tiles are centred, of norm 1 and disjoint, so pixels have covariance AAᵀ + σ² I on their span and 0 elsewhere:
+    the analytical model's, with noise that is the same in all directions. The training codes are shifted and scaled to
+    have mean 0 and the covariance of the process exactly (`_exact_codes`), so every realization has the same optimum.
+    """
+    process = LinearGaussian(matrix, noise_std)
+    images, labels = digits.load()
+    classes = rng.choice(10, size=len(process.mixing), replace=False)
+    basis = digits.tiles([images[rng.choice(np.flatnonzero(labels == c))] for c in classes])
+    drawn = [_exact_codes(process, samples, rng), process.sample(samples, rng)]
+    return Drawing([code @ basis for _, code in drawn], drawn, process, tuple(map(int, classes)))
+
+
+def _exact_codes(process: LinearGaussian, samples: int, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Codes with the mean and covariance of the process exactly, and sources from their posterior at each."""
+    code = linear_sample(process, samples, rng).scores
+    root = np.linalg.cholesky(process.posterior_covariance)
+    return process.posterior_mean(code) + rng.standard_normal((samples, len(root))) @ root.T, code
+
+
 def standardised(drawing: Drawing, scaling: str) -> tuple[ImageData, ImageData]:
     """Training and held-out images, both scaled by the mean and standard deviation of the training images.
 

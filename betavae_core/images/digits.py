@@ -89,3 +89,19 @@ def paste(tile: np.ndarray, offset=(0.0, 0.0)) -> np.ndarray:
     margin = (CANVAS - tile.shape[0]) / 2
     move = np.float32([[1, 0, margin + offset[0]], [0, 1, margin + offset[1]]])
     return cv2.warpAffine(np.float32(tile), move, (CANVAS, CANVAS), flags=cv2.INTER_LINEAR)
+
+
+def tiles(chosen) -> np.ndarray:
+    """Two or four digits in disjoint tiles of the canvas, each centred and of norm 1: orthonormal rows of CANVAS².
+
+    Two share the canvas as its left and right half, 20 × 40 pixels; four as its quarters, 20 × 20. A digit is shrunk
+    to the 20 × 20 pixels in the middle of its tile. (MNIST's own ink lies in 20 × 20 of its 28 × 28 pixels.)
+    """
+    half, rows = CANVAS // 2, []
+    for i, digit in enumerate(chosen):
+        canvas = np.zeros((CANVAS, CANVAS))
+        top = half // 2 if len(chosen) == 2 else half * (i // 2)
+        ink = cv2.resize(np.float32(digit), (half, half), interpolation=cv2.INTER_AREA)
+        canvas[top : top + half, half * (i % 2) : half * (i % 2) + half] = ink - ink.mean()
+        rows.append(canvas.ravel() / np.linalg.norm(canvas))
+    return np.stack(rows)

@@ -8,9 +8,12 @@ import numpy as np
 from betavae_core.errors import UsageError
 from betavae_core.images import datasets
 from betavae_core.images.datasets import Drawing, ImageData
+from betavae_core.images.digits import PIXELS
+from betavae_core.theory.gaussian import LinearGaussian
 
 MIXING = ((2.0, 1.0), (0.5, 1.5))
 DIAGONAL = ((4.25**0.5, 0.0), (0.0, 3.25**0.5))  # the column norms of MIXING, orthogonal columns
+FOUR = ((1.0, 2.0, 1.0, 1.0), (1.0, -1.0, 0.0, 1.0), (-1.0, 0.0, 2.0, 0.0), (0.0, 2.0, 0.0, 2.0))
 BETAS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 FINE_BETAS = (0.01, 0.02, 0.05, *BETAS)
 SCALINGS = ("global", "pixel")
@@ -30,6 +33,10 @@ class Supplement:
 PER_PIXEL = Supplement("per-pixel scaling", {"scaling": "pixel"}, (1.0, 20.0, 200.0), 3)
 LONGER = Supplement("5,000 epochs", {"epochs": 5000}, BETAS, 1)
 
+# Tiles: β in units of the code's noise in standardised pixels, in steps of about 10 % around the predicted optimum
+RATIOS = (0.1, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.45, 1.6, 1.8, 2.0, 2.5, 10.0)
+SETTLED = {"epochs": 3000, "settling": 0.7}  # which a pilot brought to within 0.01 nats of the linear optimum's TIE
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -39,6 +46,7 @@ class Experiment:
     mixing, noise_std : A (N, k) and σ of the code; where the digits themselves are A, a stand-in of its shape's k
     realizations : of each β in the `published` profile
     shows : what it is for, in a few words
+    settings : fields of `sweeps.members.Specification` where they are not the usual ones
     one_drawing : every realization has the images of realization 0, so that only the network's seed varies
     """
 
@@ -51,11 +59,30 @@ class Experiment:
     betas: tuple[float, ...] = BETAS
     supplements: tuple[Supplement, ...] = field(default=())
     one_drawing: bool = False
+    settings: dict = field(default_factory=dict)
 
     @property
     def latents(self) -> int:
         """Number of sources, and of latents."""
         return len(self.mixing[0])
+
+
+def code_noise(mixing, noise_std: float = 1.0) -> float:
+    """ν = c² σ², variance of the code's noise in standardised pixels where digits have tiles of their own.
+
+    Pixels have mean square 1 once standardised, and unit tiles c² tr(AAᵀ + σ² I) in all: c² = 1600/tr(AAᵀ + σ² I).
+    """
+    return PIXELS * noise_std**2 / LinearGaussian(mixing, noise_std).covariance.trace()
+
+
+def _tiles(name: str, shows: str, mixing, realizations: int, settings: dict) -> Experiment:
+    """An experiment of tiles, with β around the optimum that theory predicts, and the full family beside it."""
+    betas = tuple(round(code_noise(mixing) * ratio, 3) for ratio in RATIOS)
+    supplements = (
+        Supplement("full covariance", settings | {"family": "full"}, betas, 6),
+        Supplement("the thesis's training", {"epochs": 1000, "settling": 0.0}, betas, 3),
+    )
+    return Experiment(name, datasets.tiles, realizations, shows, mixing, 1.0, betas, supplements, settings=settings)
 
 
 RECORDS = (
@@ -80,6 +107,9 @@ RECORDS = (
         noise_std=0.1,
         betas=FINE_BETAS,
     ),
+    _tiles("tiles", "two digits in tiles of their own", MIXING, 12, SETTLED),
+    _tiles("tiles-diagonal", "tiles with orthogonal columns", DIAGONAL, 12, SETTLED),
+    _tiles("tiles-4", "four digits in tiles of their own, four sources", FOUR, 6, SETTLED | {"epochs": 6000}),
 )
 EXPERIMENTS = {record.name: record for record in RECORDS}
 NAMES = tuple(EXPERIMENTS)

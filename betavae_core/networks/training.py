@@ -106,7 +106,9 @@ class Trainer:
         self.first = [tf.Variable(tf.zeros_like(v)) for v in ensemble.variables]
         self.second = [tf.Variable(tf.zeros_like(v)) for v in ensemble.variables]
 
-    def fit(self, data, betas, seeds, epochs: int, learning_rate: float = 1e-3, progress=None) -> np.ndarray:
+    def fit(
+        self, data, betas, seeds, epochs: int, learning_rate: float = 1e-3, settling: float = 0.0, progress=None
+    ) -> np.ndarray:
         """Train each member from its seed; the whole data set is one batch, so an epoch is one step.
 
         Parameters
@@ -115,6 +117,7 @@ class Trainer:
         betas, seeds : one number each per member
         epochs : int
         learning_rate : float, Adam's step; 1e-3 in the thesis (Methods, "Training Details")
+        settling : last part of the epochs, 0 to 1, over which Adam's step falls linearly to 0; not in the thesis
         progress : callable told the number of epochs just done, or None
 
         Returns
@@ -126,9 +129,11 @@ class Trainer:
             slot.assign(tf.zeros_like(slot))
         images = batch(data)
         betas, seeds = tf.constant(betas, tf.float32), tf.constant(seeds, tf.int32)
-        rate, curves = tf.constant(learning_rate, tf.float32), []
+        curves = []
         for start in range(0, epochs, STEPS_PER_CALL):
             steps = min(STEPS_PER_CALL, epochs - start)
+            left = (epochs - start) / (settling * epochs) if settling else 1.0
+            rate = tf.constant(learning_rate * min(1.0, left), tf.float32)
             curves.append(self._steps(images, betas, seeds, tf.constant(start), tf.constant(steps), rate))
             if progress:
                 progress(steps)

@@ -35,6 +35,7 @@ class Specification:
     learning_rate: float = field(default=1e-3, metadata={"help": "Adam's step."})
     scaling: str = field(default="global", metadata={"help": "Images are standardised as a whole, or by pixel."})
     family: str = field(default="diagonal", metadata={"help": "Covariance of q(z|x), diagonal or full."})
+    settling: float = field(default=0.0, metadata={"help": "Last part of training in which Adam's step falls to 0."})
 
     def __post_init__(self):
         experiments.experiment(self.experiment)
@@ -43,6 +44,8 @@ class Specification:
             if not (math.isfinite(value) and value > 0):
                 rule = "finite and > 0" if name == "learning_rate" else ">= 1"
                 raise UsageError(f"{name} must be {rule}; got {value}")
+        if not 0 <= self.settling <= 1:
+            raise UsageError(f"settling must be from 0 to 1; got {self.settling}")
         for name, choices in (("scaling", experiments.SCALINGS), ("family", FAMILIES)):
             if getattr(self, name) not in choices:
                 raise UsageError(f"{name} must be {' or '.join(choices)}; got {getattr(self, name)}")

@@ -17,8 +17,8 @@ class Profile:
 
     betas: tuple[float, ...] | None = None
     realizations: int | None = None
-    samples: int = 1000
-    epochs: int = 1000
+    samples: int | None = None
+    epochs: int | None = None
     supplements: bool = True
 
 
@@ -57,7 +57,8 @@ def plan(
         on an unknown name or a value that cannot be, in one line.
     """
     record, chosen = experiments.experiment(experiment), profile(profile_name)
-    wanted: dict[str, Any] = {"samples": chosen.samples, "epochs": chosen.epochs}
+    asked = {"samples": chosen.samples, "epochs": chosen.epochs}
+    wanted: dict[str, Any] = record.settings | {name: value for name, value in asked.items() if value is not None}
     default_betas, default_count = chosen.betas or record.betas, chosen.realizations or record.realizations
     if supplement is not None:
         extra = _supplement(experiment, supplement)
