@@ -4,17 +4,19 @@ PYTHON ?=
 EXTRAS ?=
 PORT ?= 8000
 PY := $(or $(PYTHON),$(VENV)/bin/python)
+unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONOPTIMIZE PYTHONWARNINGS PYTHONUSERBASE
+test test-fast coverage lint format browser: EXTRAS := test
 export CHAPTER BETA PARAMS EXPERIMENT PROFILE
 
 .DEFAULT_GOAL := help
-.PHONY: help env book render notebooks pdf chapter sweep sweeps status publish claims bench browser test test-fast lint audit \
+.PHONY: help env book render notebooks pdf chapter sweep sweeps status publish claims bench browser test test-fast coverage lint audit \
 	format lock serve clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-env:  ## create .venv from requirements.lock (EXTRAS=gpu|bench|audit adds to it; PYTHON=python uses your own instead)
-	@tools/env.sh "$(VENV)" "$(PYTHON)" "$(EXTRAS)"
+env:  ## create .venv from requirements.lock (EXTRAS=test|gpu|bench|audit adds; PYTHON=python uses your own instead)
+	@sh tools/env.sh "$(VENV)" "$(PYTHON)" "$(EXTRAS)"
 
 book: env  ## execute the chapters that have changed and render the book into _build/html (PROFILE=thesis)
 	@$(PY) -m betavae_core book $${PROFILE:+--profile "$$PROFILE"}
@@ -58,19 +60,25 @@ test: env  ## run the whole test suite
 test-fast: env  ## run the tests that need neither a whole book nor a full training
 	@$(PY) -m pytest -n 2 --dist loadgroup -m "not slow"
 
+coverage: env  ## run the fast tests and write which lines they reach into _build/coverage.md
+	@$(PY) -m pytest -n 2 --dist loadgroup -m "not slow" --cov=betavae_core --cov-report=markdown:_build/coverage.md
+
 lint: env  ## check style, format and, in the exact mathematics and the sweeps, types
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m basedpyright
 
 audit:  ## look the pinned versions up in a database of known vulnerabilities (needs internet)
-	@tools/env.sh "$(VENV)" "$(PYTHON)" $(if $(PYTHON),,audit) && tools/audit.sh $(PY)
+	@sh tools/env.sh "$(VENV)" "$(PYTHON)" $(if $(PYTHON),"",audit) && sh tools/audit.sh $(PY)
 
 format: env  ## put the code into the house format
 	@$(PY) -m ruff check --fix . && $(PY) -m ruff format .
 
-lock:  ## resolve pyproject.toml into requirements.lock and its two companions (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes -q --custom-compile-command "make lock" --extra test --extra cluster pyproject.toml -o requirements.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes -q --custom-compile-command "make lock" --extra test --extra cluster --extra gpu -c requirements.lock pyproject.toml -o requirements-gpu.lock
-	echo pip-audit | uv pip compile --universal --python-version 3.11 --generate-hashes -q --custom-compile-command "make lock" -c requirements.lock - -o requirements-audit.lock
+COMPILE = pip compile --universal --python-version 3.11 --generate-hashes -q --custom-compile-command "make lock"
+lock: env  ## resolve pyproject.toml into requirements.lock and its companions
+	@$(PY) -m uv $(COMPILE) --extra cluster pyproject.toml -o requirements.lock
+	@$(PY) -m uv $(COMPILE) --extra cluster --extra test -c requirements.lock pyproject.toml -o requirements-test.lock
+	@$(PY) -m uv $(COMPILE) --extra cluster --extra gpu -c requirements.lock pyproject.toml -o requirements-gpu.lock
+	@echo pip-audit | $(PY) -m uv $(COMPILE) -c requirements.lock - -o requirements-audit.lock
+	@echo uv | $(PY) -m uv $(COMPILE) - -o requirements-uv.lock
 
 serve: env  ## show the built book at http://127.0.0.1:8000 (PORT=8001 for another port)
 	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tomllib
 from importlib.metadata import version
@@ -33,7 +34,11 @@ def declared(*extras):
 
 @pytest.mark.parametrize(
     ("file", "extras"),
-    [("requirements.lock", ("test", "cluster")), ("requirements-gpu.lock", ("test", "cluster", "gpu"))],
+    [
+        ("requirements.lock", ("cluster",)),
+        ("requirements-test.lock", ("cluster", "test")),
+        ("requirements-gpu.lock", ("cluster", "gpu")),
+    ],
 )
 def test_the_lock_pins_every_declared_requirement(file, extras):
     locked = pins(file)
@@ -42,12 +47,13 @@ def test_the_lock_pins_every_declared_requirement(file, extras):
 
 
 def test_the_locks_agree():
-    base, gpu, audit = pins(), pins("requirements-gpu.lock"), pins("requirements-audit.lock")
+    base, gpu, test, audit = pins(), *(pins(f"requirements-{extra}.lock") for extra in ("gpu", "test", "audit"))
     assert base.items() <= gpu.items()
+    assert base.items() <= test.items()
     assert {name: pin for name, pin in audit.items() if base.get(name, pin) != pin} == {}
 
 
-@pytest.mark.parametrize("file", ["requirements.lock", "requirements-gpu.lock", "requirements-audit.lock"])
+@pytest.mark.parametrize("file", sorted(file.name for file in ROOT.glob("requirements*.lock")))
 def test_every_pin_has_a_hash_and_no_registry_is_named(file):
     text = (ROOT / file).read_text()
     entries = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
@@ -64,7 +70,7 @@ def test_environment_yml_is_the_lock_and_the_same_pythons():
 
 
 def test_the_running_environment_is_the_locked_one():
-    locked = pins()
+    locked = pins("requirements-test.lock")
     names = [canonicalize_name(r.name) for r in declared("test", "cluster")]
     assert {name: version(name) for name in names} == {name: locked[name] for name in names}
 
@@ -73,7 +79,7 @@ def bare_path(tmp_path, *commands):
     """A PATH with coreutils but only the Pythons given as scripts."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for tool in ("sh", "cat", "cksum"):
+    for tool in ("sh", "cat", "cksum", "ln", "readlink", "rm"):
         (folder / tool).symlink_to(shutil.which(tool))
     for name, script in commands:
         (folder / name).write_text(f"#!/bin/sh\n{script}\n")
@@ -99,7 +105,7 @@ def test_without_a_fitting_python_there_is_one_clear_line(tmp_path, commands, me
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
-    assert not (tmp_path / "venv").exists()
+    assert not list(tmp_path.glob("venv*"))
 
 
 def test_an_own_environment_without_the_packages_is_told_how_to_get_them(tmp_path):
@@ -113,4 +119,129 @@ def test_an_own_environment_without_the_packages_is_told_how_to_get_them(tmp_pat
 
 def test_unknown_extras_are_refused():
     done = env_script(".venv", "", "gpus")
-    assert (done.returncode, done.stderr) == (2, "make env: EXTRAS must be gpu, bench or audit; got gpus\n")
+    assert (done.returncode, done.stderr) == (2, "make env: EXTRAS must be test, gpu, bench or audit; got gpus\n")
+
+
+def entry(name):
+    """What the lock says of one package."""
+    return re.search(rf"^{name}==.*?(?=^[\w.-]+==|\Z)", (ROOT / "requirements.lock").read_text(), re.M | re.S).group()
+
+
+class Small:
+    """A project of one line with a small lock, and what `make env` would run in it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "tools").mkdir(parents=True)
+        shutil.copy(ROOT / "requirements-uv.lock", folder)
+        shutil.copyfile(ROOT / "tools/env.sh", folder / "tools/env.sh")  # without its execute bit
+        (folder / "requirements.lock").write_text(entry("setuptools") + entry("tqdm"))
+        (folder / "requirements-test.lock").write_text(entry("setuptools") + entry("tqdm") + entry("click"))
+        project = '[project]\nname = "small"\nversion = "1"\n[build-system]\nrequires = ["setuptools"]\n'
+        (folder / "pyproject.toml").write_text(project + 'build-backend = "setuptools.build_meta"\n')
+        (folder / "small.py").write_text("")
+
+    def start(self, extras="", **environment):
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        command, heeding = (
+            ["sh", "tools/env.sh", ".venv", "", extras],
+            lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        environment = {**os.environ, **environment}
+        return subprocess.Popen(
+            command, cwd=self.folder, env=environment, start_new_session=True, preexec_fn=heeding, **pipes
+        )
+
+    def make(self, extras="", **environment):
+        running = self.start(extras, **environment)
+        _, told = running.communicate(timeout=200)
+        assert running.returncode == 0, told
+        return told
+
+    def works(self):
+        done = subprocess.run([self.folder / ".venv/bin/python", "-c", "import small, tqdm; print(small.__file__)"],
+                              capture_output=True, text=True, cwd="/")  # fmt: skip
+        assert not (self.folder / ".venv.lock").is_symlink()
+        return done.stdout == f"{self.folder}/small.py\n"
+
+
+@pytest.fixture(scope="module")
+def reachable(tmp_path_factory):
+    """Whether packages can be had at all; in CI they must."""
+    try:
+        Small(tmp_path_factory.mktemp("first") / "project").make()
+    except AssertionError as failed:
+        if os.environ.get("CI") or "installing failed" not in str(failed):
+            raise
+        pytest.skip("no package index within reach; in CI this is an error")
+
+
+@pytest.fixture
+def small(reachable, tmp_path):
+    return Small(tmp_path / "a project's folder")
+
+
+def test_an_environment_is_made_once_then_left_alone_and_made_anew_where_it_is_moved(small):
+    assert "installing requirements.lock into .venv" in small.make(
+        PYTHONPATH="/nowhere", PIP_USER="1", VIRTUAL_ENV="/x"
+    )
+    assert small.works()
+    assert small.make() == ""
+    extra = small.folder / ".venv/lib"
+    stamp = extra.stat().st_ctime_ns
+    assert small.make("test") == ""
+    assert subprocess.run([small.folder / ".venv/bin/python", "-c", "import click"]).returncode == 0
+    assert extra.stat().st_ctime_ns == stamp, "what is there is added to"
+    moved = Small.__new__(Small)
+    moved.folder = small.folder.rename(small.folder.with_name("moved"))
+    assert "installing" in moved.make()
+    assert moved.works()
+    (moved.folder / "requirements.lock").write_text(entry("setuptools") + entry("tqdm") + entry("click"))
+    assert "installing" in moved.make()
+
+
+def test_an_interrupted_installation_is_never_taken_for_a_whole_one(small):
+    for seconds in (0.3, 1.0, 2.5, 4.0):
+        running = small.start()
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.wait(timeout=seconds)
+        os.killpg(running.pid, signal.SIGINT)
+        running.communicate(timeout=30)
+        assert running.returncode in (130, -signal.SIGINT, 2)
+        assert not (small.folder / ".venv/ready").exists()
+    small.make()
+    assert small.works()
+
+
+def test_two_at_once_wait_for_each_other_and_a_killed_one_holds_nobody_up(small):
+    dead = small.start()
+    with pytest.raises(subprocess.TimeoutExpired):
+        dead.wait(timeout=1)
+    os.killpg(dead.pid, signal.SIGKILL)
+    dead.communicate()
+    assert (small.folder / ".venv.lock").is_symlink()
+    both = [small.start() for _ in range(2)]
+    told = "".join(one.communicate(timeout=200)[1] for one in both)
+    assert [one.returncode for one in both] == [0, 0], told
+    assert told.count("installing requirements.lock") == told.count("waiting for it") == 1
+    assert small.works()
+
+
+def test_what_cannot_be_is_told_in_one_line(small):
+    (small.folder / ".venv").mkdir()
+    (small.folder / ".venv/precious").write_text("")
+    for trouble, message in (
+        (lambda: None, r"\.venv was not made by make env; remove it, or name another"),
+        (lambda: shutil.rmtree(small.folder / ".venv"), "installing failed: "),
+        (lambda: (small.folder / "requirements.lock").unlink(), "requirements.lock is missing; restore it"),
+    ):
+        trouble()
+        (small.folder / "requirements.lock").exists() and (small.folder / "requirements.lock").write_text(
+            "tqdm==0.0.1 --hash=sha256:" + 64 * "0"
+        )
+        running = small.start()
+        _, told = running.communicate(timeout=100)
+        assert running.returncode == 2
+        assert re.search(f"make env: {message}", told), told
+        assert len([line for line in told.splitlines() if "installing requirements.lock" not in line]) == 1
+        assert not (small.folder / ".venv/ready").exists()

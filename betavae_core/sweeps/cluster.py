@@ -48,7 +48,7 @@ def crew(scheduler: str | None, workers: int | None, report) -> Iterator[crews.C
         from distributed import Client, KilledWorker
     except ImportError:
         raise UsageError(
-            "Dask is not installed; `pip install distributed bokeh` brings it, and so does make env"
+            "Dask is not installed; `pip install distributed bokeh` brings it, and so does `make env`"
         ) from None
 
     with contextlib.ExitStack() as stack:
