@@ -6,10 +6,10 @@ PORT ?= 8000
 PY := $(or $(PYTHON),$(VENV)/bin/python)
 unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONOPTIMIZE PYTHONWARNINGS PYTHONUSERBASE
 test test-fast coverage lint format browser: EXTRAS := test
-export CHAPTER BETA PARAMS EXPERIMENT PROFILE
+export CHAPTER BETA PARAMS EXPERIMENT PROFILE JOBS
 
 .DEFAULT_GOAL := help
-.PHONY: help env book render notebooks pdf chapter sweep sweeps status publish claims bench browser test test-fast coverage lint audit \
+.PHONY: help env book page render notebooks pdf chapter sweep sweeps status publish claims bench browser test test-fast coverage lint audit \
 	format lock serve clean
 
 help:  ## list the targets
@@ -18,8 +18,11 @@ help:  ## list the targets
 env:  ## create .venv from requirements.lock (EXTRAS=test|gpu|bench|audit adds; PYTHON=python uses your own instead)
 	@sh tools/env.sh "$(VENV)" "$(PYTHON)" "$(EXTRAS)"
 
-book: env  ## execute the chapters that have changed and render the book into _build/html (PROFILE=thesis)
-	@$(PY) -m betavae_core book $${PROFILE:+--profile "$$PROFILE"}
+book: env  ## execute the chapters that have changed and render the book into _build/html (PROFILE=thesis JOBS=1)
+	@$(PY) -m betavae_core book $${PROFILE:+--profile "$$PROFILE"} $${JOBS:+--jobs "$$JOBS"}
+
+page: env  ## a first look: run one chapter, if it has changed, and render its page alone: CHAPTER=theory
+	@$(PY) -m betavae_core page "$$CHAPTER"
 
 render: env  ## render the chapters as they were executed last, wherever that was; executes nothing
 	@$(PY) -m betavae_core book --render-only

@@ -1,9 +1,12 @@
 """Files that appear whole or not at all, and sealed ones whose bytes are checked before anything parses them."""
 
 import hashlib
+import json
 import os
 import socket
 from pathlib import Path
+
+from betavae_core import paths
 
 SEAL = 32  # bytes of SHA-256 behind the end of each sealed file; netCDF readers do not look there
 
@@ -45,6 +48,15 @@ def read_sealed(source: Path) -> bytes:
     if hashlib.sha256(whole[:-SEAL]).digest() != whole[-SEAL:]:
         raise ValueError("it is not whole: its SHA-256 differs")
     return whole[:-SEAL]
+
+
+def digest(settings: list, parts: list[Path]) -> str:
+    """Content hash of settings and files; a file counts with its path inside the project, or with its name."""
+    state = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for part in parts:
+        name = part.relative_to(paths.ROOT) if part.is_relative_to(paths.ROOT) else part.name
+        state.update(str(name).encode() + (part.read_bytes() if part.exists() else b"absent"))
+    return state.hexdigest()
 
 
 def sweep_away(folder: Path) -> None:

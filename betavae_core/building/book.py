@@ -2,30 +2,36 @@
 
 book/x.md → jupytext → papermill → _build/executed/book/x.ipynb → jupyter-book → _build/html
 
-HTML is rendered anew each time and takes the place of the last pages only when it is whole.
+Pages are rendered anew, all together, where anything that they are made of has changed.
 """
 
 import contextlib
 import fcntl
 import hashlib
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-from betavae_core.building import chapters, execution, parameters
-from betavae_core.errors import BuildError, UsageError
-from betavae_core.paths import BUILD, CHAPTERS, EXECUTED, ROOT
+from betavae_core.building import chapters, execution, parameters, rendering
+from betavae_core.errors import UsageError
+from betavae_core.paths import BUILD, CHAPTERS, EXECUTED
 
 
-def build(report=print, builder: str = "html", profile: str = "published") -> Path:
-    """Execute what has changed, in reading order, and render the book into _build/<builder>; returns its first page."""
+def build(report=print, builder: str = "html", profile: str = "published", jobs: int | None = None) -> Path:
+    """Execute what has changed, `jobs` chapters at a time, and render the book into _build/<builder>.
+
+    Returns its first page. Without `jobs`, as many chapters run at a time as there are cores.
+    """
+    target = BUILD / builder
     with _only_build():
-        stage = _executed(report, profile)
-        return _render(stage, BUILD / builder, builder)
+        stage = _executed(report, profile, jobs)
+        rendering.restore(target)  # a build was killed between two moves
+        if rendering.is_current(stage, target):
+            report("pages: up to date")
+            return target / "index.html"
+        return rendering.render(stage, target, builder)
 
 
 def render() -> Path:
@@ -42,7 +48,7 @@ def render() -> Path:
         raise UsageError(f"not executed yet: {', '.join(missing)}; `make book` does both")
     with _only_build():
         _stage_assets(stage)
-        return _render(stage, BUILD / "html")
+        return rendering.render(stage, BUILD / "html")
 
 
 def build_variant(chapter: str, values: dict, report=print) -> Path:
@@ -58,8 +64,28 @@ def build_variant(chapter: str, values: dict, report=print) -> Path:
                 (stage / "book").mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, stage / "book" / file.name)
         _stage_assets(stage)
-        execution.execute(chapter, values, stage, report)
-        return _render(stage, folder / "html").parent / "book" / f"{chapter}.html"
+        execution.bring_up_to_date({chapter: values}, stage, report)
+        return rendering.render(stage, folder / "html").parent / "book" / f"{chapter}.html"
+
+
+def build_page(chapter: str, report=print) -> Path:
+    """Execute one chapter, if it has changed, and render its page alone into _build/page/html; returns the page.
+
+    The other chapters, as they were executed last or as text, are read for what this one refers to.
+    """
+    folder = BUILD / "page"
+    stage = folder / "executed"
+    with _only_build():
+        _stage_assets(EXECUTED)
+        execution.bring_up_to_date({chapter: {}}, EXECUTED, report)
+        _stage_assets(stage)
+        for name in chapters.names():
+            executed, copy = (place / "book" / f"{name}.ipynb" for place in (EXECUTED, stage))
+            if executed.exists():
+                shutil.copyfile(executed, copy)
+            else:
+                copy.write_text(json.dumps(chapters.notebook(name)))
+        return rendering.render_page(stage, folder / "html", chapter)
 
 
 def variant_name(chapter: str, values: dict) -> str:
@@ -72,7 +98,7 @@ def variant_name(chapter: str, values: dict) -> str:
     return f"{chapter}-{settings}"
 
 
-def _executed(report, profile: str = "published") -> Path:
+def _executed(report, profile: str = "published", jobs: int | None = None) -> Path:
     stage, names = EXECUTED, chapters.names()
     _stage_assets(stage)
     for stale in (stage / "book").glob("*.ipynb"):
@@ -80,9 +106,10 @@ def _executed(report, profile: str = "published") -> Path:
             stale.unlink()
             stale.with_suffix(".json").unlink(missing_ok=True)
             stale.with_suffix(".claims.json").unlink(missing_ok=True)
-    for chapter in sorted(names, key=lambda name: name in execution.LAST):
-        asked = {"profile": profile} if profile != parameters.defaults(chapter).get("profile", profile) else {}
-        execution.execute(chapter, asked, stage, report)
+    shown = {
+        name: {"profile": profile} for name in names if parameters.defaults(name).get("profile", profile) != profile
+    }
+    execution.bring_up_to_date({name: shown.get(name, {}) for name in names}, stage, report, jobs)
     return stage
 
 
@@ -91,50 +118,6 @@ def _stage_assets(stage: Path) -> None:
     shutil.rmtree(stage / "book" / "static", ignore_errors=True)
     shutil.copytree(CHAPTERS / "static", stage / "book" / "static")
     shutil.copyfile(CHAPTERS / "references.bib", stage / "book" / "references.bib")
-
-
-def _render(stage: Path, target: Path, builder: str = "html") -> Path:
-    """Run jupyter-book with warnings as errors; put the pages in place only when they are whole."""
-    scratch = BUILD / f"render-{os.getpid()}"
-    _restore(target)  # a build was killed between two moves
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", stage, "--path-output", scratch]
-    command += [
-        "--config",
-        ROOT / "_config.yml",
-        "--toc",
-        ROOT / "_toc.yml",
-        "--all",
-        "-W",
-        "-n",
-        "--keep-going",
-        "--builder",
-        builder,
-    ]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            warnings = [s for s in (done.stderr + done.stdout).splitlines() if re.search("WARNING|ERROR|rror:", s)]
-            raise BuildError("rendering failed:\n" + "\n".join(dict.fromkeys(warnings or [done.stderr])))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():
-            os.replace(target, _last(target))
-        os.replace(scratch / "_build" / builder, target)
-    finally:
-        _restore(target)
-        shutil.rmtree(scratch, ignore_errors=True)
-    return target / "index.html"
-
-
-def _last(target: Path) -> Path:
-    """Where the last good pages lie for the moment in which new ones take their place."""
-    return target.with_name(f".{target.name}-last")
-
-
-def _restore(target: Path) -> None:
-    """Put the last good pages back if nothing has taken their place, else drop them."""
-    if _last(target).exists() and not target.exists():
-        os.replace(_last(target), target)
-    shutil.rmtree(_last(target), ignore_errors=True)
 
 
 @contextlib.contextmanager

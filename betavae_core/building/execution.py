@@ -1,24 +1,21 @@
-"""Execute one chapter: text notebook → jupytext → papermill → executed notebook, where its content has changed.
+"""Bring executed chapters up to date: those whose content has changed run again, side by side.
 
-A chapter runs again when its hash changes: its text, the package, its parameters, the data, the lock and the
-Python version.
+A chapter's content is its text, the package, its parameters, the data, the lock and the Python version.
 """
 
 import contextlib
-import hashlib
 import json
-import os
 import sys
-import time
 from pathlib import Path
 
-from betavae_core import paths
-from betavae_core.building import chapters
+from betavae_core import files, paths
+from betavae_core.building import chapters, crew, parameters
+from betavae_core.building.crew import Job
+from betavae_core.building.progress import Progress
 from betavae_core.errors import BuildError
-from betavae_core.files import write_text
-from betavae_core.paths import BUILD, CHAPTERS, EXECUTED, PACKAGE
+from betavae_core.paths import CHAPTERS, EXECUTED, PACKAGE
 
-LAST = ("claims", "reproduce")  # executed after the others, whose records they read
+LAST = ("claims", "reproduce")  # executed after the others, whose records they read, and one after the other
 
 
 def digest(chapter: str, values: dict, records: list[Path]) -> str:
@@ -26,93 +23,71 @@ def digest(chapter: str, values: dict, records: list[Path]) -> str:
     parts = [CHAPTERS / f"{chapter}.md", paths.ROOT / "requirements.lock", paths.BENCH, paths.digits(), *records]
     parts += sorted(PACKAGE.rglob("*.py")) + sorted(paths.published_store().glob("*.nc"))
     working = sorted(file.name for file in paths.working_store().glob("*/*.nc"))  # names that stand for contents
-    state = hashlib.sha256(json.dumps([sys.version, values, working], sort_keys=True).encode())
-    for part in parts:
-        name = part.relative_to(PACKAGE) if part.is_relative_to(PACKAGE) else part.name
-        state.update(str(name).encode() + (part.read_bytes() if part.exists() else b"absent"))
-    return state.hexdigest()
+    return files.digest([sys.version, values, working], parts)
 
 
-def execute(chapter: str, values: dict, stage: Path, report=print) -> None:
-    """Bring one executed chapter in `stage` up to date; a failed run leaves the last good one in place."""
-    target = stage / "book" / f"{chapter}.ipynb"
-    record = target.with_suffix(".json")
-    others = [stage / "book" / f"{c}{kind}.json" for c in chapters.names() if c not in LAST for kind in ("", ".claims")]
-    key = digest(chapter, values, others if chapter in LAST else [])
-    with contextlib.suppress(OSError, ValueError):
-        if target.exists() and json.loads(record.read_text())["digest"] == key:
-            report(f"{chapter}: up to date")
-            return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    source, seconds = chapters.notebook(chapter), 0.0
+def bring_up_to_date(wanted: dict[str, dict], stage: Path, report=print, limit: int | None = None) -> None:
+    """Execute those chapters in `stage` whose content has changed, each with its parameters, `limit` at a time.
+
+    Raises
+    ------
+    BuildError
+        with a line for each chapter that failed; its last good execution stays in place.
+    """
+    with Progress(list(wanted), report) as progress:
+        for group in ([name for name in wanted if name not in LAST], *([name] for name in LAST if name in wanted)):
+            jobs = [Job(name, wanted[name], _digest(name, wanted[name], stage)) for name in group]
+            work = [job for job in jobs if not _is_done_here(job, stage, progress)]
+            failures = crew.execute(_longest_first(work), stage, progress, limit)
+            if failures:
+                raise BuildError("\n".join(failures[name] for name in wanted if name in failures))
+
+
+def _digest(chapter: str, values: dict, stage: Path) -> str:
+    others = [name for name in chapters.names() if name not in LAST] if chapter in LAST else []
+    return digest(chapter, values, [_file(stage, name, kind) for name in others for kind in (".json", ".claims.json")])
+
+
+def _is_done_here(job: Job, stage: Path, progress: Progress) -> bool:
+    """Whether a chapter needs no worker: it is up to date, or text alone, which is kept as it is."""
+    if _file(stage, job.chapter, ".ipynb").exists() and _record(job.chapter, stage).get("digest") == job.digest:
+        progress.ended(job.chapter, "up to date")
+        return True
+    source = chapters.notebook(job.chapter)
     if any(cell.cell_type == "code" for cell in source.cells):
-        started = time.perf_counter()
-        source = _run(chapter, source, values, stage)
-        seconds = time.perf_counter() - started
-        report(f"{chapter}: executed in {seconds:.1f} s")
-    else:
-        report(f"{chapter}: text only")
-    write_text(target, json.dumps(source, indent=1, ensure_ascii=False, sort_keys=True))
-    known = {"chapter": chapter, "seconds": round(seconds, 1), "parameters": values, "digest": key}
-    write_text(record, json.dumps(known))
+        return False
+    keep(job, source, 0.0, stage)
+    progress.ended(job.chapter, "text only")
+    return True
 
 
-def _run(chapter: str, source, values: dict, stage: Path):
-    import papermill
-
-    partial = BUILD / "failed" / f"{chapter}.ipynb"
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    # NumPy's BLAS spins when cores are shared; TensorFlow keeps its own threads
-    os.environ.update(BETAVAE_STAGE=str(stage), TF_CPP_MIN_LOG_LEVEL="3", OPENBLAS_NUM_THREADS="1")
-    try:
-        with _kernels_log_to(BUILD / "kernels.log"):
-            done = papermill.execute_notebook(
-                source,
-                str(partial),
-                values,
-                kernel_name="python3",
-                progress_bar={"desc": chapter} if sys.stderr.isatty() else False,
-                cwd=str(paths.ROOT),
-            )
-    except papermill.PapermillExecutionError as error:
-        raise BuildError(
-            f"chapter {chapter} failed in cell {error.exec_count}: {error.ename}: {error.evalue} "
-            f"(partial notebook: {partial.relative_to(paths.ROOT)})"
-        ) from None
-    partial.unlink()
-    return _tidied(chapter, done)
+def _longest_first(jobs: list[Job]) -> list[Job]:
+    """Chapters that train whole networks before the others, so that none of them runs alone at the end."""
+    return sorted(jobs, key=lambda job: "epochs" not in parameters.defaults(job.chapter))
 
 
-@contextlib.contextmanager
-def _kernels_log_to(file: Path):
-    """Send what child processes write on standard error (TensorFlow's start-up lines) to a file; ours stays."""
-    ours, terminal = sys.stderr, os.dup(2)
-    with open(file, "a") as log, os.fdopen(terminal, "w", buffering=1) as sys.stderr:
-        os.dup2(log.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(terminal, 2)
-            sys.stderr = ours
+def _file(stage: Path, chapter: str, kind: str) -> Path:
+    return stage / "book" / f"{chapter}{kind}"
 
 
-def _tidied(chapter: str, done):
-    """The executed notebook without what differs from run to run, and with the injected cell hidden like its model."""
-    tags = next((c.metadata.tags for c in done.cells if "parameters" in c.metadata.get("tags", [])), [])
-    done.metadata.pop("papermill", None)
-    for i, cell in enumerate(done.cells):
-        cell.id = f"{chapter}-{i}"
-        cell.metadata.pop("papermill", None)
-        cell.metadata.pop("execution", None)
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.metadata.tags += [tag for tag in tags if tag != "parameters"]
-        if cell.cell_type == "code":
-            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
-    return done
+def _record(chapter: str, stage: Path) -> dict:
+    """What is known of a chapter's last execution; {} if there is none."""
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads(_file(stage, chapter, ".json").read_text())
+    return {}
+
+
+def keep(job: Job, notebook, seconds: float, stage: Path) -> None:
+    """Write an executed chapter and, once that is whole, what is known of its execution."""
+    target = _file(stage, job.chapter, ".ipynb")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    files.write_text(target, json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True))
+    known = {"chapter": job.chapter, "seconds": round(seconds, 1), "parameters": job.values, "digest": job.digest}
+    files.write_text(_file(stage, job.chapter, ".json"), json.dumps(known))
 
 
 def records(stage: Path | None = None) -> list[dict]:
     """What is known of each executed chapter: name, seconds, parameters, digest; in reading order."""
     stage = stage or paths.stage() or EXECUTED
-    files = [stage / "book" / f"{chapter}.json" for chapter in chapters.names()]
-    return [json.loads(file.read_text()) for file in files if file.exists()]
+    found = [_record(chapter, stage) for chapter in chapters.names()]
+    return [record for record in found if record]

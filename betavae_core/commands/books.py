@@ -10,14 +10,30 @@ from betavae_core.errors import UsageError
 @click.command()
 @click.option("--profile", default="published", show_default=True, help="Stored networks that the deep chapters show.")
 @click.option("--render-only", is_flag=True, help="Execute nothing: render what was executed last, wherever that was.")
-def book(profile, render_only):
+@click.option("--jobs", type=click.IntRange(min=1), help="Chapters to execute at a time.  [default: one for each core]")
+def book(profile, render_only, jobs):
     """Build the book into _build/html."""
-    from betavae_core.building import book
+    from betavae_core.building import book, chapters
     from betavae_core.sweeps import planning
 
     planning.profile(profile)
-    page = book.render() if render_only else book.build(click.echo, profile=profile)
-    click.echo(f"book: {page}")
+    first = book.render() if render_only else book.build(click.echo, profile=profile, jobs=jobs)
+    for name in chapters.names():
+        click.echo(f"page: {first.parent / 'book' / name}.html")
+    click.echo(f"book: {first}")
+
+
+@click.command()
+@click.argument("name")
+def page(name):
+    """Run one chapter, if it has changed, and render its page alone: a first look.
+
+    The page goes to _build/page/html; its links to other pages lead nowhere.
+    """
+    from betavae_core.building import book, parameters
+
+    parameters.checked(name, {})
+    click.echo(f"page: {book.build_page(name, click.echo)}")
 
 
 @click.command()
@@ -129,4 +145,4 @@ def bench(rounds, file):
         bench.write(rows, file)
 
 
-VERBS = (book, pdf, notebooks, chapter, data, claims, bench)
+VERBS = (book, page, pdf, notebooks, chapter, data, claims, bench)

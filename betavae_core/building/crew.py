@@ -1,0 +1,113 @@
+"""Who executes chapters: a process of its own for each, and as many at a time as there are cores.
+
+A worker's standard input stays open for as long as the build lives. At its end, whether the build was interrupted or
+killed, the worker ends its kernel and goes. What workers and kernels write on standard error goes to a file.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import NamedTuple
+
+from betavae_core import paths
+from betavae_core.building.progress import Progress
+from betavae_core.errors import BuildError
+from betavae_core.paths import BUILD
+
+LOG = BUILD / "kernels.log"
+
+
+class Job(NamedTuple):
+    """A chapter to execute: with which parameters, and the hash of all that it depends on."""
+
+    chapter: str
+    values: dict
+    digest: str
+
+
+class Worker(NamedTuple):
+    """The process that executes a chapter, and when it started."""
+
+    chapter: str
+    process: subprocess.Popen
+    started: float
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def execute(waiting: list[Job], stage: Path, progress: Progress, limit: int | None = None) -> dict[str, str]:
+    """Execute chapters in this order, `limit` at a time; after a failure none is started, and those that run go on.
+
+    Returns
+    -------
+    what is to be said of each chapter that failed
+    """
+    waiting, running, failures = list(waiting), {}, {}
+    try:
+        while running or (waiting and not failures):
+            while waiting and not failures and len(running) < (limit or cores()):
+                worker = _start(waiting.pop(0), stage)
+                running[worker.process.stdout] = worker
+            progress.running({worker.chapter: time.monotonic() - worker.started for worker in running.values()})
+            for pipe in wait(list(running), timeout=1):
+                chapter, process, _ = running.pop(pipe)
+                try:
+                    progress.ended(chapter, _answer(chapter, process))
+                except BuildError as error:
+                    failures[chapter] = str(error)
+                    progress.ended(chapter, "failed")
+    finally:
+        for worker in running.values():
+            worker.process.stdin.close()
+        for worker in running.values():
+            worker.process.wait()
+    return failures
+
+
+def _start(job: Job, stage: Path) -> Worker:
+    from betavae_core.sweeps.work import SINGLE_THREAD
+
+    # one thread each, as in a sweep, whatever the number of jobs: numbers depend on it in the last digits
+    environment = {**os.environ, **dict.fromkeys(SINGLE_THREAD, "1"), "BETAVAE_STAGE": str(stage)}
+    environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}  # chapters share a GPU
+    with open(LOG, "a") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "betavae_core.building.worker"],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=paths.ROOT,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is the build's business
+        )
+    with contextlib.suppress(BrokenPipeError):  # it has ended; `_answer` says how
+        process.stdin.write(json.dumps([*job, str(stage)]).encode() + b"\n")
+    return Worker(job.chapter, process, time.monotonic())
+
+
+def _answer(chapter: str, process: subprocess.Popen) -> str:
+    """What a worker that has ended says of its chapter; BuildError if that failed, or if it says nothing."""
+    told = process.stdout.read()
+    process.wait()  # before its standard input ends, which would tell it that the build has
+    process.stdin.close()
+    process.stdout.close()
+    if told:
+        succeeded, text = json.loads(told)
+        if succeeded:
+            return text
+        raise BuildError(text)
+    if process.returncode < 0:
+        name = signal.Signals(-process.returncode).name
+        raise BuildError(f"chapter {chapter} failed: its process was killed ({name}), perhaps for want of memory")
+    log = LOG.relative_to(paths.ROOT)
+    raise BuildError(f"chapter {chapter} failed: its process ended with code {process.returncode}; see {log}")

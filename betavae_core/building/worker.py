@@ -1,0 +1,94 @@
+"""Execute one chapter in this process, which is a worker of `crew`: text notebook → papermill → executed notebook."""
+
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+from betavae_core import paths
+from betavae_core.building import chapters, execution
+from betavae_core.building.crew import Job
+from betavae_core.errors import BuildError, first_line
+from betavae_core.paths import BUILD
+
+
+def main() -> None:
+    """Take a job from standard input and say on standard output how it ended; nothing if this process is at fault."""
+    with os.fdopen(os.dup(1), "w") as answer:
+        os.dup2(2, 1)  # for kernels: they inherit it, and would keep the answer open
+        *job, stage = json.loads(sys.stdin.readline())
+        threading.Thread(target=_end_with_the_build, args=[_partial(job[0])], daemon=True).start()
+        try:
+            told = True, execute(Job(*job), Path(stage))
+        except BuildError as error:
+            told = False, str(error)
+        except OSError as error:  # a full disk, for one
+            told = False, f"chapter {job[0]} failed: {first_line(error)}"
+        json.dump(told, answer)
+
+
+def _end_with_the_build(partial: Path) -> None:
+    """When standard input ends the build has: end the kernel, and this process with it."""
+    import psutil
+
+    os.read(0, 1)
+    for process in psutil.Process().children(recursive=True):
+        process.kill()
+    partial.unlink(missing_ok=True)
+    os._exit(1)
+
+
+def _partial(chapter: str) -> Path:
+    """Where a chapter lies as far as it has come; it stays there if it fails."""
+    return BUILD / "failed" / f"{chapter}.ipynb"
+
+
+def execute(job: Job, stage: Path) -> str:
+    """Execute a chapter into the stage and return what to say of it; if it fails the last good one stays."""
+    started = time.perf_counter()
+    done = _run(job.chapter, chapters.notebook(job.chapter), job.values)
+    seconds = time.perf_counter() - started
+    execution.keep(job, done, seconds, stage)
+    return f"executed in {seconds:.1f} s"
+
+
+def _run(chapter: str, source, values: dict):
+    import nbclient.exceptions
+    import papermill
+
+    partial = _partial(chapter)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    kept = f"(partial notebook: {partial.relative_to(paths.ROOT)})"
+    settings = {"kernel_name": "python3", "progress_bar": False, "cwd": str(paths.ROOT)}
+    try:
+        done = papermill.execute_notebook(source, str(partial), values, **settings)
+    except papermill.PapermillExecutionError as error:
+        what = f"{error.ename}: {error.evalue}".splitlines()[0]
+        raise BuildError(f"chapter {chapter} failed in cell {error.exec_count}: {what} {kept}") from None
+    except nbclient.exceptions.DeadKernelError:
+        raise BuildError(
+            f"chapter {chapter} failed: its kernel was killed, perhaps for want of memory {kept}"
+        ) from None
+    partial.unlink()
+    return _tidied(chapter, done)
+
+
+def _tidied(chapter: str, done):
+    """The executed notebook without what differs from run to run, and with the injected cell hidden like its model."""
+    tags = next((c.metadata.tags for c in done.cells if "parameters" in c.metadata.get("tags", [])), [])
+    done.metadata.pop("papermill", None)
+    for i, cell in enumerate(done.cells):
+        cell.id = f"{chapter}-{i}"
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.metadata.tags += [tag for tag in tags if tag != "parameters"]
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    return done
+
+
+if __name__ == "__main__":
+    main()
