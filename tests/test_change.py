@@ -161,19 +161,19 @@ def test_a_claim_is_a_rule_and_a_call(copy):
     copy.change(
         "betavae_core/findings/verdicts.py",
         (
-            "def above(",
+            "def falls(",
             "def small(claim: str, source: str, evidence: str, value: float) -> Verdict:\n"
             '    """On whether a value is below one."""\n'
             '    return Verdict(claim, source, evidence, f"{value:g}", "exact", decide(value < 1))\n\n\n'
-            "def above(",
+            "def falls(",
         ),
     )
     copy.change(
         "book/theory.md",
         (
-            'claims.record("theory", statements.general(worst, min(general)))',
+            'claims.record("theory", statements.general(worst, general, control))',
             'small = verdicts.small("It is small", "Results", "theory", 0.5)\n'
-            'claims.record("theory", [*statements.general(worst, min(general)), small])',
+            'claims.record("theory", [*statements.general(worst, general, control), small])',
         ),
     )
     told = copy.told("""

@@ -6,6 +6,7 @@ import pytest
 from betavae_core.findings import latents, prediction
 from betavae_core.images import datasets, experiments
 from betavae_core.showing import deep
+from betavae_core.sweeps import sweep
 from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian
 
@@ -31,6 +32,45 @@ def test_factors_and_whole_images_give_the_same_prediction():
     (first, values), (second, others) = (prediction.linear_terms(d, [1.0, 50.0]) for d in (data, whole))
     assert values == pytest.approx(others)
     assert first == pytest.approx(second, rel=1e-6)
+
+
+def test_the_prediction_beside_networks_stands_on_their_realizations():
+    stored = sweep.load("mixing").sel(realization=slice(0, 4))
+    stored["tie"] = stored.tie.where(stored.realization != 1)  # one without a β
+    beside = prediction.beside(stored, 2)
+    assert beside.realization.values.tolist() == [0, 2]
+    assert beside.beta.equals(stored.beta)
+    rows = deep.discrepancy_rows(stored, beside)
+    expected = (stored.tie.sel(realization=[0, 2]) - beside.tie).mean("realization").values
+    assert [float(row[3].replace("−", "-")) for row in rows] == pytest.approx(expected, abs=0.006)
+
+
+def test_the_table_of_optima_has_training_and_fresh_images():
+    """Pixel mixing memorises: the two columns part there."""
+    stores = {name: sweep.load(name) for name in ("pixel-mixing", "mixing-one-pair")}
+    rows = deep.optimum_rows(stores, {})
+    assert len(rows) == 6
+    assert {len(row) for row in rows} == {len(deep.OPTIMA)}
+    elbo = rows[0]
+    assert elbo[2] == "largest ELBO"
+    assert elbo[3].startswith("1 (")
+    assert elbo[4].startswith("20 (")
+    assert (
+        deep.texts(stores["mixing-one-pair"], stores["mixing-one-pair"], prediction.prediction("mixing", [1.0], [0]))[
+            "tie_range"
+        ]
+        in rows[5][3]
+    )
+
+
+def test_what_the_code_adds_to_pixels():
+    """The images of a code are its map times it, and the digits overlap."""
+    data, _ = experiments.draw("mixing-diagonal", 0, samples=200)
+    code, F = latents.code(data), prediction.code_in_pixels(data)
+    pixels, code = (values - values.mean(0) for values in (data.standardised, code))
+    images = np.linalg.pinv(code) @ pixels  # (code, 1600)
+    assert code @ images == pytest.approx(pixels, abs=1e-6)
+    assert F @ F.T == pytest.approx(images @ images.T, rel=1e-6)
 
 
 @pytest.mark.parametrize("angle", [20.0, 60.0, 90.0])

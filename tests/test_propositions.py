@@ -30,3 +30,19 @@ def test_a_false_statement_is_found(process, monkeypatch):
     found = propositions.violations(process, np.array([0.5, 1.0, 2.0]), np.random.default_rng(0))
     assert found["kl_prior"] > 0.1
     assert found["exchange"] > 0.1
+
+
+def test_a_loss_that_stays_as_beta_grows_breaks_the_limit(process, monkeypatch):
+    """C that does not go to zero, and an MIE outside its two bounds, are found."""
+    sweep = linear.sweep
+
+    def wrong(*args, **options):
+        dataset = sweep(*args, **options)
+        dataset["kl_prior"] = dataset.kl_prior * 0 + 1.0
+        dataset["mie"] = dataset.mie * 2
+        return dataset
+
+    monkeypatch.setattr(linear, "sweep", wrong)
+    found = propositions.violations(process, np.array([0.5, 1.0, 2.0, 100.0]), np.random.default_rng(0))
+    assert found["limit"] > 0.5
+    assert found["mie_slope"] > 0.1

@@ -51,3 +51,12 @@ def test_a_collapsed_latent_tells_nothing(sources):
     collapsed = np.column_stack([sources[:, 0], np.zeros(len(sources))])
     assert scores.sap(sources, collapsed) == pytest.approx(0.5, abs=0.01)
     assert scores.mutual_information(sources[:, 0], collapsed[:, 1]) == pytest.approx(0)
+
+
+def test_the_correlation_of_latents(rng):
+    latents = rng.multivariate_normal([0, 1], [[1, -0.6], [-0.6, 4]], 20_000)
+    expected = abs(scipy.stats.pearsonr(*latents.T).statistic)
+    assert scores.correlation(latents) == pytest.approx(expected) == pytest.approx(0.3, abs=0.02)
+    assert scores.correlation(np.column_stack([latents[:, 0], np.ones(20_000)])) == 0
+    three = np.column_stack([latents, latents[:, 1] + 0.1 * rng.standard_normal(20_000)])
+    assert scores.correlation(three) > 0.99

@@ -9,34 +9,56 @@ from betavae_core.networks.posterior import Posterior
 
 ACTIVE = 0.01  # nats of KL to the prior, above which a latent counts as used
 LEAST_STD = 1e-8  # float16 rounds smaller standard deviations to 0
-NAMES = ("mig", "sap", "axes", "active")
+DRAWN = "_drawn"  # suffix of a score of latents z ~ q; without it, of their means
+SCORES = ("mig", "sap", "correlation")
+NAMES = (*SCORES, *(name + DRAWN for name in SCORES), "axes", "active")
 
 
 def latent_scores(stored: xr.Dataset) -> xr.Dataset:
-    """Scores of the detailed realizations over β: mig, sap, axes (degrees between axes of motion), active latents."""
+    """Scores of the detailed realizations over β.
+
+    mig, sap, and correlation (the largest |ρ| between two latents), of means and of one draw z ~ q of each image
+    (`*_drawn`); axes (degrees between axes of motion); active latents.
+    """
     realizations = stored.sizes.get("detailed", 0)
     found = np.full((len(NAMES), stored.sizes["beta"], realizations), np.nan)
     for r in range(realizations):
         data, _ = experiments.draw(stored.experiment, r)
+        noise = np.random.default_rng([r, 1]).standard_normal(stored.latent_mean.shape[2:])  # the same at every β
         for b in range(stored.sizes["beta"]):
             mean, std = (stored[name].values[b, r].astype(float) for name in ("latent_mean", "latent_std"))
             if np.isfinite(mean).all() and std.any():
                 q = Posterior(mean, 2 * np.log(np.maximum(std, LEAST_STD)))
                 used = (q.kl_by_latent().mean(0) > ACTIVE).sum()
                 sources = data.sources[: len(mean)]
-                found[:, b, r] = scores.mig(sources, mean), scores.sap(sources, mean), motion_angle(data, mean), used
+                judged = [_judged(sources, latents) for latents in (mean, q.sample(noise))]
+                found[:, b, r] = *judged[0], *judged[1], motion_angle(data, mean), used
     variables = {name: (("beta", "realization"), found[i]) for i, name in enumerate(NAMES)}
     return xr.Dataset(variables, coords={"beta": stored.beta, "realization": np.arange(realizations)})
 
 
-def motion_angle(data, mean) -> float:
-    """Degrees, 0 to 90, between the directions in which the first two latents move the code r of an image.
+def _judged(sources, latents) -> tuple[float, float, float]:
+    """`SCORES` of latents (n, k)."""
+    return scores.mig(sources, latents), scores.sap(sources, latents), scores.correlation(latents)
 
-    The exact posterior's mean is M⁻¹ Aᵀ r/σ², so r is A (AᵀA)⁻¹ M times it, up to σ² and what lies outside A's span;
-    it is regressed on the latents.
+
+def in_use(scored: xr.Dataset, latents: int = 2) -> np.ndarray:
+    """The β at which all latents are in use in every scored realization."""
+    return scored.beta.values[(scored.active >= latents).all("realization").values]
+
+
+def code(data) -> np.ndarray:
+    """The code r of each image (n, N), up to what lies outside A's span.
+
+    The exact posterior's mean is M⁻¹ Aᵀ r/σ², so r is σ² A (AᵀA)⁻¹ M times it.
     """
-    A = data.process.mixing
-    code = data.posterior_mean[: len(mean)] @ data.posterior_precision @ np.linalg.pinv(A)
-    moved = np.linalg.lstsq(np.column_stack([mean, np.ones(len(mean))]), code, rcond=None)[0][:2]  # (latent, N)
+    process = data.process
+    return process.noise_std**2 * data.posterior_mean @ data.posterior_precision @ np.linalg.pinv(process.mixing)
+
+
+def motion_angle(data, mean) -> float:
+    """Degrees, 0 to 90, between the directions in which the first two latents move the code r of an image."""
+    design = np.column_stack([mean, np.ones(len(mean))])
+    moved = np.linalg.lstsq(design, code(data)[: len(mean)], rcond=None)[0][:2]  # (latent, N)
     lengths = np.linalg.norm(moved, axis=1)
     return float(np.degrees(np.arccos(min(1.0, abs(moved[0] @ moved[1]) / lengths.prod()))))

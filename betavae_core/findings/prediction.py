@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from betavae_core.findings import latents
 from betavae_core.images import experiments
 from betavae_core.networks.architecture import PIXELS
 from betavae_core.networks.posterior import Posterior
@@ -12,10 +13,10 @@ from betavae_core.theory.gaussian import log_density_constant
 from betavae_core.theory.terms import attributes
 
 PREDICTED = ("reconstruction", "kl_prior", "elbo", "tie")
-REALIZATIONS = range(5)
+ENOUGH = 30  # realizations that a chapter predicts where it says so; a prediction takes a fifth of a second
 
 
-def prediction(experiment: str, betas, realizations=REALIZATIONS) -> xr.Dataset:
+def prediction(experiment: str, betas, realizations) -> xr.Dataset:
     """Terms of the optimal linear β-VAE on the images of each realization.
 
     The optimum follows from the covariance of the images alone (`linear.optimum`); each term is then the mean over the
@@ -34,14 +35,33 @@ def prediction(experiment: str, betas, realizations=REALIZATIONS) -> xr.Dataset:
     return xr.Dataset(terms, coords={"beta": np.asarray(betas, float), "realization": list(realizations)})
 
 
+def beside(stored: xr.Dataset, most: int | None = None) -> xr.Dataset:
+    """The prediction for the realizations of stored networks that have every β, or the first few of them."""
+    whole = np.isfinite(stored.tie).all("beta").values
+    return prediction(stored.experiment, stored.beta.values, stored.realization.values[whole][:most])
+
+
+def code_in_pixels(data) -> np.ndarray:
+    """What a unit of each code r_j adds to the standardised pixels, (N, rank), in an orthonormal basis of their span.
+
+    Only for images that are linear in the code. The code's noise has covariance σ² FᵀF there.
+    """
+    Y, code = _coordinates(data), latents.code(data)
+    return np.linalg.lstsq(code - code.mean(0), Y - Y.mean(0), rcond=None)[0]
+
+
+def _coordinates(data) -> np.ndarray:
+    """The images (n, rank) in an orthonormal basis of their span."""
+    return data.scores if data.components is None else data.scores @ np.linalg.qr(data.components.T)[1].T
+
+
 def linear_terms(data, betas) -> tuple[np.ndarray, np.ndarray]:
     """`PREDICTED` terms at each β, (term, beta), and the k leading eigenvalues of the images."""
-    Y = data.scores if data.components is None else data.scores @ np.linalg.qr(data.components.T)[1].T
+    Y = _coordinates(data)
     Y = Y - Y.mean(0)
     covariance, k = Y.T @ Y / len(Y), data.sources.shape[1]
     constant, rows = log_density_constant(PIXELS), []
-    for beta in betas:
-        D, W, variance = linear.optimum(covariance, beta, latents=k)
+    for D, W, variance in zip(*linear.optimum(covariance, np.asarray(betas, float), latents=k), strict=True):
         q = Posterior(Y @ W.T, np.log(variance))  # the variance is the same for every image
         R = constant - 0.5 * (((Y - q.mean @ D.T) ** 2).sum(1).mean() + ((D**2).sum(0) * variance).sum())
         C = q.kl_to_prior().mean()

@@ -31,7 +31,7 @@ def mig(sources, latents, bins: int = BINS) -> float:
 
     Parameters
     ----------
-    sources (n, K), latents (n, k ≥ 2) : the latents are posterior means
+    sources (n, K), latents (n, k ≥ 2) : posterior means, or draws z ~ q
 
     Source: Chen et al., 2018, section 4.1
     """
@@ -53,6 +53,22 @@ def sap(sources, latents) -> float:
     s, z = sources - sources.mean(0), latents - latents.mean(0)
     power = np.outer((s**2).sum(0), (z**2).sum(0))
     return _gap(np.divide((s.T @ z) ** 2, power, out=np.zeros_like(power), where=power > 0))
+
+
+def correlation(latents) -> float:
+    """Largest absolute correlation between two latents over the images, 0 for a factorised code of Gaussians.
+
+    A latent that does not vary has no correlation.
+
+    >>> correlation([[1, 1], [1, -1], [-1, 1], [-1, -1]])
+    0.0
+    """
+    z = np.asarray(latents, float)
+    z = z - z.mean(0)
+    lengths = np.linalg.norm(z, axis=0)
+    scale = np.outer(lengths, lengths)
+    cosines = np.divide(z.T @ z, scale, out=np.zeros_like(scale), where=scale > 0)
+    return float(np.abs(cosines - np.diag(np.diag(cosines))).max())
 
 
 def _gap(telling) -> float:

@@ -1,14 +1,24 @@
 """Every rule by which a claim is judged, and every threshold.
 
 A claim is held if the whole 95 % interval agrees with it, held within error if part of the interval does, and not
-reproduced otherwise.
+reproduced otherwise. The interval decides, never the point estimate.
 """
+
+import numpy as np
+import scipy.stats
 
 from betavae_core.findings.claims import FAILED, HELD, WITHIN, Verdict
 
 ROUNDING = 1e-8  # nats; an exact statement that holds is violated by less
-LOW, HIGH = 0.1, 100.0  # "lower" and "higher" β of the claim on segregation, chosen before any score was computed
-ORTHOGONAL = 75.0  # degrees between axes of motion above which they count as orthogonal, chosen after the results
+EXACT = "exact"  # what stands in the place of an interval where nothing is random
+NEAR = (
+    2.0  # "near" β is at most this factor away: the neighbours on the grid, and no narrower claim can be judged on it
+)
+LOW, HIGH = 0.1, 100.0  # "lower" β of the claim on segregation, and where "higher" ends; before any score was computed
+DEPENDENT = 1e-4  # correlation given the data that counts as dependence; rounding leaves 1e-15 where there is none
+STRONG = 0.05  # correlation whose share of models is told beside it, and judges nothing
+CHANCE = 0.05  # one-sided level of the test against chance, shared among the β that are tested (Holm)
+DRAWS = 20_000  # of mean angles by chance
 
 
 def decide(holds: bool, possible: bool = False) -> str:
@@ -18,41 +28,90 @@ def decide(holds: bool, possible: bool = False) -> str:
 
 def exact(claim: str, source: str, evidence: str, estimate: str, holds: bool) -> Verdict:
     """On something computed exactly."""
-    return Verdict(claim, source, evidence, estimate, "exact", decide(holds))
+    return Verdict(claim, source, evidence, estimate, EXACT, decide(holds))
 
 
-def peak_at(claim: str, source: str, evidence: str, found, expected: float) -> Verdict:
-    """On where an optimum lies: `found` is the `optima.Estimate` of its β, on the grid of β."""
-    verdict = decide(found.value == expected, found.low <= expected <= found.high)
-    return Verdict(claim, source, evidence, f"at β = {found.value:g}", _range(found, "g"), verdict)
+def near(claim: str, source: str, evidence: str, found, expected: float, beside: str = "") -> Verdict:
+    """On where an optimum lies: `found` is the `optima.optimum` of a curve, and near is within a factor `NEAR`."""
+    low, high = expected / NEAR, expected * NEAR
+    verdict = decide(low <= found.low and found.high <= high, found.low <= high and found.high >= low)
+    return Verdict(claim, source, evidence, f"at β = {found.value:g}{beside}", _range(found, "g"), verdict)
 
 
-def interior(claim: str, source: str, evidence: str, found, betas, exists: bool = True) -> Verdict:
-    """On whether an optimum lies inside the range of β and not at an end of it; or, not `exists`, on its absence."""
-    first, last = float(betas[0]), float(betas[-1])
-    surely, maybe = first < found.low and found.high < last, first < found.value < last
+def interior(claim: str, source: str, evidence: str, found, betas, exists: bool = True, beside: str = "") -> Verdict:
+    """On whether an optimum lies inside the range of β and not at an end of it; or, not `exists`, on its absence.
+
+    The interval of `optima.optimum` has a grid point more on either side than the resampled optima: it is inside if
+    it stays within the range, and outside if it holds no more than an end and that point's neighbour.
+    """
+    surely = betas[0] <= found.low and found.high <= betas[-1]
+    maybe = found.high > betas[1] and found.low < betas[-2]
     verdict = decide(surely, maybe) if exists else decide(not maybe, not surely)
-    return Verdict(claim, source, evidence, f"at β = {found.value:g}", _range(found, "g"), verdict)
+    return Verdict(claim, source, evidence, f"at β = {found.value:g}{beside}", _range(found, "g"), verdict)
 
 
 def falls(claim: str, source: str, evidence: str, rise) -> Verdict:
-    """On whether a curve decreases: `rise` is its largest mean rise, in nats, an `optima.Rise`."""
+    """On whether a curve decreases: `rise` is its `optima.largest_rise`, in nats."""
     change = f"{_signed(rise.value, '+.3g')} nats (β {rise.before:g} to {rise.after:g})"
     estimate = f"largest change between neighbours {change}"
     return Verdict(claim, source, evidence, estimate, _range(rise, "+.3g"), decide(rise.high <= 0, rise.low <= 0))
 
 
-def positive(claim: str, source: str, evidence: str, what: str, gain) -> Verdict:
-    """On whether a difference is above zero."""
-    verdict = decide(gain.low > 0, gain.value > 0)
-    return Verdict(claim, source, evidence, f"{what}: {_signed(gain.value, '+.3f')}", _range(gain, "+.3f"), verdict)
+def positive(claim: str, source: str, evidence: str, what: str, gains: dict) -> Verdict:
+    """On whether differences are above zero, each an `Estimate` by name: the weakest of them decides."""
+    verdict = decide(all(g.low > 0 for g in gains.values()), all(g.high > 0 for g in gains.values()))
+    estimate = ", ".join(f"{name} {_signed(g.value, '+.3f')}" for name, g in gains.items())
+    interval = "; ".join(_range(g, "+.3f") for g in gains.values())
+    return Verdict(claim, source, evidence, f"{what}: {estimate}", interval, verdict)
 
 
-def above(claim: str, source: str, evidence: str, found, threshold: float, what: str, unit: str) -> Verdict:
-    """On whether a quantity lies above a threshold."""
-    interval = f"{found.low:.0f}{unit} to {found.high:.0f}{unit}"
-    verdict = decide(found.low > threshold, found.high > threshold)
-    return Verdict(claim, source, evidence, f"{what} {found.value:.0f}{unit}", interval, verdict)
+def beyond_chance(claim: str, source: str, evidence: str, angles: dict) -> Verdict:
+    """On axes that are more nearly orthogonal than two random directions in a plane.
+
+    `angles` holds, by β, the angles of the networks there, degrees. Chance has them uniform between 0 and 90. Held if
+    the mean is above chance at every β, within error if at some, each at Holm's share of the level `CHANCE`.
+    """
+    values = chances(angles)
+    order = sorted(values, key=values.__getitem__)
+    passed = [values[beta] <= CHANCE / (len(order) - i) for i, beta in enumerate(order)]
+    above = passed.index(False) if False in passed else len(passed)
+    means = [float(np.mean(a)) for a in angles.values()] or [np.nan]
+    estimate = f"mean angle {min(means):.0f}° to {max(means):.0f}°, above chance at {above} of {len(order)} β"
+    interval = f"least p {min(values.values(), default=1):.2g}"
+    return Verdict(claim, source, evidence, estimate, interval, decide(0 < above == len(order), above > 0))
+
+
+def chances(angles: dict) -> dict:
+    """For each β the probability that as many random directions have as large a mean angle."""
+    rng, found = np.random.default_rng(0), {}
+    for beta, values in angles.items():
+        by_chance = rng.uniform(0, 90, (DRAWS, len(values))).mean(1)
+        found[beta] = float((1 + (by_chance >= np.mean(values)).sum()) / (1 + DRAWS))
+    return found
+
+
+def dependent(claim: str, source: str, evidence: str, correlations, control) -> Verdict:
+    """On conditional dependence: correlations of random models, and of the same with orthogonal columns.
+
+    Held if every model lies above the margin `DEPENDENT` while every control is zero within rounding.
+    """
+    found, most = np.asarray(correlations), float(np.max(control))
+    least, share = float(found.min()), float(np.mean(found > STRONG))
+    estimate = (
+        f"largest correlation of a model at least {least:.2g}, median {np.median(found):.2g}, above {STRONG:g} in "
+        f"{100 * share:.0f} %; with orthogonal columns at most {most:.1g}"
+    )
+    return exact(claim, source, evidence, estimate, least > DEPENDENT and most < ROUNDING)
+
+
+def multiplicity(verdicts: list[Verdict]) -> tuple[int, float, float]:
+    """Verdicts that rest on random results; how many of as many true claims fail by chance, and how many at most.
+
+    An interval of 95 % misses on one side in 2.5 % of cases if the truth lies just at a claim's border: that many
+    are expected, and with independent results as many as the second number in one of twenty books.
+    """
+    count = sum(v.interval != EXACT for v in verdicts)
+    return count, 0.025 * count, float(scipy.stats.binom.ppf(0.95, count, 0.025))
 
 
 def _range(found, form: str) -> str:
@@ -60,4 +119,4 @@ def _range(found, form: str) -> str:
 
 
 def _signed(value: float, form: str) -> str:
-    return f"{value:{form}}".replace("-", "−")
+    return f"{value:{form}}".replace("-", "−").replace("inf", "∞")

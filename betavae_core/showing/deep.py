@@ -9,6 +9,7 @@ from betavae_core.networks.architecture import PIXELS
 from betavae_core.showing import tables
 from betavae_core.sweeps import planning, record, store, sweep, work
 from betavae_core.theory.gaussian import log_density_constant
+from betavae_core.theory.terms import HELDOUT
 
 CONSTANT = log_density_constant(PIXELS)  # what unit-variance pixels add to R, nats
 SHIFT = {"elbo": CONSTANT, "reconstruction": CONSTANT, "objective": CONSTANT}  # subtracted wherever shown
@@ -72,7 +73,7 @@ def sheets(stored: xr.Dataset, realization: int = 0) -> dict[str, np.ndarray]:
 
 
 def discrepancy_rows(stored: xr.Dataset, predicted: xr.Dataset) -> list[list[str]]:
-    """Rows of a table: network minus linear model, means over the realizations that the prediction covers."""
+    """Rows of a table: network minus linear model, means over the realizations that both cover."""
     same = stored.sel(realization=predicted.realization)
     terms = [(same[name] - predicted[name]).mean("realization") for name in ("elbo", "kl_prior", "tie")]
     signed = "{:+.2f}".format
@@ -82,25 +83,57 @@ def discrepancy_rows(stored: xr.Dataset, predicted: xr.Dataset) -> list[list[str
     ]
 
 
+OPTIMA = ["experiment", "n", "optimum", "training images", "fresh images", "single networks", "linear model"]
+
+
 def optimum_rows(stores: dict[str, xr.Dataset], predicted: dict[str, xr.Dataset]) -> list[list[str]]:
-    """Rows of a table: experiment, realizations, β of largest ELBO (mean, median), of least MIE and TIE, linear β*."""
+    """Rows under `OPTIMA`: β of each optimum of the mean curves, the scatter of single networks', the linear model's.
+
+    All columns stand on the same realizations, those of the networks that have every β.
+    """
     rows = []
     for name, stored in stores.items():
         count = optima.complete(stored, "tie").shape[-1]
-        cells = [
-            f"{e.value:g}" + (f" ({e.low:g} to {e.high:g})" if count > 1 else "") for e in optima.best(stored).values()
-        ]
-        linear_best = f"{optima.least_mean(predicted[name], 'tie'):g}" if name in predicted else "–"
-        rows.append([name, str(count), cells[0], f"{optima.largest_median(stored):g}", *cells[1:], linear_best])
+        found, fresh = optima.best(stored), optima.best(stored, HELDOUT)
+        for term in found:
+            own = optima.single(stored, term, largest=term == "elbo")
+            linear = "1" if term in ("elbo", "mie") else "–"  # proved: nothing to search for
+            if term == "tie" and name in predicted:
+                linear = _with_interval(optima.optimum(predicted[name], "tie"))
+            what = f"largest {term.upper()}" if term == "elbo" else f"least {term.upper()}"
+            cells = [_with_interval(found[term]), _with_interval(fresh[term]), f"{own.low:g} to {own.high:g}"]
+            rows.append([name, str(count), what, *cells, linear])
     return rows
+
+
+def _with_interval(found: optima.Estimate) -> str:
+    """β and its interval, as in a cell."""
+    return f"{found.value:g} ({between(found)})"
+
+
+def between(found: optima.Estimate) -> str:
+    """An interval of β in words.
+
+    >>> between(optima.Estimate(1000.0, 500.0, float("inf")))
+    '500 to ∞'
+    """
+    return f"{found.low:g} to {found.high:g}".replace("inf", "∞")
 
 
 def texts(stored: xr.Dataset, live: xr.Dataset, predicted: xr.Dataset) -> dict[str, str]:
     """What the prose of a deep chapter quotes, by name."""
-    found = optima.best(stored)
+    found, fresh = optima.best(stored), optima.best(stored, HELDOUT)
     quoted = {name: f"{e.value:g}" for name, e in found.items()}
-    quoted |= {f"{name}_range": f"{e.low:g} to {e.high:g}" for name, e in found.items()}
+    quoted |= {f"{name}_range": between(e) for name, e in found.items()}
+    quoted |= {f"{name}_fresh": f"{e.value:g}" for name, e in fresh.items()}
+    own = optima.single(stored, "tie")
     return quoted | {
+        "tie_single": f"{own.low:g} to {own.high:g}",
+        "realizations": str(optima.complete(stored, "tie").shape[-1]),
+        "least_tie_fresh": f"{float(stored.tie_heldout.sel(beta=fresh['tie'].value).mean()):.2f}",
+        "elbo_gap": f"{float((stored.elbo - stored.elbo_heldout).mean('realization').max()):.1f}",
+        "linear_count": str(predicted.sizes["realization"]),
+        "tie_linear_range": between(optima.optimum(predicted, "tie")),
         "source": source(stored),
         "median_elbo": f"{optima.largest_median(stored):g}",
         "least_tie": f"{float(stored.tie.sel(beta=found['tie'].value).mean()):.2f}",

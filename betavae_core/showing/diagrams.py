@@ -61,7 +61,7 @@ def linear_model() -> Figure:
     _box(axis, 0.2, 1.9, 1.7, 1.2, GREY, "sources\n$s$")
     _box(axis, 3.6, 1.9, 1.4, 1.2, GREY, "data\n$x$")
     _box(axis, 6.9, 3.1, 2.6, 1.2, BLUE, "mean\n$W x$")
-    _box(axis, 6.9, 0.7, 2.6, 1.2, BLUE, "variance\n$e^{V x + c}$")
+    _box(axis, 6.9, 0.7, 2.6, 1.2, BLUE, "variance\n$e^{V x + \\gamma}$")
     _box(axis, 10.7, 1.9, 1.2, 1.2, GREEN, "$z$")
     _box(axis, 13.0, 1.9, 1.9, 1.2, PINK, "decoder\n$D z$")
     _arrow(axis, (1.95, 2.5), (3.55, 2.5), "$A s + \\eta$")

@@ -173,6 +173,28 @@ def latent_space(stored, sources, betas, realization: int = 0) -> Figure:
     return figure
 
 
+def score_panels(axes, scored, used) -> None:
+    """Correlation of the latents, MIG and SAP over β, of means (band) and of draws (dotted); shaded where in use."""
+    for axis, letter, name in zip(axes, "ABC", ("correlation", "mig", "sap"), strict=True):
+        band(axis, scored, name)
+        axis.plot(scored.beta, scored[f"{name}_drawn"].mean("realization"), ":", color=ORANGE)
+        if len(used):
+            axis.axvspan(used[0], used[-1], color=GREEN, alpha=0.08, linewidth=0)
+        beta_axis(axis, f"{letter}  {name if name == 'correlation' else name.upper()}", "")
+
+
+def angles_by_chance(axis, angles: dict) -> None:
+    """Mean and range of angles by β, degrees, over the middle 95 % of means of as many random angles."""
+    betas, rng = list(angles), np.random.default_rng(0)
+    chance = [np.quantile(rng.uniform(0, 90, (20_000, len(a))).mean(1), (0.025, 0.975)) for a in angles.values()]
+    axis.fill_between(betas, *np.transpose(chance), color=GREY, alpha=0.2, linewidth=0)
+    means = np.array([np.mean(a) for a in angles.values()])
+    reach = [means - [min(a) for a in angles.values()], [max(a) for a in angles.values()] - means]
+    axis.errorbar(betas, means, reach, fmt="o-", color=BLUE, elinewidth=0.8)
+    axis.set_ylim(0, 92)
+    beta_axis(axis, "angle between axes of motion", "degrees")
+
+
 def picture_rows(rows, labels, title: str = "") -> Figure:
     """Rows of grey-level pictures, one label a row; rows (row, column, height, width)."""
     rows = np.asarray(rows)

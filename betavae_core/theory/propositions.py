@@ -16,8 +16,10 @@ STATEMENTS = {
     "reconstruction": "P2: R* does not increase",
     "elbo": "P3: ELBO* rises up to β = 1 and falls after it",
     "slope": "ΔELBO* lies between (β₂ − 1) ΔC* and (β₁ − 1) ΔC*",
+    "limit": "C* ≤ (R* − R of the prior)/β, so C* → 0 as β → ∞",
+    "mie_slope": "ΔMIE* lies between Δlog p − (β₁ − 1) ΔC* and Δlog p − (β₂ − 1) ΔC*",
     "mie": "MIE* = log-likelihood − ELBO*, and is not negative",
-    "likelihood": "linear model: likelihood largest, and MIE* zero, at β = 1",
+    "likelihood": "linear model: likelihood rises up to β = 1 and falls after it, where MIE* is zero",
     "fixed_decoder": "fixed decoder: MIE* is least at β = 1",
 }
 
@@ -49,6 +51,8 @@ def violations(process: LinearGaussian, betas, rng: np.random.Generator) -> dict
     one = int(np.flatnonzero(betas == 1)[0])
     first, second = np.triu_indices(len(betas), 1)  # all pairs β₁ < β₂
     rise, fall = elbo[second] - elbo[first], C[second] - C[first]
+    of_error = mie[second] - mie[first] - (likelihood[second] - likelihood[first])
+    R_prior = -0.5 * (np.trace(process.covariance) + len(process.mixing) * np.log(2 * np.pi))  # D = 0, q = prior
     return {
         "exchange": float((value - np.diag(value)[:, None]).max()),
         "objective": _largest_rise(optimum["objective"]),
@@ -56,8 +60,12 @@ def violations(process: LinearGaussian, betas, rng: np.random.Generator) -> dict
         "reconstruction": _largest_rise(R),
         "elbo": max(_largest_rise(-elbo[: one + 1]), _largest_rise(elbo[one:])),
         "slope": float(max(((betas[second] - 1) * fall - rise).max(), (rise - (betas[first] - 1) * fall).max())),
+        "limit": float((C - (R - R_prior) / betas).max()),
+        "mie_slope": float(
+            max((-(betas[first] - 1) * fall - of_error).max(), (of_error + (betas[second] - 1) * fall).max())
+        ),
         "mie": float(max(np.abs(mie - (likelihood - elbo)).max(), -mie.min())),
-        "likelihood": float(max(likelihood.max() - likelihood[one], mie[one])),
+        "likelihood": max(_largest_rise(-likelihood[: one + 1]), _largest_rise(likelihood[one:]), float(mie[one])),
         "fixed_decoder": float((fixed[one] - fixed).max()),
     }
 
