@@ -55,12 +55,9 @@ def test_the_table_of_optima_has_training_and_fresh_images():
     assert elbo[2] == "largest ELBO"
     assert elbo[3].startswith("1 (")
     assert elbo[4].startswith("20 (")
-    assert (
-        deep.texts(stores["mixing-one-pair"], stores["mixing-one-pair"], prediction.prediction("mixing", [1.0], [0]))[
-            "tie_range"
-        ]
-        in rows[5][3]
-    )
+    pair = stores["mixing-one-pair"]
+    texts = deep.texts(pair, pair, prediction.prediction("mixing", [1.0], [0]))
+    assert rows[5][3] == f"{texts['tie']} ({texts['tie_range']})"
 
 
 def test_what_the_code_adds_to_pixels():

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,17 +33,18 @@ def test_a_false_statement_is_found(process, monkeypatch):
     assert found["exchange"] > 0.1
 
 
-def test_a_loss_that_stays_as_beta_grows_breaks_the_limit(process, monkeypatch):
-    """C that does not go to zero, and an MIE outside its two bounds, are found."""
+@pytest.mark.parametrize("slope", [5.0, -5.0])
+def test_a_loss_that_stays_and_an_error_that_runs_off_are_found(process, monkeypatch, slope):
+    """C that does not go to zero as β grows, and an MIE beyond either of its two bounds."""
     sweep = linear.sweep
 
     def wrong(*args, **options):
         dataset = sweep(*args, **options)
-        dataset["kl_prior"] = dataset.kl_prior * 0 + 1.0
-        dataset["mie"] = dataset.mie * 2
+        dataset["mie"] = dataset.mie + slope * dataset.beta
+        dataset["kl_prior"] = dataset.kl_prior + 1.0
         return dataset
 
     monkeypatch.setattr(linear, "sweep", wrong)
     found = propositions.violations(process, np.array([0.5, 1.0, 2.0, 100.0]), np.random.default_rng(0))
     assert found["limit"] > 0.5
-    assert found["mie_slope"] > 0.1
+    assert found["mie_slope"] > 1
