@@ -30,6 +30,14 @@ def checked_beta(beta) -> np.ndarray:
     return array.astype(float)
 
 
+def single_beta(beta) -> float:
+    """One β as a float; ValueError as in `checked_beta`, and for more than one."""
+    array = checked_beta(beta)
+    if array.size != 1:
+        raise ValueError(f"beta must be a single number here; got shape {array.shape}")
+    return float(array.ravel()[0])
+
+
 def optimum_given_decoder(decoder, beta, decoder_variance: float = 1.0) -> Parameters:
     """Best encoder for a decoder that is not trained.
 

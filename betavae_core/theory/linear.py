@@ -8,7 +8,8 @@ Water level: b = β σ_x². With eigenpairs λ_1 ≥ λ_2 ≥ … and u_i of Σ,
 D = U diag(d), d_i² = (λ_i − b)₊, W = diag(d_i / (d_i² + b)) Uᵀ, v_i = min(1, b/λ_i).
 β may be an array in `optimum`, `optimum_given_decoder` and `terms`: its axes come first in each result.
 
-Source: thesis, Results, "Analytically Tractable β-VAE", and Appendices 1, 4 and 5; the closed form is new here.
+Source: thesis, Results, "Analytically Tractable β-VAE", and Appendices 1, 4 and 5, where the optimum is a numerical
+solution; its closed form is also that of Wang and Ziyin (2022). TIE at the optimum and the best β are new here.
 """
 
 import itertools
@@ -19,7 +20,8 @@ from scipy import optimize
 
 from betavae_core.theory import alignment
 from betavae_core.theory.gaussian import LinearGaussian
-from betavae_core.theory.identity import Parameters, checked_beta, optimum_given_decoder, terms
+from betavae_core.theory.identity import Parameters, checked_beta, optimum_given_decoder, single_beta, terms
+from betavae_core.theory.rotation import rotated_tie  # noqa: F401 what a rotation does is looked for here
 from betavae_core.theory.stationarity import solve_stationarity  # noqa: F401 the thesis's route is looked for here
 from betavae_core.theory.terms import attributes
 
@@ -116,6 +118,86 @@ def optimal_beta(process, decoder_variance: float = 1.0) -> float:
             candidates.append(_convex_minimum(values, gain, process.noise_std, low, high))
     betas = np.array(candidates) / decoder_variance
     return float(betas[sweep(process, betas, decoder_variance=decoder_variance).tie.values.argmin()])
+
+
+def best_beta_bounds(process, decoder_variance: float = 1.0) -> tuple[float, float]:
+    """Bounds on the β with the least true inference error: σ²/σ_x² ≤ β* < λ_1/σ_x².
+
+    For one source β* = σ²/σ_x²; for two, β* σ_x²/σ² ≤ √2 as well, because the better permutation has ρ_1 = ρ_2 ≥ 1/√2.
+
+    Returns
+    -------
+    lower, upper : floats, equal if the process has a single source or no signal
+    """
+    noise, k = process.noise_std**2, process.mixing.shape[1]
+    largest = _spectrum(process, None)[0][0]
+    few = {1: noise, 2: np.sqrt(2) * noise}
+    return noise / decoder_variance, float(min(largest, few.get(k, largest))) / decoder_variance
+
+
+def many_source_law(process) -> tuple[float, float]:
+    """Where the least true inference error lies at high signal-to-noise ratio, and what it gains over the noise ratio.
+
+    β* σ_x²/σ² → 1/ρ̄,  TIE(σ²/σ_x²) − TIE(β*) → (k/2)(ρ̄ − 1 − log ρ̄),  ρ̄ = k⁻¹ Σ_i |𝓡_{π(i) i}|
+
+    from √((λ − b)(λ − σ²)) ≈ λ − (b + σ²)/2 in the closed form of TIE, with the alignment π that is best at b = σ².
+
+    >>> ratio, gain = many_source_law(LinearGaussian([[20.0, -20.0], [10.0, 10.0]]))  # turned by 45 degrees
+    >>> round(ratio, 4), round(gain, 4)
+    (1.4142, 0.0537)
+
+    Returns
+    -------
+    ratio : float ≥ 1
+    gain : float ≥ 0, in nats
+
+    Raises
+    ------
+    ValueError
+        if the mixing matrix has not full rank: a direction without signal has no high signal-to-noise ratio.
+    """
+    values, _ = _spectrum(process, None)
+    noise = process.noise_std**2
+    if values[-1] - noise <= alignment.REPEATED * values[0]:
+        raise ValueError("the law for many sources needs a mixing matrix of full rank")
+    rho = _gains(process, np.array([noise]))[0] / np.sqrt(values - noise)
+    mean = min(float(rho.mean()), 1.0)
+    return 1 / mean, float(0.5 * len(rho) * (mean - 1 - np.log(mean)))
+
+
+def learned_decoder_variance(covariance, beta: float, latents: int) -> float:
+    """The decoder variance σ_x² that maximises L_β together with everything else (σ-VAE), in closed form.
+
+    σ_x² = S_m / (N − β m),  b = β σ_x²,  S_m the sum of all eigenvalues but the m ≤ k leading ones, those above b
+
+    With none collapsed and a well-specified model: b = β σ² (N − k)/(N − β k). m is found from reverse water-filling:
+    Σ_{i ≤ k} min(1, λ_i/b) + b⁻¹ Σ_{i > k} λ_i falls in b and equals N/β at the maximum, the only stationary point.
+
+    >>> round(learned_decoder_variance(np.diag([9.0, 4.0, 1.0, 1.0]), 1.0, 2), 6)
+    1.0
+
+    Parameters
+    ----------
+    covariance : (N, N) array Σ
+    beta : float > 0
+    latents : int k < N
+
+    Raises
+    ------
+    ValueError
+        on a bad β, covariance or number of latents; where k latents leave no variance over (as k = N does), since then
+        the objective grows without bound as σ_x² → 0 for β < 1 and is flat for β = 1.
+
+    Source: new here; learning σ_x² is Rybkin et al., 2021.
+    """
+    beta = single_beta(beta)
+    values, _ = _spectrum(covariance, latents)
+    N, rest = len(covariance), float(np.trace(covariance) - values.sum())
+    if latents == N or rest <= alignment.REPEATED * values[0]:
+        raise ValueError(f"the decoder variance is degenerate: {latents} latents leave no variance of {N} dimensions")
+    filled = np.minimum(1, values / values[:, None]).sum(1) + rest / values  # at each water level λ_i
+    m = int((filled < N / beta).sum())
+    return (rest + float(values[m:].sum())) / (N - beta * m)
 
 
 def _convex_minimum(values, gain, noise_std, low, high) -> float:
