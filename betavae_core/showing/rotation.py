@@ -1,0 +1,160 @@
+"""What the chapter on rotation shows: the encoder's family against the rotation, many sources, a learned noise."""
+
+import numpy as np
+from matplotlib import ticker
+from matplotlib.figure import Figure
+from scipy import optimize, stats
+
+from betavae_core.showing import figures, tables
+from betavae_core.theory import linear, propositions
+from betavae_core.theory.gaussian import LinearGaussian
+from betavae_core.theory.rotation import FAMILIES, least_rotated_tie, right_rotation, rotated_tie
+
+DRAWS = 60  # random rotations
+SOURCES = (2, 3, 5, 10, 20, 50)
+SHOWN = 1e-4  # nats; two sources can happen to be turned by next to nothing
+SIGNAL = (10.0, 20.0)  # singular values of the models with many sources, noise 1
+
+
+def cells(process: LinearGaussian) -> dict[tuple[str, str], tuple[float, float]]:
+    """The β with the least TIE and that TIE in nats, for each (rotation, family) of the two by two."""
+    rotations = {"principal": np.eye(process.mixing.shape[1]), "right": right_rotation(process)}
+    return {(n, family): least_rotated_tie(process, Q, family) for n, Q in rotations.items() for family in FAMILIES}
+
+
+def random_rotations(process: LinearGaussian, draws: int, rng) -> np.ndarray:
+    """The β with the least TIE and that TIE at random rotations (Haar measure), q full; shape (draws, 2)."""
+    k = process.mixing.shape[1]
+    turns = [stats.ortho_group.rvs(k, random_state=rng) if k > 1 else np.eye(1) for _ in range(draws)]
+    return np.array([least_rotated_tie(process, Q, "full") for Q in turns])
+
+
+def cell_rows(found, drawn, ratio: float) -> list[list[str]]:
+    """Rows of the table of the two by two; β relative to the noise ratio."""
+    rows = [
+        ("principal axes, as trained", "diagonal", *found["principal", "diagonal"]),
+        ("principal axes", "full", *found["principal", "full"]),
+        ("the sources' own, imposed", "diagonal", *found["right", "diagonal"]),
+        ("the sources' own", "full", *found["right", "full"]),
+        (f"random, median of {len(drawn)}", "full", *np.median(drawn, 0)),
+    ]
+    return [
+        [turn, family, tables.number(b / ratio, 4), tables.number(max(tie, 0.0), 5)] for turn, family, b, tie in rows
+    ]
+
+
+def rotation_figure(process: LinearGaussian, found, drawn) -> Figure:
+    """A: TIE over β of the four cells. B: the least TIE against its β, at random rotations and at the four."""
+    noise, turn = process.noise_std**2, right_rotation(process)
+    values = np.linalg.eigvalsh(process.covariance)[::-1]
+    betas = np.geomspace(noise / 8, min(1.2 * values[0], 20 * noise), 120)
+    figure, (curves, cloud) = figures.panels(2, height=3.0)
+    trained = linear.sweep(process, betas).tie
+    curves.plot(betas, trained, color=figures.BLUE)
+    both = {family: [rotated_tie(process, beta, turn, family) for beta in betas] for family in FAMILIES}
+    for family, colour in (("diagonal", figures.GREEN), ("full", figures.ORANGE)):
+        curves.plot(betas, both[family], color=colour)
+    curves.fill_between(betas, both["full"], both["diagonal"], color=figures.GREEN, alpha=0.12, linewidth=0)
+    labels = [("principal axes,\neither family", trained, figures.BLUE, 14)]
+    labels += [("own, diagonal", both["diagonal"], figures.GREEN, 8)]
+    labels += [("own, full", both["full"], figures.ORANGE, -30)]
+    for text, curve, colour, away in labels:
+        place = (betas[3], float(curve[3]))
+        curves.annotate(text, place, xytext=(4, away), textcoords="offset points", color=colour, fontsize=9)
+    curves.set_ylim(-0.12 * float(trained.max()), 1.08 * float(trained.max()) + 1e-9)
+    figures.beta_axis(curves, "A  TIE")
+    cloud.plot(drawn[:, 0] / noise, drawn[:, 1], ".", color=figures.GREY, alpha=0.6)
+    for key, colour in (("principal", figures.BLUE), ("right", figures.GREEN)):
+        beta, tie = found[key, "diagonal"]
+        cloud.plot(beta / noise, tie, "o", color=colour, markersize=8, markerfacecolor="white")
+    cloud.plot(found["right", "full"][0] / noise, found["right", "full"][1], "o", color=figures.ORANGE, markersize=7)
+    cloud.set(title="B  least TIE, nats", xlabel="its β over the noise ratio", ylabel="nats")
+    return figure
+
+
+def many_source_models(models: int, rng) -> dict[int, np.ndarray]:
+    """For each number of sources: β*, its law, the gain over β = 1, its law, TIE at β*; arrays (models, 5), σ = 1.
+
+    Singular values are uniform over `SIGNAL`, both rotations random; β* is searched without the law.
+    """
+    found = {}
+    for k in SOURCES:
+        rows = []
+        for _ in range(models):
+            left, right = (stats.ortho_group.rvs(k, random_state=rng) for _ in range(2))
+            process = LinearGaussian(left * rng.uniform(*SIGNAL, k) @ right, 1.0)
+            best, tie = least_rotated_tie(process, np.eye(k), "full")  # at the principal axes the family is immaterial
+            ratio, gain = linear.many_source_law(process)
+            rows.append([best, ratio, rotated_tie(process, 1.0, np.eye(k), "full") - tie, gain, tie])
+        found[k] = np.array(rows)
+    return found
+
+
+def many_source_rows(found: dict[int, np.ndarray]) -> list[list[str]]:
+    """Rows of the table of medians over models, one row a number of sources."""
+    digits = (3, 3, 3, 3, 1)
+    return [
+        [str(k), *(tables.number(value, n) for value, n in zip(np.median(rows, 0), digits, strict=True))]
+        for k, rows in found.items()
+    ]
+
+
+def many_source_figure(found: dict[int, np.ndarray]) -> Figure:
+    """β* and the gain of each model against what the law says; on the line they agree."""
+    figure, axes = figures.panels(2, height=3.0)
+    titles = ("A  β* over the noise ratio", "B  gain over the noise ratio, nats")
+    for axis, column, title in zip(axes, (0, 2), titles, strict=True):
+        law = np.concatenate([rows[:, column + 1] for rows in found.values()])
+        ends = np.array([law.min(), law.max()])
+        axis.plot(ends, ends, color=figures.GREY, linestyle="--", linewidth=1.2)
+        for i, (k, rows) in enumerate(found.items()):
+            colour = (figures.BLUE, figures.ORANGE, figures.GREEN, figures.PINK)[i % 4]
+            axis.plot(rows[:, column + 1], rows[:, column], "o", color=colour, markersize=4, alpha=0.7)
+            place = tuple(np.median(rows[:, [column + 1, column]], 0))
+            axis.annotate(str(k), place, xytext=(6, -10), textcoords="offset points", color=colour, fontsize=9)
+        axis.set(title=title, xlabel="law", ylabel="searched", yscale="log", xscale="log")
+        if ends[0] < SHOWN:
+            axis.set(xlim=(SHOWN, 2 * ends[1]), ylim=(SHOWN, 2 * ends[1]))
+        axis.xaxis.set_minor_formatter("")
+        axis.yaxis.set_minor_formatter("")
+    for axis in (axes[0].xaxis, axes[0].yaxis):
+        axis.set_major_locator(ticker.FixedLocator([1, 1.5, 2, 3]))
+        axis.set_major_formatter("{x:g}")
+    return figure
+
+
+def likelihood_check(models: int, rng) -> float:
+    """Largest fall below β = 1 or rise above it of the log-likelihood, in nats, over random models."""
+    betas = np.sort(np.append(10 ** rng.uniform(-2, 2, 59), 1.0))
+    sign = np.sign(1 - 0.5 * (betas[1:] + betas[:-1]))
+    steps = [
+        sign * np.diff(linear.sweep(propositions.random_process(rng), betas).log_likelihood.values)
+        for _ in range(models)
+    ]
+    return float(max(0.0, -np.min(steps)))
+
+
+def learned_noise(process: LinearGaussian, dimensions) -> list[dict[str, float]]:
+    """Best β with σ_x learned, for the same sources seen in N dimensions: by search, and by the formula N/h(b*)."""
+    k, noise = process.mixing.shape[1], process.noise_std**2
+    best, found = linear.optimal_beta(process), []
+    square = np.linalg.svd(process.mixing, full_matrices=False)
+    for N in dimensions:
+        padded = np.zeros((N, k))
+        padded[:k] = np.diag(square[1]) @ square[2]
+        wider = LinearGaussian(padded, process.noise_std)
+        values = np.linalg.eigvalsh(wider.covariance)[::-1]
+        filled = np.minimum(1, values[:k] / best).sum() + values[k:].sum() / best
+
+        def error(log_beta, wider=wider):
+            beta = float(np.exp(log_beta))
+            variance = linear.learned_decoder_variance(wider.covariance, beta, k)
+            return float(linear.sweep(wider, beta, decoder_variance=variance).tie[0])
+
+        grid = np.linspace(np.log(0.3), np.log(3 * max(best / noise, 1)), 60)
+        least = int(np.argmin([error(point) for point in grid]))
+        bounds = grid[max(least - 1, 0)], grid[min(least + 1, 59)]
+        searched = float(np.exp(optimize.minimize_scalar(error, bounds=bounds, method="bounded").x))
+        at_one = linear.learned_decoder_variance(wider.covariance, 1.0, k)
+        found.append({"N": N, "at_one": at_one, "searched": searched, "formula": float(N / filled)})
+    return found

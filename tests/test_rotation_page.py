@@ -1,0 +1,70 @@
+"""Everything the chapter on rotation computes, at parameters that a reader may give it."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from betavae_core.building import parameters
+from betavae_core.errors import UsageError
+from betavae_core.showing import rotation
+from betavae_core.theory import linear
+from betavae_core.theory.gaussian import LinearGaussian
+
+CASES = {
+    "default": ([[2.0, 1.0], [0.5, 1.5]], 1.0),
+    "one source": ([[1.0], [2.0], [0.3]], 0.5),
+    "three of five": (np.random.default_rng(1).standard_normal((5, 3)).tolist(), 0.8),
+    "repeated eigenvalues": ([[2.0, 0.0], [0.0, 2.0]], 1.0),
+    "rank one": ([[2.0, 1.0], [2.0, 1.0], [0.0, 0.0]], 2.0),
+    "no signal": ([[0.0, 0.0], [0.0, 0.0]], 1.0),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_page_follows_its_parameters(case, rng):
+    process = LinearGaussian(*CASES[case])
+    cells, drawn = rotation.cells(process), rotation.random_rotations(process, 5, rng)
+    noise = process.noise_std**2
+    M = process.posterior_precision
+    cost = 0.5 * (np.log(np.diag(M)).sum() - np.linalg.slogdet(M)[1])
+    trained = float(linear.sweep(process, linear.optimal_beta(process)).tie[0])
+    assert cells["principal", "diagonal"][1] == pytest.approx(trained, abs=1e-6)
+    assert cells["principal", "full"] == pytest.approx(cells["principal", "diagonal"], rel=1e-3, abs=1e-6)
+    assert cells["right", "full"][1] == pytest.approx(0, abs=1e-6)
+    assert cells["right", "diagonal"][1] == pytest.approx(cost, abs=1e-6)
+    assert (drawn[:, 1] >= -1e-9).all()
+    assert len(rotation.cell_rows(cells, drawn, noise)) == 5
+    figure = rotation.rotation_figure(process, cells, drawn)
+    figure.canvas.draw()
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("case", ["default", "one source", "three of five"])
+def test_the_learned_variance_takes_out_the_noise_ratio(case):
+    process = LinearGaussian(*CASES[case])
+    k, r = process.mixing.shape[1], linear.optimal_beta(process) / process.noise_std**2
+    for row in rotation.learned_noise(process, (2 * k + 1, 25 * k)):
+        assert row["at_one"] == pytest.approx(process.noise_std**2)
+        assert row["searched"] == pytest.approx(row["formula"], rel=1e-4)
+        if case != "three of five":  # there a latent collapses before the best β
+            assert row["formula"] == pytest.approx(r * row["N"] / (row["N"] - k + r * k), rel=1e-6)
+
+
+def test_many_sources_and_the_likelihood(rng, monkeypatch):
+    monkeypatch.setattr(rotation, "SOURCES", (2, 7))
+    found = rotation.many_source_models(2, rng)
+    assert [row[0] for row in rotation.many_source_rows(found)] == ["2", "7"]
+    for rows in found.values():
+        assert rows[:, 0] == pytest.approx(rows[:, 1], rel=0.02)
+        assert rows[:, 2] == pytest.approx(rows[:, 3], rel=0.05, abs=1e-3)
+    figure = rotation.many_source_figure(found)
+    figure.canvas.draw()
+    plt.close(figure)
+    assert 0 <= rotation.likelihood_check(3, rng) < 1e-8
+
+
+def test_the_chapter_s_parameters_are_checked():
+    assert parameters.checked("rotation", {"models": "3", "noise_std": "0.5"}) == {"models": 3, "noise_std": 0.5}
+    for name, value in {"models": "0", "noise_std": "0", "mixing_matrix": "[[1, 2]]", "beta": "2"}.items():
+        with pytest.raises(UsageError):
+            parameters.checked("rotation", {name: value})
