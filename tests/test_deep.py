@@ -28,7 +28,8 @@ def test_factors_and_whole_images_give_the_same_prediction():
     import dataclasses
 
     data, _ = experiments.draw("mixing", 0, samples=200)
-    whole = dataclasses.replace(data, scores=data.standardised, components=None)
+    whole = dataclasses.replace(data)
+    vars(whole)["_factors"] = (data.standardised, None)
     (first, values), (second, others) = (prediction.linear_terms(d, [1.0, 50.0]) for d in (data, whole))
     assert values == pytest.approx(others)
     assert first == pytest.approx(second, rel=1e-6)

@@ -12,6 +12,7 @@ experiment uses which.
 Source: thesis, Methods, "Data Processing and Generation"; noise levels as in the book's methods.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -40,22 +41,35 @@ class Drawing(NamedTuple):
 class ImageData:
     """Standardised images with the sources and the exact posterior of each.
 
-    scores (n, r) and components (r, p): their product is the standardised images. Images of full rank are scores
-    themselves (n, p), and components is None.
+    pixels (n, p), standardised. As factors, found when first asked for: scores (n, r) and components (r, p), whose
+    product they are to rounding. Images of full rank are scores themselves, and components is None.
     mean, std: what the pixels were standardised with, in grey levels from 0 to 1; numbers, or one for each pixel
     sources (n, k), posterior_mean (n, k): p_gt(s|x) = N(posterior_mean, process.posterior_covariance)
     process: from the sources to the code
     classes: the digits shown
     """
 
-    scores: np.ndarray
-    components: np.ndarray | None
+    pixels: np.ndarray
     mean: float | np.ndarray
     std: float | np.ndarray
     sources: np.ndarray
     posterior_mean: np.ndarray
     process: LinearGaussian
     classes: tuple[int, ...]
+
+    @functools.cached_property
+    def _factors(self) -> tuple[np.ndarray, np.ndarray | None]:
+        return factorise(self.pixels)
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Of each image on the components, (n, r)."""
+        return self._factors[0]
+
+    @property
+    def components(self) -> np.ndarray | None:
+        """What images are made of, (r, p); None if their rank is full."""
+        return self._factors[1]
 
     @property
     def posterior_precision(self) -> np.ndarray:
@@ -125,7 +139,7 @@ def tiles(rng, samples: int, matrix, noise_std: float) -> Drawing:
 
 def _exact_codes(process: LinearGaussian, samples: int, rng) -> tuple[np.ndarray, np.ndarray]:
     """Codes with the mean and covariance of the process exactly, and sources from their posterior at each."""
-    code = linear_sample(process, samples, rng).scores
+    code = linear_sample(process, samples, rng).pixels
     root = np.linalg.cholesky(process.posterior_covariance)
     return process.posterior_mean(code) + rng.standard_normal((samples, len(root))) @ root.T, code
 
@@ -140,7 +154,7 @@ def standardised(drawing: Drawing, scaling: str) -> tuple[ImageData, ImageData]:
     std = np.where(std > BLACK, std, 1.0) if scaling == "pixel" else std  # black pixels stay at 0
     training, heldout = (
         ImageData(
-            *factorise((image - mean) / std),
+            (image - mean) / std,
             mean,
             std,
             sources,
@@ -161,12 +175,12 @@ def linear_sample(process: LinearGaussian, samples: int, rng: np.random.Generato
 
     Returns
     -------
-    ImageData with scores x (samples, N) and no components; nothing is standardised
+    ImageData of x (samples, N); nothing is standardised
     """
     sources, x = process.sample(samples, rng)
     x = x - x.mean(0)
     x = np.linalg.solve(np.linalg.cholesky(x.T @ x / samples), x.T).T @ np.linalg.cholesky(process.covariance).T
-    return ImageData(x, None, 0.0, 1.0, sources, process.posterior_mean(x), process, classes=())
+    return ImageData(x, 0.0, 1.0, sources, process.posterior_mean(x), process, classes=())
 
 
 def factorise(pixels, tolerance: float = RANK_TOLERANCE) -> tuple[np.ndarray, np.ndarray | None]:

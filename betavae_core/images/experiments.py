@@ -62,6 +62,11 @@ class Experiment:
     settings: dict = field(default_factory=dict)
 
     @property
+    def on_the_grid(self) -> bool:
+        """Whether its β are the grid that experiments share."""
+        return set(self.betas) >= set(BETAS)
+
+    @property
     def latents(self) -> int:
         """Number of sources, and of latents."""
         return len(self.mixing[0])
