@@ -80,7 +80,7 @@ def browser():
 
 
 class Copy:
-    """A copy of the project in a folder whose networks train for a few steps only, and its make."""
+    """A copy of the project in a folder, and its make."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -95,7 +95,7 @@ class Copy:
 
     def make(self, *words):
         running = self.start(*words)
-        out, errors = running.communicate(timeout=500)
+        out, errors = running.communicate(timeout=900)
         return subprocess.CompletedProcess(words, running.returncode, out, errors)
 
     def page(self, path):
@@ -103,23 +103,35 @@ class Copy:
         return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html))
 
 
-@pytest.fixture(scope="session")
-def copy(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("project with space")
-    for name in ("book", "betavae_core", "data", "tools"):
+def copied(folder, chapters):
+    """A copy of the project in a folder, with other chapters."""
+    for name in ("betavae_core", "data", "tools"):
         shutil.copytree(paths.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Makefile", "_config.yml", "_toc.yml", "requirements.lock", "pyproject.toml"):
+    for name in ("Makefile", "_config.yml", "requirements.lock", "pyproject.toml"):
         shutil.copy(paths.ROOT / name, folder / name)
-    for file, long, short in (
-        ("book/mixing.md", "epochs = 1000 ", "epochs = 20 "),
-        ("book/localisation.md", "epochs = 1000 ", "epochs = 20 "),
-        ("betavae_core/showing/analytical.py", "20_000, 6_000", "400, 200"),
-    ):
-        text = (folder / file).read_text()
-        assert long in text
-        (folder / file).write_text(text.replace(long, short))
-    made = Copy(folder)
+    (folder / "book").mkdir()
+    for name in ("_ext", "static"):
+        shutil.copytree(paths.CHAPTERS / name, folder / "book" / name)
+    for text in [*chapters.glob("*.md"), paths.CHAPTERS / "references.bib"]:
+        shutil.copy(text, folder / "book")
+    shutil.copy(chapters / "_toc.yml", folder)
+    return Copy(folder)
+
+
+@pytest.fixture(scope="module")
+def minibook(tmp_path_factory):
+    """A project with a book of four short chapters, built once; for tests of what builds, which may change it."""
+    made = copied(tmp_path_factory.mktemp("project with space"), paths.ROOT / "tests/minibook")
     first = made.make("book")
     assert first.returncode == 0, first.stderr
     made.first = first.stdout
+    return made
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory):
+    """The book itself, brought up to date once for all test workers (nothing to do after `make book`); to be read only."""
+    made = Copy(paths.ROOT)
+    first = made.make("book")  # a second worker waits for the first, then finds it up to date
+    assert first.returncode == 0, first.stderr
     return made

@@ -5,14 +5,14 @@ from axe_playwright_python.sync_playwright import Axe
 
 from betavae_core.building import chapters, pdf
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("copy")]  # one process, so one copy
+pytestmark = pytest.mark.slow
 GONE_ON = "net::ERR_ABORTED"  # the test went to the next page before the icon came
 SIZES = {"desktop": (1280, 900), "phone": (375, 812)}
 
 
 @pytest.fixture(scope="module")
-def site(copy):
-    with pdf.served(copy.folder / "_build/html") as address:
+def site(book):
+    with pdf.served(book.folder / "_build/html") as address:
         yield address
 
 

@@ -84,6 +84,8 @@ def _parsed(name: str, text: str, default):
 def _check(rules: dict[str, str], values: dict) -> None:
     """ValueError if a value breaks its rule; a rule may look at the other values."""
     for name, value in values.items():
+        if rules[name] not in RULES:
+            raise ValueError(f"the rule of {name} is not known: {rules[name]!r}; rules: {'; '.join(RULES)}")
         RULES[rules[name]](name, value, values)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from betavae_core.findings import latents, optima, verdicts
+from betavae_core.findings import latents, optima, tiles, verdicts
 from betavae_core.findings.claims import Verdict
 from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian
@@ -205,6 +205,16 @@ def axes_of_motion(scored: xr.Dataset) -> Verdict:
     """On orthogonal axes of motion in localisation, against chance at each β with both latents in use."""
     claim = "Deep localisation: latents encode orthogonal axes of motion, beyond chance"
     return verdicts.beyond_chance(claim, "Results, Fig. 5 E", "localisation", angles_in_use(scored))
+
+
+def dependence(stores: dict) -> list[Verdict]:
+    """On the theorem in deep networks: how much larger the best β is with dependent sources; nothing if not known."""
+    ratio = tiles.difference(stores["tiles"], stores["tiles-diagonal"])
+    if not np.isfinite(ratio.high):
+        return []
+    gains = {"log β* above the control's": optima.Estimate(*np.log(ratio))}
+    claim = "Deep tiles: more conditional dependence, larger best β"
+    return [verdicts.positive(claim, "Abstract" + READ, "tiles", "paired by realization", gains)]
 
 
 def control(least: optima.Estimate, betas) -> Verdict:

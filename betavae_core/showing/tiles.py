@@ -1,0 +1,146 @@
+"""What the chapter on tiles shows: the prediction, how far training settles, and the best β of the networks."""
+
+import numpy as np
+import xarray as xr
+
+from betavae_core.findings import prediction, tiles
+from betavae_core.findings.optima import Estimate
+from betavae_core.images import experiments
+from betavae_core.showing import figures
+from betavae_core.sweeps import sweep
+
+CENTRAL = slice(0.49, 2.51)  # multiples of ν over which tables average
+FULL, CONSTANT = "full covariance", "the thesis's training"  # supplements
+
+
+def stored(profile: str) -> dict[str, xr.Dataset]:
+    """Networks of each experiment of tiles, whatever is stored of them."""
+    return {name: sweep.load(name, profile) for name in tiles.NAMES}
+
+
+def prediction_rows() -> list[list[str]]:
+    """Rows of a table: what theory says of each experiment."""
+    rows = []
+    for name in tiles.NAMES:
+        A = np.array(experiments.experiment(name).mixing)
+        at_one, at_best = (float(v) for v in tiles.theory(name, [1.0, tiles.best(name)]).tie)
+        diagonal = np.allclose(A.T @ A, np.diag(np.diag(A.T @ A)))
+        rows.append([name, "diagonal" if diagonal else "not diagonal", f"{tiles.best(name):.4f}"])
+        rows[-1] += [f"{value:.4f}" for value in (at_best, at_one, at_one - at_best)]
+    return rows
+
+
+def _networks(name: str, profile: str, supplement: str | None = None) -> xr.Dataset:
+    """Central β in units of ν and realizations with something stored."""
+    found = tiles.in_units_of_noise(sweep.load(name, profile, supplement=supplement)).sel(beta=CENTRAL)
+    return found.sel(realization=np.isfinite(found.tie).any("beta"))
+
+
+def settling_rows(profile: str) -> list[list[str]]:
+    """Rows of a table: how far from the linear optimum either way of training ends; no row where nothing is stored."""
+    rows = []
+    for name in tiles.NAMES:
+        for training, found in (
+            ("constant", _networks(name, profile, CONSTANT)),
+            ("settling", _networks(name, profile)),
+        ):
+            if count := int(np.isfinite(found.tie).sum()):
+                below = _linear_objective(name, found.beta) - found.objective
+                off = found.tie - tiles.theory(name, found.beta.values).tie.assign_coords(beta=found.beta)
+                cells = [f"{float(below.mean()):.2f}", f"{float((off**2).mean()) ** 0.5:.3f}"]
+                rows.append([name, training, str(count), *(cell.replace("-", "−") for cell in cells)])
+    return rows
+
+
+def _linear_objective(name: str, ratios) -> xr.DataArray:
+    """L of the linear optimum; the same for every realization, whose codes have one covariance."""
+    record = experiments.experiment(name)
+    betas = ratios.values * experiments.code_noise(record.mixing, record.noise_std)
+    found = prediction.prediction(name, betas, [0]).isel(realization=0)
+    return (found.reconstruction - found.beta * found.kl_prior).assign_coords(beta=ratios.values)
+
+
+def family_rows(profile: str) -> list[list[str]]:
+    """Rows of a table: networks whose encoder has a full covariance beside those with a diagonal one."""
+    rows = []
+    for name in tiles.NAMES:
+        full, diagonal = _networks(name, profile, FULL), _networks(name, profile)
+        full, diagonal = xr.align(full, diagonal, join="inner", exclude=["detailed"])
+        both = np.isfinite(full.tie) & np.isfinite(diagonal.tie)
+        if both.any():
+            gain = float((full.objective - diagonal.objective).where(both).mean())
+            ties = [float(found.tie.where(both).mean()) for found in (diagonal, full)]
+            reach = [float(getattr(full.tie.where(both), end)()) for end in ("min", "max")]
+            cells = [f"{gain:+.2f}".replace("-", "−"), *(f"{tie:.3f}" for tie in ties)]
+            rows.append([name, str(int(both.sum())), *cells, f"{reach[0]:.2f} to {reach[1]:.2f}"])
+    return rows
+
+
+def figure(stores: dict[str, xr.Dataset]):
+    """A panel for each experiment: TIE over β/ν, networks and theory, and the best β of both."""
+    shown, axes = figures.panels(len(stores), columns=len(stores), height=2.8)
+    for axis, letter, (name, found) in zip(axes, "ABC", stores.items(), strict=True):
+        found = tiles.in_units_of_noise(found).sel(beta=CENTRAL)
+        fine = np.geomspace(0.5, 2.5, 101)
+        axis.plot(fine, tiles.theory(name, fine).tie, "--", color=figures.GREY)
+        axis.axvline(tiles.best(name), color=figures.ORANGE, linewidth=1.2)
+        if np.isfinite(found.tie).any():
+            figures.band(axis, found.where(np.isfinite(found.tie)), "tie")
+            measured = tiles.optimum(stores[name]).measured
+            axis.axvspan(max(measured.low, 0.5), min(measured.high, 2.5), color=figures.GREEN, alpha=0.2, linewidth=0)
+        axis.set(title=f"{letter}  {name}", xlabel="β/ν", ylabel="TIE, nats" if letter == "A" else "", xscale="log")
+        axis.set_xticks([0.5, 1, 2], ["0.5", "1", "2"])
+        axis.minorticks_off()
+    return shown
+
+
+def result_rows(stores: dict[str, xr.Dataset]) -> list[list[str]]:
+    """Rows of a table: the best β of theory and networks; no row where no realization is whole."""
+    rows = []
+    for name, found in stores.items():
+        o = tiles.optimum(found)
+        if o.count:
+            needed = "–" if np.isnan(o.needed) else f"{o.needed:.0f}"
+            scatter = "–" if np.isnan(o.scatter) else f"{o.scatter:.3f}"
+            rows.append(
+                [name, str(o.count), f"{o.theory:.3f}", f"{o.fitted:.3f}", between(o.measured), scatter, needed]
+            )
+    return rows
+
+
+def between(found: Estimate) -> str:
+    """A value with its interval, if there is one."""
+    return f"{found.value:.3f}" + (f" ({found.low:.3f} to {found.high:.3f})" if np.isfinite(found.high) else "")
+
+
+def texts(stores: dict[str, xr.Dataset], beta: float) -> dict[str, str]:
+    """What the prose quotes: what is missing, the result in a sentence, the theory at this page's β."""
+    nu = experiments.code_noise(experiments.experiment("tiles").mixing)
+    wanted, there = (sum(int(count(found)) for found in stores.values()) for count in (_size, _filled))
+    missing = f"{there} of {wanted} networks are stored; `betavae sweep {' '.join(tiles.NAMES)}` trains the rest."
+    return {
+        "missing": "All networks of these experiments are stored." if there == wanted else missing,
+        "result": _result(stores),
+        "live_theory": f"{float(tiles.theory('tiles', [beta / nu]).tie[0]):.2f}" if beta > 0 else "∞",
+    }
+
+
+def _size(found: xr.Dataset) -> int:
+    return found.tie.size
+
+
+def _filled(found: xr.Dataset) -> int:
+    return int((found.key != "").sum())
+
+
+def _result(stores: dict[str, xr.Dataset]) -> str:
+    """A sentence on the two experiments that share all but the mixing matrix."""
+    ratio = tiles.difference(stores["tiles"], stores["tiles-diagonal"])
+    if not np.isfinite(ratio.low) or ratio.low == 0:
+        return "Whether the two experiments with two tiles differ cannot be said before more of them is stored."
+    expected = tiles.best("tiles") / tiles.best("tiles-diagonal")
+    told = f"Realization by realization the best β of *tiles* is {between(ratio)} times that of *tiles-diagonal*"
+    inside = "holds" if ratio.low <= expected <= ratio.high else "does not hold"
+    return (
+        f"{told}; the interval {inside} the theory's {expected:.3f} and {'excludes' if ratio.low > 1 else 'holds'} 1."
+    )
