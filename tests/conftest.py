@@ -130,7 +130,7 @@ def minibook(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def book(tmp_path_factory):
-    """The book itself, brought up to date once for all test workers (nothing to do after `make book`); to be read only."""
+    """The book itself, brought up to date once for all test workers, and only read (after `make book` it is)."""
     made = Copy(paths.ROOT)
     first = made.make("book")  # a second worker waits for the first, then finds it up to date
     assert first.returncode == 0, first.stderr

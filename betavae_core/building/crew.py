@@ -79,6 +79,7 @@ def _start(job: Job, stage: Path) -> Worker:
     # one thread each, as in a sweep, whatever the number of jobs: numbers depend on it in the last digits
     environment = {**os.environ, **dict.fromkeys(SINGLE_THREAD, "1"), "BETAVAE_STAGE": str(stage)}
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}  # chapters share a GPU
+    LOG.parent.mkdir(exist_ok=True)
     with open(LOG, "a") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "betavae_core.building.worker"],

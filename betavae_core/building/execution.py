@@ -34,6 +34,7 @@ def bring_up_to_date(wanted: dict[str, dict], stage: Path, report=print, limit: 
     BuildError
         with a line for each chapter that failed; its last good execution stays in place.
     """
+    (stage / "book").mkdir(parents=True, exist_ok=True)
     with Progress(list(wanted), report) as progress:
         for group in ([name for name in wanted if name not in LAST], *([name] for name in LAST if name in wanted)):
             jobs = [Job(name, wanted[name], _digest(name, wanted[name], stage)) for name in group]
@@ -80,7 +81,6 @@ def _record(chapter: str, stage: Path) -> dict:
 def keep(job: Job, notebook, seconds: float, stage: Path) -> None:
     """Write an executed chapter and, once that is whole, what is known of its execution."""
     target = _file(stage, job.chapter, ".ipynb")
-    target.parent.mkdir(parents=True, exist_ok=True)
     files.write_text(target, json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True))
     known = {"chapter": job.chapter, "seconds": round(seconds, 1), "parameters": job.values, "digest": job.digest}
     files.write_text(_file(stage, job.chapter, ".json"), json.dumps(known))

@@ -20,9 +20,13 @@ def number(value: float, digits: int = 4) -> str:
 
 
 def table(header: list[str], rows: list[list[str]], caption: str, name: str, kind: str = "betavae-numbers"):
-    """A numbered, captioned table as Markdown output: the first column is text, the others numbers; or all prose."""
+    """A numbered, captioned table as Markdown output: the first column is text, the others numbers; or all prose.
+
+    Without rows, it says that nothing is stored.
+    """
     from IPython.display import Markdown
 
+    rows = rows or [["none stored", *["–"] * (len(header) - 1)]]
     align = [":--"] + ["--:" if kind == "betavae-numbers" else ":--"] * (len(header) - 1)
     shown = [[_as_text(cell) for cell in cells] for cells in (header, *rows)]
     lines = ["| " + " | ".join(cells) + " |" for cells in [shown[0], align, *shown[1:]]]

@@ -23,7 +23,7 @@ def prediction_rows() -> list[list[str]]:
     rows = []
     for name in tiles.NAMES:
         A = np.array(experiments.experiment(name).mixing)
-        at_one, at_best = (float(v) for v in tiles.theory(name, [1.0, tiles.best(name)]).tie)
+        at_one, at_best = (max(0.0, float(v)) for v in tiles.theory(name, [1.0, tiles.best(name)]).tie)
         diagonal = np.allclose(A.T @ A, np.diag(np.diag(A.T @ A)))
         rows.append([name, "diagonal" if diagonal else "not diagonal", f"{tiles.best(name):.4f}"])
         rows[-1] += [f"{value:.4f}" for value in (at_best, at_one, at_one - at_best)]
