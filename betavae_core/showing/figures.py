@@ -1,7 +1,7 @@
 """Datasets in, matplotlib figures out: one palette, one style.
 
-Line figures are transparent SVG; in dark mode the page inverts their lightness and keeps their hue (book/static).
-Pictures of digits are PNG and are never inverted.
+All are transparent SVG, whose panels flow on a page, side by side or below each other. In dark mode the page inverts
+the lightness of line figures and keeps their hue (book/static); pictures of digits are never inverted.
 """
 
 import matplotlib as mpl
@@ -34,24 +34,32 @@ STYLE = {
 }
 
 
-def use_style(pictures: bool = False) -> None:
-    """Set the house style in a notebook; `pictures` for pages whose figures are images of digits."""
+def use_style() -> None:
+    """Set the house style in a notebook: figures are SVG, and the same figure gives the same file."""
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     mpl.rcParams.update(STYLE)
-    if pictures:
-        set_matplotlib_formats("retina")
-    else:
-        set_matplotlib_formats("svg", metadata={"Date": None})
+    set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)
+
+
+def cells(count: int, columns: int, width: float, height: float, labels=()) -> tuple[Figure, list]:
+    """A figure of equal cells, `width` × `height` inches each, which flow on a page (book/_ext/panels.py).
+
+    Each is named by its place. Cells with labels are rows of pictures; the page writes their labels itself.
+    """
+    rows = -(-count // columns)
+    figure = plt.figure(figsize=(width * columns, height * rows))
+    found = list(figure.subfigures(rows, columns, squeeze=False).flat)[:count]
+    for i, cell in enumerate(found):
+        label = f" {labels[i]}" if len(labels) else ""
+        cell.set_gid(f"panel {i // columns} {rows} {i % columns} {columns}{label}")
+    return figure, found
 
 
 def panels(count: int, columns: int = 2, height: float = 2.5) -> tuple[Figure, list]:
-    """A figure of panels lettered A, B, C, …, six and a half inches wide."""
-    rows = -(-count // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(6.5, height * rows), squeeze=False)
-    for axis in axes.flat[count:]:
-        axis.remove()
-    return figure, list(axes.flat[:count])
+    """A figure of panels lettered A, B, C, …, three and a quarter inches wide each; one alone is wider."""
+    figure, found = cells(count, columns, 3.25 if columns > 1 else 4.4, height)
+    return figure, [cell.subplots() for cell in found]
 
 
 def mark(axis, beta: float, label: str, colour: str = GREY, style: str = "--", height: float = 0.97) -> None:
@@ -158,21 +166,6 @@ def _key(axis, linear: bool) -> None:
     axis.legend(loc="center left")
 
 
-def latent_space(stored, sources, betas, realization: int = 0) -> Figure:
-    """Posterior means of one realization at several β, coloured by each source in turn; axes as the latents come."""
-    figure, axes = plt.subplots(2, len(betas), figsize=(1.5 * len(betas), 3.4))
-    for column, beta in zip(axes.T, betas, strict=True):
-        mean = stored.latent_mean.sel(beta=beta).isel(detailed=realization)
-        for axis, source in zip(column, np.transpose(sources), strict=True):
-            axis.scatter(*mean.values.T, c=source[: len(mean)], cmap="coolwarm", s=4, vmin=-2.5, vmax=2.5)
-            axis.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim", facecolor="white")
-            axis.grid(False)
-        column[0].set_title(f"β = {beta:g}")
-    for axis, label in zip(axes[:, 0], ("$s_1$", "$s_2$"), strict=True):
-        axis.set_ylabel(label, rotation=0, ha="right", va="center")
-    return figure
-
-
 def score_panels(axes, scored, used) -> None:
     """Correlation of the latents, MIG and SAP over β, of means (band) and of draws (dotted); shaded where in use."""
     for axis, letter, name in zip(axes, "ABC", ("correlation", "mig", "sap"), strict=True):
@@ -195,17 +188,28 @@ def angles_by_chance(axis, angles: dict) -> None:
     beta_axis(axis, "angle between axes of motion", "degrees")
 
 
-def picture_rows(rows, labels, title: str = "") -> Figure:
-    """Rows of grey-level pictures, one label a row; rows (row, column, height, width)."""
-    rows = np.asarray(rows)
-    count, columns = rows.shape[:2]
-    figure, axes = plt.subplots(count, columns, figsize=(0.8 * columns + 1.0, 0.82 * count + 0.35), squeeze=False)
-    for axis_row, row, label in zip(axes, rows, labels, strict=True):
-        limit = np.abs(row).max()
-        for axis, picture in zip(axis_row, row, strict=True):
-            axis.imshow(picture, vmin=-limit, vmax=limit)
-            axis.set(xticks=[], yticks=[])
+def latent_space(stored, sources, betas, realization: int = 0) -> Figure:
+    """Posterior means of one realization at several β, coloured by each source in turn; axes as the latents come."""
+    figure, found = cells(len(betas), len(betas), 1.5, 3.1)
+    for cell, beta in zip(found, betas, strict=True):
+        mean = stored.latent_mean.sel(beta=beta).isel(detailed=realization)
+        cell.suptitle(f"β = {beta:g}", fontsize=11)
+        for axis, source, label in zip(cell.subplots(2, 1), np.transpose(sources), "₁₂", strict=True):
+            axis.scatter(*mean.values.T, c=source[: len(mean)], cmap="coolwarm", s=4, vmin=-2.5, vmax=2.5)
+            axis.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
             axis.grid(False)
-        axis_row[0].set_ylabel(label, rotation=0, ha="right", va="center")
-    figure.suptitle(title, fontsize=11)
+            axis.set_ylabel(f"s{label}", rotation=0, ha="right", va="center")
+    return figure
+
+
+def picture_rows(rows, labels) -> Figure:
+    """Rows of grey-level pictures, one label a row; rows (row, column, height, width)."""
+    rows, labels = np.asarray(rows), [label.replace("$z_1$", "z₁").replace("$z_2$", "z₂") for label in labels]
+    figure, found = cells(len(rows), 1, 0.65 * rows.shape[1], 0.95, labels)
+    for cell, row, label in zip(found, rows, labels, strict=True):
+        cell.suptitle(label, x=0, ha="left", fontsize=10)
+        limit = np.abs(row).max()
+        for axis, picture in zip(cell.subplots(1, len(row), squeeze=False)[0], row, strict=True):
+            axis.imshow(picture, vmin=-limit, vmax=limit, interpolation="none")
+            axis.axis("off")
     return figure

@@ -1,0 +1,86 @@
+"""Sphinx extension: a figure's panels become pictures of their own, which flow: beside each other, or below on a phone.
+
+`showing.figures` names each panel of an SVG by its place: "panel ROW ROWS COLUMN COLUMNS LABEL". Here each gets a file
+that holds it alone. Panels with a label are rows of pictures: their text is left out, and the label is written on the page.
+"""
+
+import copy
+import html
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+SVG = "http://www.w3.org/2000/svg"
+IMAGE = re.compile(r'<img alt="([^"]*)" class="(plot|digits)" src="([^"]*_images/[^"]+\.svg)"[^>]*?/?>')
+TITLE = 18  # points that the label of a row of pictures takes
+PIXELS = 96 / 72  # CSS pixels to a point
+
+ElementTree.register_namespace("", SVG)
+ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+
+
+def split(file: Path) -> list[tuple[str, str, float]]:
+    """Write each panel of an SVG beside it; (label, name, width in CSS pixels) of each, none if it has no panels."""
+    root = ElementTree.parse(file).getroot()
+    names = [group.get("id") for group in root.iter(f"{{{SVG}}}g") if group.get("id", "").startswith("panel ")]
+    width, height = map(float, root.get("viewBox").split()[2:])
+    found = []
+    for i, name in enumerate(names):
+        row, rows, column, columns, *label = name.split(" ", 5)[1:]
+        w, h = width / int(columns), height / int(rows)
+        alone = _without(copy.deepcopy(root), [other for other in names if other != name], bool(label))
+        top = TITLE if label else 0
+        alone.set("viewBox", f"{int(column) * w:g} {int(row) * h + top:g} {w:g} {h - top:g}")
+        alone.set("width", f"{w:g}pt")
+        alone.set("height", f"{h - top:g}pt")
+        target = file.with_name(f"{file.stem}-{i}.svg")
+        target.write_bytes(ElementTree.tostring(alone))
+        found.append((" ".join(label), target.name, w * PIXELS))
+    return found
+
+
+def _without(root, names: list[str], text: bool):
+    """An SVG without the groups of these names and, if so asked, without text.
+
+    A letter is drawn where it first occurs and used from there by all panels, so that definitions are kept.
+    """
+    for parent in list(root.iter()):
+        for definitions in parent.findall(f"{{{SVG}}}defs"):
+            parent.remove(definitions)
+            root.insert(0, definitions)
+    for parent in list(root.iter()):
+        for child in list(parent):
+            name = child.get("id", "")
+            if name in names or (text and name.startswith("text_")):
+                parent.remove(child)
+    return root
+
+
+def flow(app, exception):
+    """Put panels in place of each figure that has some."""
+    if exception or app.builder.format != "html":
+        return
+    folder = Path(app.outdir)
+    for page in folder.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        changed = IMAGE.sub(lambda found: _panels(folder, *found.groups()) or found[0], text)
+        if changed != text:
+            page.write_text(changed, encoding="utf-8")
+
+
+def _panels(folder: Path, alt: str, kind: str, source: str) -> str:
+    panels = split(folder / "_images" / source.split("/")[-1])
+    if not panels:
+        return ""
+    parts = []
+    for i, (label, name, width) in enumerate(panels):
+        described = alt if i == 0 else f"Panel {i + 1} of {len(panels)}{': ' + html.escape(label) if label else ''}"
+        image = f'<img alt="{described}" class="{kind}" src="{source.rsplit("/", 1)[0]}/{name}" />'
+        words = f"<span>{html.escape(label)}</span>" if label else ""
+        parts.append(f'<div style="max-width: {1.6 * width:.0f}px">{words}{image}</div>')
+    return f'<div class="panels" style="--panel: {panels[0][2]:.0f}px">{"".join(parts)}</div>'
+
+
+def setup(app):
+    app.connect("build-finished", flow, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
