@@ -80,12 +80,22 @@ def build_page(chapter: str, report=print) -> Path:
         execution.bring_up_to_date({chapter: {}}, EXECUTED, report)
         _stage_assets(stage)
         for name in chapters.names():
-            executed, copy = (place / "book" / f"{name}.ipynb" for place in (EXECUTED, stage))
-            if executed.exists():
-                shutil.copyfile(executed, copy)
-            else:
-                copy.write_text(json.dumps(chapters.notebook(name)))
+            text = json.dumps(_as_executed(name) if name == chapter else _without_modules(_as_executed(name)))
+            (stage / "book" / f"{name}.ipynb").write_text(text)
         return rendering.render_page(stage, folder / "html", chapter)
+
+
+def _as_executed(chapter: str) -> dict:
+    """A chapter's notebook as it was executed last; its text alone if it never was."""
+    executed = EXECUTED / "book" / f"{chapter}.ipynb"
+    return json.loads(executed.read_text()) if executed.exists() else chapters.notebook(chapter)
+
+
+def _without_modules(notebook: dict) -> dict:
+    """Without descriptions of the package's modules, which take most of the reading and which no chapter refers to."""
+    for cell in notebook["cells"]:
+        cell["source"] = re.sub(r"```\{eval-rst\}\n\.\. automodule.*?```", "", cell["source"], flags=re.DOTALL)
+    return notebook
 
 
 def variant_name(chapter: str, values: dict) -> str:
@@ -106,10 +116,9 @@ def _executed(report, profile: str = "published", jobs: int | None = None) -> Pa
             stale.unlink()
             stale.with_suffix(".json").unlink(missing_ok=True)
             stale.with_suffix(".claims.json").unlink(missing_ok=True)
-    shown = {
-        name: {"profile": profile} for name in names if parameters.defaults(name).get("profile", profile) != profile
-    }
-    execution.bring_up_to_date({name: shown.get(name, {}) for name in names}, stage, report, jobs)
+    usual = {name: parameters.defaults(name).get("profile", profile) for name in names}
+    wanted = {name: {} if usual[name] == profile else {"profile": profile} for name in names}
+    execution.bring_up_to_date(wanted, stage, report, jobs)
     return stage
 
 

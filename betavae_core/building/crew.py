@@ -53,10 +53,12 @@ def execute(waiting: list[Job], stage: Path, progress: Progress, limit: int | No
     """
     waiting, running, failures = list(waiting), {}, {}
     try:
-        while running or (waiting and not failures):
+        while True:
             while waiting and not failures and len(running) < (limit or cores()):
                 worker = _start(waiting.pop(0), stage)
                 running[worker.process.stdout] = worker
+            if not running:
+                return failures
             progress.running({worker.chapter: time.monotonic() - worker.started for worker in running.values()})
             for pipe in wait(list(running), timeout=1):
                 chapter, process, _ = running.pop(pipe)
@@ -70,13 +72,12 @@ def execute(waiting: list[Job], stage: Path, progress: Progress, limit: int | No
             worker.process.stdin.close()
         for worker in running.values():
             worker.process.wait()
-    return failures
 
 
 def _start(job: Job, stage: Path) -> Worker:
     from betavae_core.sweeps.work import SINGLE_THREAD
 
-    # one thread each, as in a sweep, whatever the number of jobs: numbers depend on it in the last digits
+    # one thread each, as in a sweep, so that no number can depend on the number of jobs
     environment = {**os.environ, **dict.fromkeys(SINGLE_THREAD, "1"), "BETAVAE_STAGE": str(stage)}
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}  # chapters share a GPU
     LOG.parent.mkdir(exist_ok=True)
