@@ -1,0 +1,246 @@
+"""The machinery that builds, on a book of three small chapters: real make, kernels and jupyter-book."""
+
+import contextlib
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from betavae_core.building import crew, execution
+from betavae_core.building.progress import Progress
+from tests.conftest import copied
+
+pytestmark = pytest.mark.xdist_group("trio")  # one process, so one copy
+
+HEAD = """---
+jupytext: {text_representation: {extension: .md, format_name: myst}}
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+
+"""
+
+
+class Trio:
+    """A project whose three chapters, of one code cell each, note in a file when they run.
+
+    `claims` reads the others' results, so it is executed last, though it stands between them.
+    """
+
+    CHAPTERS = ("intro", "claims", "theory")
+
+    def __init__(self, folder, chapters):
+        root, *others = (f"book/{chapter}" for chapter in self.CHAPTERS)
+        toc = f"format: jb-book\nroot: {root}\nchapters:\n" + "".join(f"  - file: {other}\n" for other in others)
+        (chapters / "_toc.yml").write_text(toc)
+        copy = copied(folder, chapters)
+        self.folder, self.start, self.make, self.page = copy.folder, copy.start, copy.make, copy.page
+
+    def write(self, **code):
+        """Write the chapters anew, each with this code in it, and forget what ran before."""
+        shutil.rmtree(self.folder / "_build", ignore_errors=True)
+        (self.folder / "log").write_text("")
+        for chapter in self.CHAPTERS:
+            cell = f"note = lambda what: print({chapter!r}, what, file=open('log', 'a'))\nnote('starts')\n"
+            cell += code.get(chapter, "") + "\nnote('ends')\nprint('seen in', 6 * 7)"
+            text = HEAD + f"# On {chapter}\n\nText.\n\n```{{code-cell}} ipython3\n{cell}\n```\n"
+            (self.folder / f"book/{chapter}.md").write_text(text)
+
+    def log(self):
+        return (self.folder / "log").read_text().splitlines()
+
+
+@pytest.fixture(scope="session")
+def trio(tmp_path_factory):
+    return Trio(tmp_path_factory.mktemp("trio"), tmp_path_factory.mktemp("chapters"))
+
+
+THREADS = "import os; note({k: v for k, v in os.environ.items() if k.endswith('THREADS')})\n"
+SLOW = "import time; time.sleep(3)\n"
+
+
+def line(told, chapter):
+    (found,) = [line for line in told.splitlines() if line.startswith(f"{chapter}: ")]
+    return found
+
+
+def test_chapters_run_side_by_side_and_are_told_in_reading_order(trio):
+    trio.write(intro=SLOW)
+    done = trio.make("book", "JOBS=2")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.findall(r"^(\w+): executed in \d+\.\d s$", done.stdout, re.MULTILINE) == ["intro", "claims", "theory"]
+    log = trio.log()
+    assert log.index("theory ends") < log.index("intro ends")
+    assert log[-2:] == ["claims starts", "claims ends"]  # after the others, though it stands before theory
+    pages = [f"page: {trio.folder}/_build/html/book/{chapter}.html" for chapter in trio.CHAPTERS]
+    assert done.stdout.splitlines()[-4:] == [*pages, f"book: {trio.folder}/_build/html/index.html"]
+    assert all("seen in 42" in trio.page(page.removeprefix("page: ")) for page in pages)
+
+
+def test_what_has_not_changed_is_neither_executed_nor_rendered(trio):
+    trio.write()
+    assert trio.make("book").returncode == 0
+    log, page = trio.log(), trio.folder / "_build/html/book/theory.html"
+    rendered = page.stat().st_mtime_ns
+    again = trio.make("book")
+    assert again.stdout.splitlines()[:4] == [
+        *(f"{name}: up to date" for name in trio.CHAPTERS),
+        "pages: up to date",
+    ]
+    assert (trio.log(), page.stat().st_mtime_ns) == (log, rendered)
+    with open(trio.folder / "book/static/companion.css", "a") as style:
+        style.write("/* changed */\n")
+    assert "pages" not in trio.make("book").stdout
+    assert trio.log() == log
+    assert "changed" in (trio.folder / "_build/html/_static/companion.css").read_text()
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_chapter_has_the_same_threads_whatever_the_number_of_jobs(trio, jobs):
+    trio.write(intro=SLOW, theory=THREADS, claims="raise SystemError('enough')")
+    trio.make("book", f"JOBS={jobs}")
+    log = trio.log()
+    (threads,) = [note for note in log if note.startswith("theory {")]
+    for name in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
+        assert f"'{name}_THREADS': '1'" in threads
+    assert (log.index("theory starts") > log.index("intro ends")) == (jobs == "1")
+
+
+def test_every_failure_is_named_with_its_cell_and_what_runs_goes_on(trio):
+    trio.write(intro="raise RuntimeError('on purpose')", theory=SLOW + "{}['nothing']")
+    done = trio.make("book", "JOBS=2")
+    assert done.returncode == 2
+    assert re.search(
+        r"^betavae: chapter intro failed in cell \d+: RuntimeError: on purpose \(.*_build/failed/intro\.ipynb\)\n"
+        r"chapter theory failed in cell \d+: KeyError: 'nothing' \(.*_build/failed/theory\.ipynb\)\n",
+        done.stderr,
+    )
+    assert "Traceback" not in done.stderr
+    assert sorted(trio.log()) == ["intro starts", "theory starts"]
+    assert sorted(file.stem for file in (trio.folder / "_build/failed").iterdir()) == ["intro", "theory"]
+
+
+def test_after_a_failure_no_chapter_starts_and_those_that_run_are_kept(trio):
+    trio.write(intro="raise RuntimeError('on purpose')", theory=SLOW)
+    one = trio.make("book", "JOBS=1")
+    assert (one.returncode, trio.log()) == (2, ["intro starts"])
+    two = trio.make("book", "JOBS=2")
+    assert two.returncode == 2
+    assert line(two.stdout, "theory").startswith("theory: executed")
+    assert line(two.stdout, "intro") == "intro: failed"
+    assert not [note for note in trio.log() if note.startswith("claims")]
+    assert line(trio.make("book").stdout, "theory") == "theory: up to date"
+
+
+def test_a_kernel_that_is_killed_is_a_failure(trio):
+    trio.write(theory="import os; os.kill(os.getpid(), 9)")
+    done = trio.make("book")
+    assert done.returncode == 2
+    assert re.search("^betavae: chapter theory failed: its kernel was killed", done.stderr)
+
+
+def test_a_worker_that_is_killed_is_a_failure(trio):
+    trio.write(theory="import os; os.kill(os.getppid(), 9)")
+    done = trio.make("book")
+    assert done.returncode == 2
+    assert re.search(r"^betavae: chapter theory failed: its process was killed \(SIGKILL\)", done.stderr)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_build_that_is_stopped_leaves_nothing_running(trio, how):
+    endless = "import os, re; note(f'is {os.getpid()}'); re.match('(a+)+b', 'a' * 60)"  # deaf, too, to all but a kill
+    trio.write(intro=endless, theory=endless)
+    build = trio.start("book", "JOBS=2")
+    deadline = time.monotonic() + 60
+    while sum(" is " in note for note in trio.log()) < 2:
+        assert build.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    ours = psutil.Process(build.pid).children(recursive=True)
+    assert {int(note.split()[-1]) for note in trio.log() if " is " in note} < {process.pid for process in ours}
+    os.killpg(build.pid, how)
+    try:
+        told, errors = build.communicate(timeout=30)
+        assert psutil.wait_procs(ours, timeout=10)[1] == []
+    finally:
+        for process in ours:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+    assert "Traceback" not in told + errors
+    assert build.returncode != 0
+    assert ("betavae: interrupted" in errors) == (how == signal.SIGINT)
+    assert not [*(trio.folder / "_build").rglob("*.ipynb"), *(trio.folder / "_build").rglob("*.partial")]
+
+
+def test_page_executes_and_renders_one_chapter(trio):
+    trio.write(intro="raise RuntimeError('not wanted')")
+    done = trio.make("page", "CHAPTER=theory")
+    page = f"{trio.folder}/_build/page/html/book/theory.html"
+    assert (done.returncode, done.stderr, done.stdout.splitlines()[-1]) == (0, "", f"page: {page}")
+    assert trio.log() == ["theory starts", "theory ends"]
+    assert "seen in 42" in trio.page(page)
+    pages = {file.name for file in (trio.folder / "_build/page/html/book").glob("*.html")}
+    assert pages == {"theory.html", "intro.html"}  # the first page has the contents, where Sphinx enters each page
+    assert not (trio.folder / "_build/html").exists()
+    assert "theory: up to date" in trio.make("page", "CHAPTER=theory").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["page", "CHAPTER=nowhere"], "no chapter 'nowhere'; chapters: intro, claims, theory"),
+        (["page"], "no chapter ''; chapters: intro"),
+        (["book", "JOBS=0"], "0 is not in the range x>=1"),
+        (["book", "JOBS=x"], "'x' is not a valid integer"),
+    ],
+)
+def test_make_refuses_bad_input_in_one_line(trio, words, message):
+    trio.write()
+    done = trio.make(*words)
+    (ours,) = [line for line in done.stderr.splitlines() if not line.startswith("make: ***")]
+    assert (done.returncode, done.stdout) == (2, "")
+    assert ours.startswith("betavae: ")
+    assert message in ours
+    assert not (trio.folder / "_build").exists()
+
+
+def test_a_terminal_shows_what_runs(trio):
+    trio.write(claims="raise RuntimeError('enough')", theory=SLOW)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "betavae_core", "book", "--jobs", "1"]
+    build = subprocess.Popen(command, cwd=trio.folder, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while chunk := read(ours):
+        shown += chunk
+    build.wait()
+    os.close(ours)
+    assert b"0 of 3 chapters done; running: intro 0 s" in shown
+    assert re.search(rb"1 of 3 chapters done; running: theory [2-9] s", shown)  # it moves while a chapter runs
+    assert b"2 of 3 chapters done; running: claims" in shown
+
+
+def read(terminal):
+    try:
+        return os.read(terminal, 1000)
+    except OSError:  # Linux says so when the other side has closed
+        return b""
+
+
+def test_chapters_that_train_networks_start_first():
+    jobs = [crew.Job(name, {}, "") for name in ("intro", "theory", "mixing", "analytical", "localisation")]
+    ordered = [job.chapter for job in execution._longest_first(jobs)]
+    assert ordered == ["mixing", "localisation", "intro", "theory", "analytical"]
+
+
+def test_after_a_failure_lines_of_later_chapters_are_told_too():
+    told = []
+    with Progress(["a", "b", "c"], told.append) as progress:
+        progress.ended("c", "executed")
+        assert told == []
+    assert told == ["c: executed"]
