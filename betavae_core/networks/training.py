@@ -95,6 +95,19 @@ def objective_terms(ensemble: Ensemble, images: Batch, noise) -> tuple[tf.Tensor
     return reconstruction, tf.reduce_mean(q.kl_to_prior(), -1)
 
 
+def schedule(done: int, epochs: int, settling: float = 0.0, warmup: float = 0.0) -> tuple[float, float]:
+    """What Adam's step and β are multiplied by when so many of the epochs are done.
+
+    A β that rises from 0 lets every latent be found before the pull to the prior may hide it: a latent that starts in
+    the collapsed state leaves it slowly where β is close to its eigenvalue. (KL warm-up: Sønderby et al. 2016.)
+
+    >>> schedule(100, 1000, settling=0.5, warmup=0.4), schedule(750, 1000, settling=0.5, warmup=0.4)
+    ((1.0, 0.25), (0.5, 1.0))
+    """
+    step_size = min(1.0, (epochs - done) / (settling * epochs)) if settling else 1.0
+    return step_size, min(1.0, done / (warmup * epochs)) if warmup else 1.0
+
+
 class Trainer:
     """An ensemble with its Adam state and one compiled loop, used again for any β, seed and data of its shape.
 
@@ -107,7 +120,15 @@ class Trainer:
         self.second = [tf.Variable(tf.zeros_like(v)) for v in ensemble.variables]
 
     def fit(
-        self, data, betas, seeds, epochs: int, learning_rate: float = 1e-3, settling: float = 0.0, progress=None
+        self,
+        data,
+        betas,
+        seeds,
+        epochs: int,
+        learning_rate: float = 1e-3,
+        settling: float = 0.0,
+        warmup: float = 0.0,
+        progress=None,
     ) -> np.ndarray:
         """Train each member from its seed; the whole data set is one batch, so an epoch is one step.
 
@@ -118,11 +139,12 @@ class Trainer:
         epochs : int
         learning_rate : float, Adam's step; 1e-3 in the thesis (Methods, "Training Details")
         settling : last part of the epochs, 0 to 1, over which Adam's step falls linearly to 0; not in the thesis
+        warmup : first part of the epochs, 0 to 1, over which β rises linearly from 0 to its value; not in the thesis
         progress : callable told the number of epochs just done, or None
 
         Returns
         -------
-        (member, epochs) array, the objective L_β at each step, in nats
+        (member, epochs) array, the objective L_β at each step, in nats; while β rises, with β as it is then
         """
         self.ensemble.initialise(seeds)
         for slot in (*self.first, *self.second):
@@ -132,9 +154,9 @@ class Trainer:
         curves = []
         for start in range(0, epochs, STEPS_PER_CALL):
             steps = min(STEPS_PER_CALL, epochs - start)
-            left = (epochs - start) / (settling * epochs) if settling else 1.0
-            rate = tf.constant(learning_rate * min(1.0, left), tf.float32)
-            curves.append(self._steps(images, betas, seeds, tf.constant(start), tf.constant(steps), rate))
+            step_size, risen = schedule(start, epochs, settling, warmup)
+            rate = tf.constant(learning_rate * step_size, tf.float32)
+            curves.append(self._steps(images, betas * risen, seeds, tf.constant(start), tf.constant(steps), rate))
             if progress:
                 progress(steps)
         return np.concatenate(curves).T

@@ -36,6 +36,7 @@ class Specification:
     scaling: str = field(default="global", metadata={"help": "Images are standardised as a whole, or by pixel."})
     family: str = field(default="diagonal", metadata={"help": "Covariance of q(z|x), diagonal or full."})
     settling: float = field(default=0.0, metadata={"help": "Last part of training in which Adam's step falls to 0."})
+    warmup: float = field(default=0.0, metadata={"help": "First part of training in which β rises from 0."})
 
     def __post_init__(self):
         experiments.experiment(self.experiment)
@@ -44,8 +45,9 @@ class Specification:
             if not (math.isfinite(value) and value > 0):
                 rule = "finite and > 0" if name == "learning_rate" else ">= 1"
                 raise UsageError(f"{name} must be {rule}; got {value}")
-        if not 0 <= self.settling <= 1:
-            raise UsageError(f"settling must be from 0 to 1; got {self.settling}")
+        for name in ("settling", "warmup"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} must be from 0 to 1; got {getattr(self, name)}")
         for name, choices in (("scaling", experiments.SCALINGS), ("family", FAMILIES)):
             if getattr(self, name) not in choices:
                 raise UsageError(f"{name} must be {' or '.join(choices)}; got {getattr(self, name)}")
