@@ -1,10 +1,14 @@
 """The deep test of the theorem on the best β: where trained networks have their least TIE, between points of the grid.
 
 In experiments of tiles the pixels follow the analytical model with noise ν in all directions, so theory gives the best
-β as a multiple of ν before any network is trained: 1 if AᵀA is diagonal, more if not. The optimum of a network is the
-lowest point of a cubic in log(β/ν), fitted by least squares to its TIE on the part of the grid near the prediction,
-where it has settled: it uses the latents that the theory uses, which C tells without a look at TIE.
-The same is done to the theory's own curve, which shows what the fit is off by.
+β as a multiple of ν before any network is trained: 1 if AᵀA is diagonal, more if not. With b = β/ν its TIE is
+
+    TIE(b) = const − (k/2) log b − Σ_i ρ_i √((λ_i − b)(λ_i − 1)),   b < λ_k,
+
+a logarithm and smooth functions of b. So {1, log b, b, b²} is fitted by least squares to a network's TIE over `NEAR`,
+where theory has every latent in use. Two numbers are read off it: the best b, and the slope at b = 1, which by the
+theorem is 0 if and only if AᵀA is diagonal, else below 0. The same fit to the theory's curve shows what it is off by.
+A network that has not switched on the latents that theory uses, which C tells without a look at TIE, does not count.
 """
 
 from typing import NamedTuple
@@ -19,27 +23,37 @@ from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian
 
 NAMES = ("tiles", "tiles-diagonal", "tiles-4")
-NEAR = (0.6, 2.0)  # multiples of ν to which the cubic is fitted
-DEGREE = 3
-POWER = 0.9  # with which the realizations of `needed` tell an optimum from 1
+NEAR = (0.55, 1.7)  # multiples of ν to which curves are fitted; λ_k/σ² is 1.95 or more in each experiment
+COEFFICIENTS = 4
+
+
+class Reading(NamedTuple):
+    """What a fitted curve says.
+
+    best : b = β/ν of its lowest point; NaN if that is an end of the range
+    slope : dTIE/d log b at b = 1, nats
+    residual : standard deviation of the points about the curve, nats
+    """
+
+    best: float
+    slope: float
+    residual: float
 
 
 class Optimum(NamedTuple):
-    """The best β of an experiment's networks, in units of ν.
+    """The best β of an experiment's networks in units of ν, and the slope of TIE at β = ν, beside the theory's.
 
-    count : of realizations with an optimum
-    theory, fitted : the best β of the theory, exact and by the fit to its curve
-    measured : geometric mean of the networks' own optima, with Student's 95 % interval
-    scatter : standard deviation of the logarithm of single networks' optima
-    needed : realizations that tell `theory` from 1 with probability `POWER`, at this scatter; NaN where theory says 1
+    count : realizations with enough settled networks; theory : exact; fitted : by the fit to the theory's curve
+    best : geometric mean of realizations' own optima; slope : mean of their slopes; both with Student's 95 % interval
+    noise : standard deviation of a network's TIE about its realization's curve, nats
     """
 
     count: int
-    theory: float
-    fitted: float
-    measured: Estimate
-    scatter: float
-    needed: float
+    theory: Reading
+    fitted: Reading
+    best: Estimate
+    slope: Estimate
+    noise: float
 
 
 def theory(experiment: str, ratios) -> xr.Dataset:
@@ -54,20 +68,31 @@ def best(experiment: str) -> float:
     return linear.optimal_beta(LinearGaussian(record.mixing, record.noise_std))
 
 
+def slope(experiment: str) -> float:
+    """dTIE/d log β of the theory at β = ν, nats: −½ Σ (1 − ρ_i), by central difference."""
+    step = 1e-4
+    below, above = theory(experiment, np.exp([-step, step])).tie.values
+    return float(above - below) / (2 * step)
+
+
+def code_noise(experiment: str) -> float:
+    """ν of an experiment of tiles; see `experiments.code_noise`."""
+    record = experiments.experiment(experiment)
+    return experiments.code_noise(record.mixing, record.noise_std)
+
+
 def in_units_of_noise(stored: xr.Dataset) -> xr.Dataset:
     """Stored members with β as a multiple of ν."""
-    record = experiments.experiment(stored.experiment)
-    return stored.assign_coords(beta=stored.beta / experiments.code_noise(record.mixing, record.noise_std))
+    return stored.assign_coords(beta=stored.beta / code_noise(stored.experiment))
 
 
-def settled(stored: xr.Dataset) -> xr.DataArray:
-    """Which networks use the latents that the theory uses: β × realization.
+def settled(found: xr.Dataset) -> xr.DataArray:
+    """Which networks, β in units of ν, use the latents that the theory uses: β × realization.
 
     A latent that is not switched on yet leaves C short of the theory's by that latent's share, ½ log(λ_m/β), of which
     a network may miss half. TIE decides nothing here.
     """
-    found = in_units_of_noise(stored)
-    record = experiments.experiment(stored.experiment)
+    record = experiments.experiment(found.experiment)
     values = np.linalg.eigvalsh(LinearGaussian(record.mixing, record.noise_std).covariance)
     shares = np.maximum(0.5 * np.log(values / found.beta.values[:, None]), 0)
     weakest = np.where(shares > 0, shares, np.inf).min(1, keepdims=True)
@@ -75,43 +100,56 @@ def settled(stored: xr.Dataset) -> xr.DataArray:
     return xr.DataArray(close & np.isfinite(found.tie.transpose("beta", ...).values), found.tie.coords, found.tie.dims)
 
 
-def lowest(ratios, values, use=None) -> float:
-    """Where the cubic in log ratio through a curve near its optimum is least; NaN where it has no minimum there.
-
-    `use` tells which points count; at least twice as many as the cubic has coefficients, else NaN.
-    """
+def read(ratios, values, use=None) -> Reading:
+    """Fit a curve near its optimum and read it; NaN where fewer than twice as many points count as are fitted."""
     near = (ratios >= NEAR[0]) & (ratios <= NEAR[1]) & (True if use is None else use)
-    if near.sum() < 2 * (DEGREE + 1):
-        return np.nan
-    curve = np.polynomial.Polynomial.fit(np.log(ratios[near]), values[near], DEGREE)
-    fine = np.log(np.linspace(ratios[near].min(), ratios[near].max(), 2001))
-    at = int(curve(fine).argmin())
-    return float(np.exp(fine[at])) if 0 < at < len(fine) - 1 else np.nan
+    b, points = ratios[near], values[near]
+    if len(b) < 2 * COEFFICIENTS:
+        return Reading(np.nan, np.nan, np.nan)
+    fit, miss, *_ = np.linalg.lstsq(_basis(b), points, rcond=None)
+    fine = np.linspace(b.min(), b.max(), 2001)
+    at = int((_basis(fine) @ fit).argmin())
+    best = float(fine[at]) if 0 < at < len(fine) - 1 else np.nan
+    return Reading(best, float(fit @ [0, 1, 1, 2]), float((miss[0] / (len(b) - COEFFICIENTS)) ** 0.5))
 
 
-def own_optima(stored: xr.Dataset) -> xr.DataArray:
-    """The best β of each realization in units of ν, from its networks that have settled."""
-    found, use = in_units_of_noise(stored), settled(stored)
-    values = [
-        lowest(found.beta.values, found.tie.sel(realization=r).values, use.sel(realization=r).values)
+def _basis(b) -> np.ndarray:
+    return np.stack([np.ones_like(b), np.log(b), b, b**2], 1)
+
+
+def readings(stored: xr.Dataset) -> xr.Dataset:
+    """What the curve of each realization says, of its networks that have settled: `Reading`'s numbers × realization."""
+    found = in_units_of_noise(stored)
+    use = settled(found)
+    read_off = [
+        read(found.beta.values, found.tie.sel(realization=r).values, use.sel(realization=r).values)
         for r in found.realization.values
     ]
-    return xr.DataArray(values, {"realization": found.realization.values}, ("realization",)).dropna("realization")
+    columns = {
+        name: ("realization", np.array(values)) for name, *values in zip(Reading._fields, *read_off, strict=True)
+    }
+    return xr.Dataset(columns, {"realization": found.realization.values})
 
 
 def optimum(stored: xr.Dataset) -> Optimum:
     """The best β of an experiment's networks beside that of the theory."""
-    exact, ratios = best(stored.experiment), in_units_of_noise(stored).beta.values
-    fitted = lowest(ratios, theory(stored.experiment, ratios).tie.values)
-    logs = np.log(own_optima(stored).values)
-    measured = Estimate(*np.exp(student(logs))) if len(logs) else Estimate(np.nan, 0.0, np.inf)
-    scatter = float(logs.std(ddof=1)) if len(logs) > 1 else np.nan
-    return Optimum(len(logs), exact, fitted, measured, scatter, needed(scatter, np.log(exact)))
+    name, ratios = stored.experiment, in_units_of_noise(stored).beta.values
+    found = readings(stored)
+    bests, slopes, residuals = (found[field].dropna("realization").values for field in Reading._fields)
+    noise = float((residuals**2).mean() ** 0.5) if len(residuals) else np.nan
+    return Optimum(
+        len(slopes),
+        Reading(best(name), slope(name), 0.0),
+        read(ratios, theory(name, ratios).tie.values),
+        Estimate(*np.exp(student(np.log(bests)))),
+        Estimate(*student(slopes)),
+        noise,
+    )
 
 
 def difference(stored: xr.Dataset, control: xr.Dataset) -> Estimate:
     """Ratio of the best β of two experiments, realization by realization (same digits, same seeds)."""
-    pair = np.log(own_optima(stored)) - np.log(own_optima(control))
+    pair = np.log(readings(stored).best) - np.log(readings(control).best)
     return Estimate(*np.exp(student(pair.dropna("realization").values)))
 
 
@@ -124,8 +162,25 @@ def student(values) -> tuple[float, float, float]:
     return float(values.mean()), float(values.mean() - reach), float(values.mean() + reach)
 
 
-def needed(scatter: float, effect: float) -> float:
-    """n = ((z₀.₉₇₅ + z_power) scatter/effect)², at least 2: realizations for a two-sided 5 % test, NaN if no effect."""
-    if not (np.isfinite(scatter) and abs(effect) > 1e-6):
-        return np.nan
-    return max(2.0, np.ceil(((scipy.stats.norm.ppf(LEVELS[1]) + scipy.stats.norm.ppf(POWER)) * scatter / effect) ** 2))
+def power(experiment: str, noise: float, count: int, trials: int = 400, seed: int = 0) -> tuple[float, float]:
+    """How often the curves of `count` realizations would tell the theory's optimum from ν, by simulation.
+
+    Each trial adds normal noise to the theory's TIE at the grid's β in `NEAR`, independently for each network.
+
+    Parameters
+    ----------
+    noise : standard deviation of a network's TIE, nats
+
+    Returns
+    -------
+    by_best, by_slope : parts of the trials in which Student's 95 % interval of the best β excludes ν, or that of the
+    slope at ν excludes 0, on the side that the theorem says
+    """
+    ratios = np.array([b for b in experiments.RATIOS if NEAR[0] <= b <= NEAR[1]])
+    curve, rng = theory(experiment, ratios).tie.values, np.random.default_rng(seed)
+    found = np.zeros(2)
+    for _ in range(trials):
+        drawn = [read(ratios, curve + noise * rng.standard_normal(len(ratios))) for _ in range(count)]
+        bests = np.array([one.best for one in drawn])
+        found += student(np.log(bests[np.isfinite(bests)]))[1] > 0, student([one.slope for one in drawn])[2] < 0
+    return tuple(float(part) for part in found / trials)

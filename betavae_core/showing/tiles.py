@@ -6,10 +6,11 @@ import xarray as xr
 from betavae_core.findings import prediction, tiles
 from betavae_core.findings.optima import Estimate
 from betavae_core.images import experiments
-from betavae_core.showing import figures
+from betavae_core.showing import figures, tables
 from betavae_core.sweeps import sweep
 
 CENTRAL = slice(0.49, 2.51)  # multiples of ν over which tables average
+NOISES, COUNTS = (0.01, 0.03, 0.1), (2, 4, 6, 12)  # nats of a network's TIE, and realizations, of the power analysis
 FULL, CONSTANT = "full covariance", "the thesis's training"  # supplements
 
 
@@ -86,8 +87,8 @@ def figure(stores: dict[str, xr.Dataset]):
         axis.axvline(tiles.best(name), color=figures.ORANGE, linewidth=1.2)
         if np.isfinite(found.tie).any():
             figures.band(axis, found.where(np.isfinite(found.tie)), "tie")
-            measured = tiles.optimum(stores[name]).measured
-            axis.axvspan(max(measured.low, 0.5), min(measured.high, 2.5), color=figures.GREEN, alpha=0.2, linewidth=0)
+            best = tiles.optimum(stores[name]).best
+            axis.axvspan(max(best.low, 0.5), min(best.high, 2.5), color=figures.GREEN, alpha=0.2, linewidth=0)
         axis.set(title=f"{letter}  {name}", xlabel="β/ν", ylabel="TIE, nats" if letter == "A" else "", xscale="log")
         axis.set_xticks([0.5, 1, 2], ["0.5", "1", "2"])
         axis.minorticks_off()
@@ -95,42 +96,57 @@ def figure(stores: dict[str, xr.Dataset]):
 
 
 def result_rows(stores: dict[str, xr.Dataset]) -> list[list[str]]:
-    """Rows of a table: the best β of theory and networks; no row where no realization is whole."""
+    """Rows of a table: best β, and slope at β = ν, of theory and networks; no row where no realization is whole."""
     rows = []
     for name, found in stores.items():
         o = tiles.optimum(found)
         if o.count:
-            needed = "–" if np.isnan(o.needed) else f"{o.needed:.0f}"
-            scatter = "–" if np.isnan(o.scatter) else f"{o.scatter:.3f}"
-            rows.append(
-                [name, str(o.count), f"{o.theory:.3f}", f"{o.fitted:.3f}", between(o.measured), scatter, needed]
-            )
+            theory = [f"{o.theory.best:.3f} ({o.fitted.best:.3f})", between(o.best)]
+            slopes = [tables.number(o.theory.slope, 3), between(o.slope), f"{o.noise:.3f}"]
+            rows.append([name, str(o.count), *theory, *slopes])
+    return rows
+
+
+def power_rows() -> list[list[str]]:
+    """Rows of a table: how often so many realizations would tell theory's optimum from ν, by the noise of a network."""
+    rows = []
+    for name in tiles.NAMES:
+        for noise in NOISES:
+            found = [tiles.power(name, noise, count)[1] for count in COUNTS]
+            rows.append([name, f"{noise:g}", *(f"{100 * part:.0f} %" for part in found)])
     return rows
 
 
 def between(found: Estimate) -> str:
     """A value with its interval, if there is one."""
-    return f"{found.value:.3f}" + (f" ({found.low:.3f} to {found.high:.3f})" if np.isfinite(found.high) else "")
+    value, low, high = (tables.number(number, 3) for number in found)
+    return f"{value} ({low} to {high})" if np.isfinite(found.high) else value
 
 
 def texts(stores: dict[str, xr.Dataset], beta: float) -> dict[str, str]:
-    """What the prose quotes: what is missing, the result in a sentence, the theory at this page's β."""
-    nu = experiments.code_noise(experiments.experiment("tiles").mixing)
-    wanted, there = (sum(int(count(found)) for found in stores.values()) for count in (_size, _filled))
+    """What the prose quotes: what is missing or not settled, the result in a sentence, theory at this page's β."""
+    wanted, there = (sum(count) for count in zip(*map(_filled, stores.values()), strict=True))
     missing = f"{there} of {wanted} networks are stored; `betavae sweep {' '.join(tiles.NAMES)}` trains the rest."
+    near, dead = (sum(count) for count in zip(*map(_unsettled, stores.values()), strict=True))
+    live = tiles.theory("tiles", [beta / tiles.code_noise("tiles")]).tie[0] if beta > 0 else np.inf
     return {
         "missing": "All networks of these experiments are stored." if there == wanted else missing,
+        "unsettled": f"{dead} of the {near} networks" if near else "none is there to be judged, and none",
         "result": _result(stores),
-        "live_theory": f"{float(tiles.theory('tiles', [beta / nu]).tie[0]):.2f}" if beta > 0 else "∞",
+        "live_theory": f"{float(live):.2f}" if beta > 0 else "∞",
     }
 
 
-def _size(found: xr.Dataset) -> int:
-    return found.tie.size
+def _filled(found: xr.Dataset) -> tuple[int, int]:
+    """Networks wanted, and those of them that are there."""
+    return found.tie.size, int((found.key != "").sum())
 
 
-def _filled(found: xr.Dataset) -> int:
-    return int((found.key != "").sum())
+def _unsettled(stored: xr.Dataset) -> tuple[int, int]:
+    """Networks that are there in the range of the fit, and those of them that have not settled."""
+    found = tiles.in_units_of_noise(stored).sel(beta=slice(*tiles.NEAR))
+    there = np.isfinite(found.tie)
+    return int(there.sum()), int((there & ~tiles.settled(found)).sum())
 
 
 def _result(stores: dict[str, xr.Dataset]) -> str:
