@@ -1,0 +1,151 @@
+"""Tiles: the drawing, the theory of its images by another route, and what is read off curves whose answer is known."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from betavae_core.findings import prediction, tiles
+from betavae_core.images import digits, experiments
+from betavae_core.images.digits import PIXELS
+from betavae_core.networks import training
+from betavae_core.sweeps import planning, sweep
+from betavae_core.theory.gaussian import LinearGaussian
+
+BEST = {"tiles": 1.2116, "tiles-diagonal": 1.0, "tiles-4": 1.3586}
+
+
+@pytest.fixture(scope="module", params=tiles.NAMES)
+def drawn(request):
+    return request.param, experiments.draw(request.param, 3)
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_tiles_are_disjoint_centred_and_orthonormal(count):
+    rows = digits.tiles(digits.load()[0][:: 1000 // count][:count])
+    assert rows @ rows.T == pytest.approx(np.eye(count))
+    assert rows.sum(1) == pytest.approx(0, abs=1e-9)
+    assert ((rows != 0).sum(0) <= 1).all()
+    assert ((rows != 0).sum(1) > 200).all()
+
+
+def test_classes_differ_and_images_are_weighted_tiles(drawn):
+    name, (data, heldout) = drawn
+    k = experiments.experiment(name).latents
+    assert len(set(data.classes)) == k
+    assert np.linalg.matrix_rank(data.standardised, tol=1e-6) == k
+    assert data.classes == heldout.classes
+
+
+def test_pixels_have_the_covariance_of_the_code_and_nothing_else(drawn):
+    """Eigenvalues c² (λ_i), c² = ν/σ², and 0; the divisor is n."""
+    name, (data, _) = drawn
+    record = experiments.experiment(name)
+    A = np.array(record.mixing)
+    expected = tiles.code_noise(name) * np.linalg.eigvalsh(A @ A.T + np.eye(record.latents))
+    X = data.standardised
+    found = np.linalg.eigvalsh(X @ X.T / len(X))[::-1]
+    assert found[: record.latents] == pytest.approx(expected[::-1], rel=1e-6)
+    assert np.abs(found[record.latents :]).max() < 1e-6 * found[0]
+
+
+def test_the_posterior_is_that_of_the_code_in_the_pixels(drawn):
+    """The code by projection on unit tiles, found from the pixels alone."""
+    name, sets = drawn
+    record = experiments.experiment(name)
+    for data in sets:
+        images = data.images().reshape(len(data.pixels), -1)
+        half = digits.CANVAS // 2
+        code = []
+        for i in range(record.latents):
+            mask = np.zeros((digits.CANVAS, digits.CANVAS))
+            top = half * (i // 2)
+            height = digits.CANVAS if record.latents == 2 else half
+            mask[top : top + height, half * (i % 2) : half * (i % 2) + half] = 1
+            part = images * mask.ravel()
+            axis = np.linalg.svd(part, full_matrices=False)[2][0]
+            code.append(part @ axis)
+        matrix = np.array(record.mixing)
+        precision = np.eye(record.latents) + matrix.T @ matrix
+        signs = np.array(np.meshgrid(*[[1, -1]] * record.latents)).reshape(record.latents, -1).T
+        means = [np.linalg.solve(precision, matrix.T @ (np.array(code) * sign[:, None])).T for sign in signs]
+        assert min(np.abs(mean - data.posterior_mean).max() for mean in means) < 1e-6
+
+
+@pytest.mark.parametrize("name", tiles.NAMES)
+def test_the_best_beta_of_the_images_is_the_theory_in_units_of_noise(name):
+    """Terms of the linear optimum on the images themselves, which know no ν, over a fine grid."""
+    ratios = np.linspace(0.9, 1.5, 121)
+    found = prediction.prediction(name, ratios * tiles.code_noise(name), [0, 5])
+    assert ratios[found.tie.values.argmin(0)] == pytest.approx(BEST[name], abs=0.0051)
+    exact = tiles.theory(name, ratios).tie.values
+    assert found.tie.values == pytest.approx(np.stack([exact, exact], 1), abs=1e-4)
+
+
+def test_the_noise_of_the_code_in_pixels():
+    assert tiles.code_noise("tiles") == pytest.approx(PIXELS / 9.5)
+    assert tiles.code_noise("tiles-diagonal") == pytest.approx(PIXELS / 9.5)
+    assert tiles.code_noise("tiles-4") == pytest.approx(PIXELS / 27)
+
+
+@pytest.mark.parametrize("name", tiles.NAMES)
+def test_a_fit_reads_the_optimum_and_the_slope_off_the_theory(name):
+    ratios = np.array(experiments.RATIOS)
+    found = tiles.read(ratios, tiles.theory(name, ratios).tie.values)
+    assert found.best == pytest.approx(BEST[name], abs=0.01)
+    assert found.slope == pytest.approx(tiles.slope(name), abs=0.005)
+    assert found.residual < 0.002
+
+
+def test_the_slope_at_the_noise_is_that_of_the_theorem():
+    """−½ Σ (1 − ρ_i) with ρ from the singular vectors of A."""
+    _, _, rotation = np.linalg.svd(np.array(experiments.MIXING))
+    rho = max(np.abs(np.diag(rotation)).sum(), np.abs(np.diag(rotation[::-1])).sum())
+    assert tiles.slope("tiles") == pytest.approx(-0.5 * (2 - rho), abs=1e-4)
+    assert tiles.slope("tiles-diagonal") == pytest.approx(0, abs=1e-6)
+
+
+def test_a_curve_without_a_minimum_or_with_few_points_has_no_best():
+    ratios = np.array(experiments.RATIOS)
+    assert np.isnan(tiles.read(ratios, ratios).best)
+    assert np.isnan(tiles.read(ratios, ratios, ratios > 1).slope)
+
+
+def made_up(name, ties, kl_prior):
+    betas = np.array(experiments.RATIOS) * tiles.code_noise(name)
+    cells = {"tie": (("beta", "realization"), ties), "kl_prior": (("beta", "realization"), kl_prior)}
+    return xr.Dataset(cells, {"beta": betas, "realization": range(ties.shape[1])}, {"experiment": name})
+
+
+def test_networks_that_follow_the_theory_give_its_optimum_and_dead_ones_do_not_count(rng):
+    exact = tiles.theory("tiles", np.array(experiments.RATIOS))
+    ties, kl_prior = (np.repeat(exact[term].values[:, None], 6, 1) for term in ("tie", "kl_prior"))
+    ties = ties + 0.01 * rng.standard_normal(ties.shape)
+    kl_prior[:, 5] = np.log(7.54508497 / np.array(experiments.RATIOS)) / 2  # one latent only
+    found = tiles.optimum(made_up("tiles", ties, kl_prior))
+    assert found.count == 5
+    assert found.best.low < 1.2116 < found.best.high
+    assert found.best.low > 1
+    assert found.slope.high < 0
+    assert found.noise == pytest.approx(0.01, rel=0.4)
+
+
+def test_power_grows_with_realizations_and_false_alarms_are_as_rare_as_they_say():
+    few, many = (tiles.power("tiles", 0.1, count, trials=200) for count in (4, 12))
+    assert many[0] > few[0]
+    assert many[1] > few[1]
+    assert tiles.power("tiles", 0.03, 6, trials=100)[1] > 0.95
+    assert tiles.power("tiles-diagonal", 0.03, 6, trials=400)[1] < 0.06
+
+
+def test_beta_rises_and_the_step_falls_as_told():
+    assert training.schedule(0, 1000) == (1.0, 1.0)
+    assert training.schedule(0, 1000, settling=0.7, warmup=0.3) == (1.0, 0.0)
+    assert training.schedule(650, 1000, settling=0.7, warmup=0.3) == pytest.approx((0.5, 1.0))
+
+
+def test_four_sources_go_all_the_way(results, crew):
+    members = planning.plan("tiles-4", "smoke", betas=[59.259], realizations=1, family="full")
+    list(sweep.run(members, crew))
+    found = sweep.load("tiles-4", "smoke", betas=[59.259], realizations=1, family="full")
+    assert np.isfinite([float(found[name]) for name in ("tie", "elbo", "mie", "tie_heldout")]).all()
+    assert LinearGaussian(experiments.FOUR, 1.0).posterior_covariance.shape == (4, 4)
