@@ -64,7 +64,8 @@ def terms(process, parameters: Parameters, beta, decoder_variance: float = 1.0) 
     MIE, TIE = ½ {tr(M diag v) + tr[M (W − G) Σ (W − G)ᵀ] − k − log det M − Σ_i log v_i}
 
     with M = I + BᵀB/s² and G = M⁻¹Bᵀ/s², (B, s²) = (D, σ_x²) for MIE and (A, σ²) for TIE.
-    TIE is the least over signed permutations of the latents.
+    TIE is the least over signed permutations of the latents. All are computed as sums of squares, with
+    Σ^½ = [A, σI] and M^½ from a QR factorisation, so that large terms never cancel and no divergence is negative.
 
     Returns
     -------
@@ -73,29 +74,23 @@ def terms(process, parameters: Parameters, beta, decoder_variance: float = 1.0) 
     Source: thesis, Appendices 1 and 4.
     """
     D, W, v = parameters
-    Sigma, (N, k) = process.covariance, process.mixing.shape
-    WS = W @ Sigma  # (..., k, N)
-    gram, moment = np.swapaxes(D, -1, -2) @ D, WS @ np.swapaxes(W, -1, -2)  # DᵀD, WΣWᵀ
-    explained = _trace(WS @ D)
-    squared_error = np.trace(Sigma) - 2 * explained + _trace(gram @ moment) + (_diagonal(gram) * v).sum(-1)
-    reconstruction = -0.5 * (squared_error / decoder_variance + N * np.log(2 * np.pi * decoder_variance))
-    log_v = np.log(v).sum(-1)
-    kl_prior = 0.5 * (v.sum(-1) + _trace(moment) - k - log_v)
+    k, N = W.shape[-2:]
+    A, noise_std, model_std = process.mixing, process.noise_std, np.sqrt(decoder_variance)
+    F = np.hstack([A, noise_std * np.eye(N)])  # Σ = F Fᵀ
+    WF, root_v = W @ F, np.sqrt(v)[..., None, :]
+    log_normaliser, log_v = N * np.log(2 * np.pi * decoder_variance), np.log(v).sum(-1)
+    reconstruction = -0.5 * ((_square(F - D @ WF) + _square(D * root_v)) / decoder_variance + log_normaliser)
+    kl_prior = 0.5 * ((v - 1 - np.log(v)).sum(-1) + _square(WF))
 
-    M = np.eye(k) + gram / decoder_variance
-    G = np.linalg.solve(M, np.swapaxes(D, -1, -2) / decoder_variance)
-    log_det_M = np.linalg.slogdet(M)[1]
-    miss = W - G
-    mie = 0.5 * ((_diagonal(M) * v).sum(-1) + _trace(M @ miss @ Sigma @ np.swapaxes(miss, -1, -2)))
-    mie -= 0.5 * (k + log_det_M + log_v)
-    whitened = (np.trace(Sigma) - _trace(np.swapaxes(D, -1, -2) @ Sigma @ np.swapaxes(G, -1, -2))) / decoder_variance
-    log_likelihood = -0.5 * (N * np.log(2 * np.pi * decoder_variance) + log_det_M + whitened)
+    Q1, Q2, R, log_det = _posterior_root(D, model_std)
+    Q1F = np.swapaxes(Q1, -1, -2) @ F  # R G F σ_x
+    mie = _divergence(R, R @ WF - Q1F / model_std, root_v, log_det + log_v)
+    misfit = (_square(F - Q1 @ Q1F) + _square(np.swapaxes(Q2, -1, -2) @ Q1F)) / decoder_variance
+    log_likelihood = -0.5 * (log_normaliser + log_det + misfit)
 
-    second_moment = moment + v[..., None] * np.eye(k)
-    cross = WS @ process.mixing / process.noise_std**2  # E[z μᵀ M], with μ = Gx
-    aligned, _ = alignment.align(second_moment, cross, process.posterior_precision)
-    signal = (process.mixing**2).sum() / process.noise_std**2  # E[μᵀ M μ]
-    tie = aligned + 0.5 * (signal - k - np.linalg.slogdet(process.posterior_precision)[1] - log_v)
+    P = _alignment(process, WF, v)
+    Q1, _, R, log_det = _posterior_root(A, noise_std)
+    tie = _divergence(R, R @ P @ WF - Q1.T @ F / noise_std, root_v @ np.abs(np.swapaxes(P, -1, -2)), log_det + log_v)
     return {
         "reconstruction": reconstruction,
         "kl_prior": kl_prior,
@@ -107,8 +102,32 @@ def terms(process, parameters: Parameters, beta, decoder_variance: float = 1.0) 
     }
 
 
-def _trace(matrices) -> np.ndarray:
-    return np.trace(matrices, axis1=-2, axis2=-1)
+def _posterior_root(B, s) -> tuple[np.ndarray, ...]:
+    """Q₁ (..., N, k), Q₂ and R (..., k, k) of [B/s; I] = [Q₁; Q₂] R, and log det M, for which M = RᵀR and R G = Q₁ᵀ/s."""
+    k = B.shape[-1]
+    stacked = np.concatenate([B / s, np.broadcast_to(np.eye(k), (*B.shape[:-2], k, k))], -2)
+    Q, R = np.linalg.qr(stacked)
+    return Q[..., :-k, :], Q[..., -k:, :], R, 2 * np.log(np.abs(_diagonal(R))).sum(-1)
+
+
+def _divergence(R, miss, root_v, log_dets) -> np.ndarray:
+    """E KL(N(W x, diag v) ‖ N(G x, M⁻¹)) with M = RᵀR and miss = R (W − G) Σ^½, as sums of squares: never negative."""
+    k = R.shape[-1]
+    return 0.5 * (np.maximum(_square(R * root_v) - k - log_dets, 0) + _square(miss))
+
+
+def _alignment(process, WF, v) -> np.ndarray:
+    """The signed permutation P of the latents with the least TIE, (..., k, k)."""
+    k = v.shape[-1]
+    second_moment = WF @ np.swapaxes(WF, -1, -2) + v[..., None] * np.eye(k)
+    F = np.hstack([process.mixing, process.noise_std * np.eye(len(process.mixing))])
+    cross = WF @ F.T @ process.mixing / process.noise_std**2  # E[z μᵀ M], with μ = Gx
+    return alignment.align(second_moment, cross, process.posterior_precision)[1]
+
+
+def _square(matrices) -> np.ndarray:
+    """Σ of squared entries, ‖·‖² of each matrix."""
+    return (matrices**2).sum((-1, -2))
 
 
 def _diagonal(matrices) -> np.ndarray:
