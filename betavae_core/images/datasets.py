@@ -13,7 +13,7 @@ Source: thesis, Methods, "Data Processing and Generation"; noise levels as in th
 """
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -88,6 +88,10 @@ class ImageData:
     def unstandardise(self, pixels) -> np.ndarray:
         """Standardised pixels (..., 1600) back to grey levels (..., 40, 40)."""
         return (np.asarray(pixels) * self.std + self.mean).reshape(*np.shape(pixels)[:-1], digits.CANVAS, -1)
+
+    def divided_by(self, unit: float) -> "ImageData":
+        """The same images with the standardised ones divided by a unit."""
+        return replace(self, scores=self.scores / unit, std=self.std * unit)
 
     @property
     def covariance(self) -> np.ndarray:

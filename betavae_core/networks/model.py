@@ -39,12 +39,20 @@ class Ensemble:
             *itertools.pairwise(decoder),
             (decoder[-1], pixels),
         ]
-        self.kernels = [tf.Variable(tf.zeros((members, *shape))) for shape in self.shapes]
-        self.biases = [tf.Variable(tf.zeros((members, 1, shape[1]))) for shape in self.shapes]
+        self.variables = [
+            *(tf.Variable(tf.zeros((members, *shape))) for shape in self.shapes),
+            *(tf.Variable(tf.zeros((members, 1, shape[1]))) for shape in self.shapes),
+        ]
 
     @property
-    def variables(self) -> list[tf.Variable]:
-        return [*self.kernels, *self.biases]
+    def kernels(self) -> list:
+        """A matrix for each layer, (member, in, out); what is trained, unless a subclass makes them of it."""
+        return self.variables[: len(self.shapes)]
+
+    @property
+    def biases(self) -> list:
+        """A row for each layer, (member, 1, out)."""
+        return self.variables[len(self.shapes) :]
 
     def finite(self, member: int) -> bool:
         """Whether all weights of a member are finite."""
@@ -56,7 +64,7 @@ class Ensemble:
         The mean head and the log-variance head are one kernel, each with its own Glorot limit. The head of the full
         family's off-diagonal entries starts at zero, so that both families start from the same network.
         """
-        for layer, (kernel, (fan_in, fan_out)) in enumerate(zip(self.kernels, self.shapes, strict=True)):
+        for layer, (kernel, (fan_in, fan_out)) in enumerate(zip(self.variables, self.shapes, strict=False)):
             heads = layer == len(self.hidden)
             drawn, width = (2 * self.latents, self.latents) if heads else (fan_out, fan_out)
             limit = math.sqrt(6 / (fan_in + width))
@@ -65,7 +73,7 @@ class Ensemble:
                 for seed in seeds
             ]
             kernel.assign(tf.pad(values, ((0, 0), (0, 0), (0, fan_out - drawn))))
-        for bias in self.biases:
+        for bias in self.variables[len(self.shapes) :]:
             bias.assign(tf.zeros_like(bias))
 
     def encode(self, images) -> Posterior:

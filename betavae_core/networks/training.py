@@ -112,10 +112,11 @@ class Trainer:
     """An ensemble with its Adam state and one compiled loop, used again for any β, seed and data of its shape.
 
     With `xla` each step is compiled by XLA, which merges the many small products of a pack on a GPU.
+    `decay_2` is that of Adam's second moments.
     """
 
-    def __init__(self, ensemble: Ensemble, xla: bool = False):
-        self.ensemble, self.xla = ensemble, xla
+    def __init__(self, ensemble: Ensemble, xla: bool = False, decay_2: float = DECAY_2):
+        self.ensemble, self.xla, self.decay_2 = ensemble, xla, decay_2
         self.first = [tf.Variable(tf.zeros_like(v)) for v in ensemble.variables]
         self.second = [tf.Variable(tf.zeros_like(v)) for v in ensemble.variables]
 
@@ -125,7 +126,7 @@ class Trainer:
         betas,
         seeds,
         epochs: int,
-        learning_rate: float = 1e-3,
+        learning_rate=1e-3,
         settling: float = 0.0,
         warmup: float = 0.0,
         progress=None,
@@ -137,7 +138,7 @@ class Trainer:
         data : one ImageData per member
         betas, seeds : one number each per member
         epochs : int
-        learning_rate : float, Adam's step; 1e-3 in the thesis (Methods, "Training Details")
+        learning_rate : Adam's step, 1e-3 in the thesis (Methods, "Training Details"); or a function of the epoch
         settling : last part of the epochs, 0 to 1, over which Adam's step falls linearly to 0; not in the thesis
         warmup : first part of the epochs, 0 to 1, over which β rises linearly from 0 to its value; not in the thesis
         progress : callable told the number of epochs just done, or None
@@ -155,7 +156,9 @@ class Trainer:
         for start in range(0, epochs, STEPS_PER_CALL):
             steps = min(STEPS_PER_CALL, epochs - start)
             step_size, risen = schedule(start, epochs, settling, warmup)
-            rate = tf.constant(learning_rate * step_size, tf.float32)
+            rate = tf.constant(
+                step_size * (learning_rate(start) if callable(learning_rate) else learning_rate), tf.float32
+            )
             curves.append(self._steps(images, betas * risen, seeds, tf.constant(start), tf.constant(steps), rate))
             if progress:
                 progress(steps)
@@ -194,10 +197,10 @@ class Trainer:
                 m=first.handle,
                 v=second.handle,
                 beta1_power=DECAY_1**count,
-                beta2_power=DECAY_2**count,
+                beta2_power=self.decay_2**count,
                 lr=learning_rate,
                 beta1=DECAY_1,
-                beta2=DECAY_2,
+                beta2=self.decay_2,
                 epsilon=EPSILON,
                 grad=gradient,
             )
