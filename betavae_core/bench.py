@@ -19,7 +19,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from betavae_core.images import experiments
-from betavae_core.networks.architecture import HIDDEN, LATENTS, PIXELS
+from betavae_core.networks.architecture import HIDDEN, LATENTS, LEARNING_RATE, PIXELS
 from betavae_core.sweeps import planning
 from betavae_core.sweeps.work import SINGLE_THREAD
 
@@ -188,7 +188,7 @@ def _pytorch(data, threads: int, compiled: bool = False):
         return nn.Sequential(*itertools.chain(*layers[:-1]), layers[-1][0])  # no activation at the end
 
     encoder, decoder = stack(PIXELS, *HIDDEN, 2 * LATENTS), stack(LATENTS, *reversed(HIDDEN), PIXELS)
-    optimiser = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=1e-3)
+    optimiser = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=LEARNING_RATE)
     x = torch.tensor(data.standardised, dtype=torch.float32)
 
     def loss(noise):

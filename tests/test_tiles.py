@@ -23,7 +23,7 @@ def drawn(request):
 def test_tiles_are_disjoint_centred_and_orthonormal(count):
     rows = digits.tiles(digits.load()[0][:: 1000 // count][:count])
     assert rows @ rows.T == pytest.approx(np.eye(count))
-    assert rows.sum(1) == pytest.approx(0, abs=1e-9)
+    assert rows.sum(1) == pytest.approx(0, abs=1e-6)  # single precision
     assert ((rows != 0).sum(0) <= 1).all()
     assert ((rows != 0).sum(1) > 200).all()
 
@@ -138,14 +138,14 @@ def test_power_grows_with_realizations_and_false_alarms_are_as_rare_as_they_say(
 
 
 def test_beta_rises_and_the_step_falls_as_told():
-    assert training.schedule(0, 1000) == (1.0, 1.0)
-    assert training.schedule(0, 1000, settling=0.7, warmup=0.3) == (1.0, 0.0)
-    assert training.schedule(650, 1000, settling=0.7, warmup=0.3) == pytest.approx((0.5, 1.0))
+    assert training.schedule(1000)(0) == (1e-3, 1.0)
+    assert training.schedule(1000, settling=0.7, warmup=0.3)(0) == (1e-3, 0.0)
+    assert training.schedule(1000, settling=0.7, warmup=0.3)(650) == pytest.approx((5e-4, 1.0))
 
 
 def test_four_sources_go_all_the_way(results, crew):
     members = planning.plan("tiles-4", "smoke", betas=[59.259], realizations=1, family="full")
     list(sweep.run(members, crew))
     found = sweep.load("tiles-4", "smoke", betas=[59.259], realizations=1, family="full")
-    assert np.isfinite([float(found[name]) for name in ("tie", "elbo", "mie", "tie_heldout")]).all()
+    assert np.isfinite([found[name].item() for name in ("tie", "elbo", "mie", "tie_heldout")]).all()
     assert LinearGaussian(experiments.FOUR, 1.0).posterior_covariance.shape == (4, 4)

@@ -1,9 +1,10 @@
-"""Shape of the deep networks, for everything that must know it without loading TensorFlow."""
+"""Shape and step of the deep networks, for everything that must know it without loading TensorFlow."""
 
 from betavae_core.images.digits import CANVAS
 
 HIDDEN = (256, 200, 200)  # thesis, Methods, "Model Architecture"; the decoder mirrors it
 LATENTS = 2
+LEARNING_RATE = 1e-3  # thesis, Methods, "Training Details"
 PIXELS = CANVAS**2
 FAMILIES = ("diagonal", "full")  # covariance of q(z|x); the thesis's is diagonal
 

@@ -58,7 +58,7 @@ def train(processes, betas, steps: int, planned: int):
     trainer.ensemble.whiten(roots / unit[:, None, None])
     scaled = [d.divided_by(c) for d, c in zip(data, unit, strict=True)]
     seeds = range(len(processes))
-    curves = trainer.fit(scaled, np.asarray(betas) / unit**2, seeds, steps, lambda step: rate(step / planned))
+    curves = trainer.fit(scaled, np.asarray(betas) / unit**2, seeds, steps, lambda step: (rate(step / planned), 1.0))
     trainer.ensemble.whiten(roots)
     return trainer.ensemble, data, curves * unit[:, None] ** 2
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from betavae_core.networks.architecture import LEARNING_RATE
 from betavae_core.networks.model import NOISE, Ensemble
 from betavae_core.theory.gaussian import log_density_constant
 
@@ -95,17 +96,24 @@ def objective_terms(ensemble: Ensemble, images: Batch, noise) -> tuple[tf.Tensor
     return reconstruction, tf.reduce_mean(q.kl_to_prior(), -1)
 
 
-def schedule(done: int, epochs: int, settling: float = 0.0, warmup: float = 0.0) -> tuple[float, float]:
-    """What Adam's step and β are multiplied by when so many of the epochs are done.
+def schedule(epochs: int, learning_rate: float = LEARNING_RATE, settling: float = 0.0, warmup: float = 0.0):
+    """A function of the epochs done: Adam's step, and what β is multiplied by.
 
-    A β that rises from 0 lets every latent be found before the pull to the prior may hide it: a latent that starts in
-    the collapsed state leaves it slowly where β is close to its eigenvalue. (KL warm-up: Sønderby et al. 2016.)
+    The step falls linearly to 0 over the last part of the epochs, `settling`; β rises linearly from 0 over the first,
+    `warmup`. Neither is in the thesis. A β that rises lets every latent be found before the pull to the prior may hide
+    it: a latent that starts collapsed leaves that state slowly where β is close to its eigenvalue (KL warm-up:
+    Sønderby et al. 2016).
 
-    >>> schedule(100, 1000, settling=0.5, warmup=0.4), schedule(750, 1000, settling=0.5, warmup=0.4)
-    ((1.0, 0.25), (0.5, 1.0))
+    >>> at = schedule(1000, settling=0.5, warmup=0.4)
+    >>> at(100), at(750)
+    ((0.001, 0.25), (0.0005, 1.0))
     """
-    step_size = min(1.0, (epochs - done) / (settling * epochs)) if settling else 1.0
-    return step_size, min(1.0, done / (warmup * epochs)) if warmup else 1.0
+
+    def at(done: int) -> tuple[float, float]:
+        falling = min(1.0, (epochs - done) / (settling * epochs)) if settling else 1.0
+        return learning_rate * falling, min(1.0, done / (warmup * epochs)) if warmup else 1.0
+
+    return at
 
 
 class Trainer:
@@ -120,17 +128,7 @@ class Trainer:
         self.first = [tf.Variable(tf.zeros_like(v)) for v in ensemble.variables]
         self.second = [tf.Variable(tf.zeros_like(v)) for v in ensemble.variables]
 
-    def fit(
-        self,
-        data,
-        betas,
-        seeds,
-        epochs: int,
-        learning_rate=1e-3,
-        settling: float = 0.0,
-        warmup: float = 0.0,
-        progress=None,
-    ) -> np.ndarray:
+    def fit(self, data, betas, seeds, epochs: int, schedule=None, progress=None) -> np.ndarray:
         """Train each member from its seed; the whole data set is one batch, so an epoch is one step.
 
         Parameters
@@ -138,9 +136,7 @@ class Trainer:
         data : one ImageData per member
         betas, seeds : one number each per member
         epochs : int
-        learning_rate : Adam's step, 1e-3 in the thesis (Methods, "Training Details"); or a function of the epoch
-        settling : last part of the epochs, 0 to 1, over which Adam's step falls linearly to 0; not in the thesis
-        warmup : first part of the epochs, 0 to 1, over which β rises linearly from 0 to its value; not in the thesis
+        schedule : function of the epochs done, as `schedule` makes it; Adam's step is the thesis's if None
         progress : callable told the number of epochs just done, or None
 
         Returns
@@ -155,10 +151,8 @@ class Trainer:
         curves = []
         for start in range(0, epochs, STEPS_PER_CALL):
             steps = min(STEPS_PER_CALL, epochs - start)
-            step_size, risen = schedule(start, epochs, settling, warmup)
-            rate = tf.constant(
-                step_size * (learning_rate(start) if callable(learning_rate) else learning_rate), tf.float32
-            )
+            rate, risen = schedule(start) if schedule else (LEARNING_RATE, 1.0)
+            rate = tf.constant(rate, tf.float32)
             curves.append(self._steps(images, betas * risen, seeds, tf.constant(start), tf.constant(steps), rate))
             if progress:
                 progress(steps)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from betavae_core.errors import UsageError
 from betavae_core.images import digits, experiments
-from betavae_core.networks.architecture import FAMILIES
+from betavae_core.networks.architecture import FAMILIES, LEARNING_RATE
 
 NUMERICS_VERSION = 1  # part of each member's key: raise it when a change of code may change numbers (CHANGES.md)
 DETAILED = 5  # realizations 0-4 keep curves, latents and pictures
@@ -32,7 +32,7 @@ class Specification:
     experiment: str
     samples: int = field(default=1000, metadata={"help": "Images in each realization."})
     epochs: int = field(default=1000, metadata={"help": "Steps of training, each on all images."})
-    learning_rate: float = field(default=1e-3, metadata={"help": "Adam's step."})
+    learning_rate: float = field(default=LEARNING_RATE, metadata={"help": "Adam's step."})
     scaling: str = field(default="global", metadata={"help": "Images are standardised as a whole, or by pixel."})
     family: str = field(default="diagonal", metadata={"help": "Covariance of q(z|x), diagonal or full."})
     settling: float = field(default=0.0, metadata={"help": "Last part of training in which Adam's step falls to 0."})

@@ -74,7 +74,7 @@ def terms(process, parameters: Parameters, beta, decoder_variance: float = 1.0) 
     Source: thesis, Appendices 1 and 4.
     """
     D, W, v = parameters
-    k, N = W.shape[-2:]
+    N = W.shape[-1]
     A, noise_std, model_std = process.mixing, process.noise_std, np.sqrt(decoder_variance)
     F = np.hstack([A, noise_std * np.eye(N)])  # Σ = F Fᵀ
     WF, root_v = W @ F, np.sqrt(v)[..., None, :]
@@ -103,7 +103,7 @@ def terms(process, parameters: Parameters, beta, decoder_variance: float = 1.0) 
 
 
 def _posterior_root(B, s) -> tuple[np.ndarray, ...]:
-    """Q₁ (..., N, k), Q₂ and R (..., k, k) of [B/s; I] = [Q₁; Q₂] R, and log det M, for which M = RᵀR and R G = Q₁ᵀ/s."""
+    """Q₁ (..., N, k), Q₂ and R (..., k, k) of [B/s; I] = [Q₁; Q₂] R, and log det M: M = RᵀR and R G = Q₁ᵀ/s."""
     k = B.shape[-1]
     stacked = np.concatenate([B / s, np.broadcast_to(np.eye(k), (*B.shape[:-2], k, k))], -2)
     Q, R = np.linalg.qr(stacked)
