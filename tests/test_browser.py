@@ -3,11 +3,13 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from betavae_core import paths
 from betavae_core.building import chapters, pdf
 
 pytestmark = pytest.mark.slow
 GONE_ON = "net::ERR_ABORTED"  # the test went to the next page before the icon came
 SIZES = {"desktop": (1280, 900), "phone": (375, 812)}
+FAULTS = (paths.ROOT / "tests/faults.js").read_text().split("\n", 1)[1]
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,44 @@ def test_every_page_is_whole_offline_and_accessible(site, browser, size, scheme)
         assert serious == [], chapter
         troubles.clear()  # axe fetches style sheets again and asks for what is not there
     context.close()
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_nothing_that_a_person_sees_is_squeezed_cut_or_too_small(site, browser, width):
+    """Shapes, edges and text of pictures, sentences in bold, targets of touch, numbers that wrap, height of pages."""
+    page, found = browser.new_page(viewport={"width": width, "height": 900}), {}
+    for chapter in chapters.names():
+        page.goto(f"{site}/book/{chapter}.html")
+        page.evaluate("() => window.MathJax && MathJax.startup.promise")
+        if faults := page.evaluate(FAULTS):
+            found[chapter] = faults
+    page.close()
+    assert found == {}
+
+
+# Each kind of fault, brought about on purpose, by what the check above must say of it.
+BREAK = """() => { const page = document.querySelector('.bd-article'), image = page.querySelector('img');
+    const add = html => page.insertAdjacentHTML('beforeend', html); %s }"""
+BROKEN = {
+    "shape off by": "image.style.cssText = 'height: 40px !important; width: 90%'",
+    "wider than its column": "image.style.marginLeft = '-300px'",
+    "scrolls sideways": "image.style.minWidth = '1200px'; image.parentElement.style.cssText = 'overflow-x: auto'",
+    "text of": "image.style.cssText = 'width: 100px !important'",
+    "a sentence in bold": "add('<p><b>' + 'word '.repeat(9) + '</b></p>')",
+    "a target of": "add('<button style=\"all: revert; height: 9px\">x</button>')",
+    "a number that wraps": "add('<table><tr><td style=\"width: 2em\">1.5 (1.2 to 1.8)</td></tr></table>')",
+    "px wide": "add('<p style=\"width: 3000px\">x</p>')",
+    "px tall": "add('<p style=\"height: 20000px\">x</p>')",
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_the_check_sees(site, browser, fault):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{site}/book/background.html")
+    page.evaluate(BREAK % BROKEN[fault])
+    assert any(fault in line for line in page.evaluate(FAULTS))
+    page.close()
 
 
 def test_the_root_leads_to_the_home_page(site, browser):

@@ -159,7 +159,7 @@ def water_filling_figure(eigenvalues, beta: float, betas) -> Figure:
 
 def fixed_decoder_figure(trained, fixed, best: float) -> Figure:
     """TIE over β with the decoder trained and held at the truth."""
-    figure, (axis,) = figures.panels(1, columns=1, height=2.8)
+    figure, (axis,) = figures.panels(1, columns=1)
     for dataset, colour, text in ((trained, figures.BLUE, "decoder trained"), (fixed, figures.GREEN, "decoder = A")):
         axis.plot(dataset.beta, dataset.tie, color=colour)
         place = (dataset.beta[60], dataset.tie[60])
@@ -204,7 +204,7 @@ def larger_figure(process: LinearGaussian) -> Figure:
     """TIE over β with the collapse thresholds and the optimum marked."""
     best = linear.optimal_beta(process)
     dataset = linear.sweep(process, beta_grid(process, [1.0, best]))
-    figure, (axis,) = figures.panels(1, columns=1, height=2.8)
+    figure, (axis,) = figures.panels(1, columns=1)
     axis.plot(dataset.beta, dataset.tie, color=figures.BLUE)
     figures.mark(axis, best, f"β* = {best:.3g}", figures.ORANGE)
     for i, value in enumerate(np.linalg.eigvalsh(process.covariance)[::-1][: process.mixing.shape[1]]):

@@ -58,7 +58,7 @@ def reconstruction_rows(stored: xr.Dataset, betas, realizations, columns: int = 
 def traversal_rows(stored: xr.Dataset, betas, realization: int = 0) -> tuple[np.ndarray, list[str]]:
     """Rows of pictures: for each β one row a latent, moved from −3 to 3 with the other held at 0."""
     rows = np.concatenate([pictures(stored, "traversals", beta, realization) for beta in betas])
-    return rows, [f"β = {beta:g}, $z_{latent}$" for beta in betas for latent in (1, 2)]
+    return rows, [f"β = {beta:g}, z{latent}" for beta in betas for latent in "₁₂"]
 
 
 def sheets(stored: xr.Dataset, realization: int = 0) -> dict[str, np.ndarray]:

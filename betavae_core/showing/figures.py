@@ -14,8 +14,11 @@ from betavae_core.findings.optima import exact_peak
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#B65E93", "#666666"  # colour-blind safe
 
+WIDTH = 3.25  # inches of a panel: on a phone it is shown in its own size
+
 STYLE = {
     "figure.constrained_layout.use": True,
+    "figure.constrained_layout.w_pad": 0.1,  # inches, for the last label of a β axis
     "figure.facecolor": "none",
     "savefig.facecolor": "none",
     "axes.facecolor": "none",
@@ -24,6 +27,7 @@ STYLE = {
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
     "axes.grid": True,
+    "axes.formatter.min_exponent": 6,  # 0.01 and 1000 in full: the exponents of powers are too small to read on a phone
     "grid.alpha": 0.25,
     "grid.linewidth": 0.6,
     "font.size": 10,
@@ -57,8 +61,8 @@ def cells(count: int, columns: int, width: float, height: float, labels=()) -> t
 
 
 def panels(count: int, columns: int = 2, height: float = 2.5) -> tuple[Figure, list]:
-    """A figure of panels lettered A, B, C, …, three and a quarter inches wide each; one alone is wider."""
-    figure, found = cells(count, columns, 3.25 if columns > 1 else 4.4, height)
+    """A figure of panels lettered A, B, C, …, as wide as a phone's column each."""
+    figure, found = cells(count, columns, WIDTH, height)
     return figure, [cell.subplots() for cell in found]
 
 
@@ -204,7 +208,7 @@ def latent_space(stored, sources, betas, realization: int = 0) -> Figure:
 
 def picture_rows(rows, labels) -> Figure:
     """Rows of grey-level pictures, one label a row; rows (row, column, height, width)."""
-    rows, labels = np.asarray(rows), [label.replace("$z_1$", "z₁").replace("$z_2$", "z₂") for label in labels]
+    rows = np.asarray(rows)
     figure, found = cells(len(rows), 1, 0.65 * rows.shape[1], 0.95, labels)
     for cell, row, label in zip(found, rows, labels, strict=True):
         cell.suptitle(label, x=0, ha="left", fontsize=10)

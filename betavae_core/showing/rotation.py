@@ -102,7 +102,7 @@ def many_source_rows(found: dict[int, np.ndarray]) -> list[list[str]]:
 def many_source_figure(found: dict[int, np.ndarray]) -> Figure:
     """β* and the gain of each model against what the law says; on the line they agree."""
     figure, axes = figures.panels(2, height=3.0)
-    titles = ("A  β* over the noise ratio", "B  gain over the noise ratio, nats")
+    titles = ("A  β* over the noise ratio", "B  gain over it, nats")
     for axis, column, title in zip(axes, (0, 2), titles, strict=True):
         law = np.concatenate([rows[:, column + 1] for rows in found.values()])
         ends = np.array([law.min(), law.max()])

@@ -2,6 +2,7 @@
 
 import re
 
+INTERVAL = re.compile(r"[−+\d∞][\d.,−+ ()to∞%×⁰¹²³⁴⁵⁶⁷⁸⁹⁻]{0,32}")  # numbers, alone or with their interval
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -35,6 +36,8 @@ def table(header: list[str], rows: list[list[str]], caption: str, name: str, kin
 
 
 def _as_text(cell: str) -> str:
-    """A cell in which Markdown and roles work, HTML does not, and a bar is a bar."""
+    """A cell in which Markdown and roles work, HTML does not, a bar is a bar, and an interval stays on its line."""
     without_tags = re.sub(r"(`[^`]*`)|<", lambda found: found[1] or "&lt;", cell)
+    if INTERVAL.fullmatch(cell):
+        return cell.replace(" ", "\N{NO-BREAK SPACE}")
     return re.sub(r"(?<!\\)\|", r"\|", without_tags)

@@ -72,8 +72,9 @@ def sweep(process, betas, decoder=None, decoder_variance: float = 1.0) -> xr.Dat
 
     Returns
     -------
-    Dataset over `beta` named as in `theory.terms.LINEAR`, in nats, and a coordinate `identified`: False where
-    the optimum is free to rotate within an eigenspace and TIE is the least over those rotations.
+    xarray.Dataset
+        terms over `beta`, named as in `theory.terms.LINEAR`, in nats, and a coordinate `identified`: False where the
+        optimum is free to rotate within an eigenspace and TIE is the least over those rotations.
     """
     betas = np.atleast_1d(checked_beta(betas))
     if decoder is None:

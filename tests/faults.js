@@ -1,0 +1,49 @@
+// What a person would see to be wrong with a page's pictures, words and tables, each as a line of text.
+async () => {
+  const column = document.querySelector(".bd-article"), edges = column.getBoundingClientRect();
+  const found = [], say = (element, fault) => found.push(`${fault}: ${(element.alt || element.innerText || element.src || "").slice(0, 60)}`);
+  const shown = element => element.checkVisibility() && element.getBoundingClientRect().width > 0;
+
+  for (const image of [...column.querySelectorAll("img")].filter(shown)) {
+    const box = image.getBoundingClientRect();
+    const stretched = box.width / box.height / (image.naturalWidth / image.naturalHeight);
+    if (Math.abs(stretched - 1) > 0.02) say(image, `shape off by ${(100 * (stretched - 1)).toFixed(0)} %`);
+    if (box.left < edges.left - 1 || box.right > edges.right + 1) say(image, "wider than its column");
+    for (let parent = image.parentElement; parent !== column; parent = parent.parentElement)
+      if (parent.scrollWidth > parent.clientWidth + 1) say(image, "scrolls sideways");
+    if (!/\.svg($|\?)/.test(image.src) || image.matches(".bd-article :is(a, p.launch) img")) continue;
+    const drawing = new DOMParser().parseFromString(await (await fetch(image.src)).text(), "image/svg+xml").documentElement;
+    const holder = column.appendChild(document.createElement("div"));
+    holder.style.cssText = `position: absolute; left: 0; top: 0; width: ${box.width}px; visibility: hidden`;
+    drawing.setAttribute("width", box.width), drawing.setAttribute("height", box.height);
+    holder.append(document.importNode(drawing, true));
+    const frame = holder.firstChild.getBoundingClientRect();
+    for (const text of holder.querySelectorAll("g[id^=text_]")) {
+      const at = text.getBoundingClientRect();
+      if (!at.width) continue;
+      if (at.left < frame.left - 1 || at.right > frame.right + 1 || at.top < frame.top - 1 || at.bottom > frame.bottom + 1)
+        say(image, `text ${text.id} is cut by the figure's edge`);
+      const sizes = [...text.querySelectorAll("use")].map(glyph => {
+        const { a, b } = glyph.getScreenCTM();
+        return 100 * Math.hypot(a, b); // glyphs are drawn a hundred units to the em
+      });
+      if (Math.min(...sizes) < 10.95) say(image, `text of ${Math.min(...sizes).toFixed(1)} px`);
+    }
+    holder.remove();
+  }
+  for (const words of column.querySelectorAll(".pasted-text, strong, b"))
+    if (shown(words) && +getComputedStyle(words).fontWeight >= 600 && words.innerText.split(/\s+/).length > 8) say(words, "a sentence in bold");
+  for (const control of column.querySelectorAll("button, input, select, summary, [role=button], [role=slider]")) {
+    const box = (control.closest("label") ?? control).getBoundingClientRect();
+    if (shown(control) && (box.width < 24 || box.height < 24)) say(control, `a target of ${box.width.toFixed(0)} by ${box.height.toFixed(0)} px`);
+  }
+  for (const cell of column.querySelectorAll("td")) {
+    const range = document.createRange(), text = cell.innerText.trim();
+    range.selectNodeContents(cell);
+    const lines = range.getBoundingClientRect().height / parseFloat(getComputedStyle(cell).lineHeight);
+    if (innerWidth >= 1280 && lines > 1.7 && text.length < 32 && /^[−\d][\d.,−–+ %()to∞]*$/.test(text)) say(cell, "a number that wraps");
+  }
+  if (document.documentElement.scrollWidth > innerWidth) found.push(`the page is ${document.documentElement.scrollWidth} px wide`);
+  if (innerWidth >= 1280 && document.documentElement.scrollHeight > 15000) found.push(`the page is ${document.documentElement.scrollHeight} px tall`);
+  return found;
+}

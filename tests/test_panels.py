@@ -1,0 +1,63 @@
+"""Panels of a figure as files of their own: each whole, with its letters and digits, and nothing of the others."""
+
+import importlib.util
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import pytest
+
+from betavae_core import paths
+from betavae_core.showing import figures
+
+spec = importlib.util.spec_from_file_location("panels", paths.CHAPTERS / "_ext/panels.py")
+panels = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(panels)
+HREF = "{http://www.w3.org/1999/xlink}href"
+
+
+@pytest.fixture
+def drawn(tmp_path):
+    with mpl.rc_context(figures.STYLE):
+        figure, axes = figures.panels(3)
+        for axis, letter in zip(axes, "ABC", strict=True):
+            axis.set(title=f"{letter} same words", xlabel="β")
+            axis.plot([1, 1000], [0, 1])
+        figure.savefig(tmp_path / "figure.svg", bbox_inches=None)
+    return tmp_path / "figure.svg"
+
+
+def trees(file):
+    return [ElementTree.parse(file.with_name(name)).getroot() for _, name, _ in panels.split(file)]
+
+
+def test_each_panel_defines_every_letter_that_it_uses(drawn):
+    found = trees(drawn)
+    assert len(found) == 3
+    for root in found:
+        defined = {element.get("id") for element in root.iter() if element.get("id")}
+        used = {element.get(HREF).lstrip("#") for element in root.iter(f"{{{panels.SVG}}}use")}
+        assert used and used <= defined
+        assert sum(1 for group in root.iter() if group.get("id", "").startswith("text_")) > 5
+
+
+def test_each_panel_shows_its_own_place(drawn):
+    views = [tuple(map(float, root.get("viewBox").split())) for root in trees(drawn)]
+    width, height = figures.WIDTH * 72, 2.5 * 72
+    assert views == [(0, 0, width, height), (width, 0, width, height), (0, height, width, height)]
+
+
+def test_a_row_of_pictures_is_labelled_by_the_page(drawn, tmp_path):
+    with mpl.rc_context(figures.STYLE):
+        figures.picture_rows([[[[0.0, 1.0]]] * 3] * 2, ["images", "β = 2"]).savefig(tmp_path / "rows.svg")
+    found = panels.split(tmp_path / "rows.svg")
+    assert [label for label, _, _ in found] == ["images", "β = 2"]
+    for root in trees(tmp_path / "rows.svg"):
+        assert not [group for group in root.iter() if group.get("id", "").startswith("text_")]
+        assert len(list(root.iter(f"{{{panels.SVG}}}image"))) == 3
+
+
+def test_a_figure_without_panels_is_left_alone(tmp_path):
+    (tmp_path / "plain.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><g id="axes_1"/></svg>'
+    )
+    assert panels.split(tmp_path / "plain.svg") == []
