@@ -91,7 +91,7 @@ class ImageData:
 
     def divided_by(self, unit: float) -> "ImageData":
         """The same images with the standardised ones divided by a unit."""
-        return replace(self, scores=self.scores / unit, std=self.std * unit)
+        return replace(self, pixels=self.pixels / unit, std=self.std * unit)
 
     @property
     def covariance(self) -> np.ndarray:

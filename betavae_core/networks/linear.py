@@ -5,6 +5,7 @@ of the data. In data divided by c, β/c² gives the same optimum: the largest va
 """
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,10 +13,27 @@ import tensorflow as tf
 from betavae_core.images import datasets
 from betavae_core.networks import training
 from betavae_core.networks.model import Ensemble
+from betavae_core.networks.posterior import Posterior
+from betavae_core.theory.alignment import true_inference_error
+from betavae_core.theory.gaussian import log_density_constant
+from betavae_core.theory.identity import Parameters, terms
 
 SAMPLES = 2_000
 FIRST_RATE, LAST_RATE = 3e-2, 1e-5  # Adam's step, falling geometrically
-DECAY_2 = 0.99  # of Adam's second moments: gradients fall by orders of magnitude, and 0.999 remembers the first ones
+DECAY_2 = (
+    0.9  # of Adam's second moments: log v falls by 20 or more, its gradient with v; 0.999 remembers the first ones
+)
+
+
+class Network(NamedTuple):
+    """A trained network in float64: q(z|x) = N(W x + m, diag e^{V x + γ}), p(x|z) = N(D z + c, I)."""
+
+    decoder: np.ndarray  # D (N, k)
+    offset: np.ndarray  # c (N,)
+    encoder: np.ndarray  # W (k, N)
+    shift: np.ndarray  # m (k,)
+    slope: np.ndarray  # V (k, N)
+    log_variance: np.ndarray  # γ (k,)
 
 
 class Whitened(Ensemble):
@@ -40,15 +58,22 @@ class Whitened(Ensemble):
         self.root.assign(roots)
         self.inverse.assign(np.linalg.inv(roots))
 
+    def networks(self, roots) -> list[Network]:
+        """The members as networks of x itself, for T of each member; in float64, which the products of T need."""
+        found, k = [], self.latents
+        weights = zip(*(variable.numpy().astype(float) for variable in self.variables), strict=True)
+        for T, (heads, decoder, bias, offset) in zip(roots, weights, strict=True):
+            rows = np.linalg.solve(T.T, heads).T  # of W, then of V
+            found.append(Network(T @ decoder.T, T @ offset[0], rows[:k], bias[0, :k], rows[k:], bias[0, k:]))
+        return found
 
-def train(processes, betas, steps: int, planned: int):
+
+def train(processes, betas, steps: int, planned: int) -> tuple[list[Network], list]:
     """Train one network for each process and β, for `steps` of those planned; the processes share N and k.
 
     Returns
     -------
-    ensemble : `Whitened`, networks of x itself
-    data : one ImageData per network
-    curves : (network, step) objective in nats, up to a constant
+    a `Network` of x for each, and its sample: an ImageData with the covariance of the process exactly
     """
     N, k = processes[0].mixing.shape
     data = [datasets.linear_sample(process, SAMPLES, np.random.default_rng(0)) for process in processes]
@@ -58,9 +83,26 @@ def train(processes, betas, steps: int, planned: int):
     trainer.ensemble.whiten(roots / unit[:, None, None])
     scaled = [d.divided_by(c) for d, c in zip(data, unit, strict=True)]
     seeds = range(len(processes))
-    curves = trainer.fit(scaled, np.asarray(betas) / unit**2, seeds, steps, lambda step: (rate(step / planned), 1.0))
-    trainer.ensemble.whiten(roots)
-    return trainer.ensemble, data, curves * unit[:, None] ** 2
+    trainer.fit(scaled, np.asarray(betas) / unit**2, seeds, steps, lambda step: (rate(step / planned), 1.0))
+    return trainer.ensemble.networks(roots), data
+
+
+def measured(network: Network, data, beta: float) -> dict[str, float]:
+    """Terms of a network, in nats, averaged over a sample; R needs no draws, since the decoder is linear.
+
+    R = −½ {E‖x − D μ(x) − c‖² + Σ_i (DᵀD)_ii E v_i(x)} − (N/2) log 2π
+
+    Log-likelihood and MIE follow from D, W and γ, with V and the other biases, zero at the optimum, dropped.
+    """
+    D, c, W, m, V, gamma = network
+    x = data.pixels
+    q = Posterior(x @ W.T + m, x @ V.T + gamma)
+    misses = ((x - q.mean @ D.T - c) ** 2).sum(1).mean(), ((D**2).sum(0) * np.exp(q.log_variance)).sum(1).mean()
+    R, C = log_density_constant(len(D)) - 0.5 * sum(misses), q.kl_to_prior().mean()
+    tie, _ = true_inference_error(q.mean, q.covariance(), data.posterior_mean, data.posterior_precision)
+    found = {"reconstruction": R, "kl_prior": C, "objective": R - beta * C, "elbo": R - C, "tie": tie}
+    dropped = terms(data.process, Parameters(D, W, np.exp(gamma)), beta)
+    return {name: float(value) for name, value in (dropped | found).items()}
 
 
 def rate(part: float) -> float:

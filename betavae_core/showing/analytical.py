@@ -8,7 +8,8 @@ from betavae_core.theory import linear, propositions, stationarity
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.terms import LINEAR, TERMS
 
-STARTS, STEPS, EARLY_STEPS, SAMPLES = 40, 20_000, 6_000, 2_000
+STARTS, STEPS, EARLY_STEPS = 40, 10_000, 2_000
+SETTLED = {"objective": 1e-3, "tie": 1e-2}  # gap to the optimum, relative or in nats, below which training has settled
 
 
 def beta_grid(process: LinearGaussian, include) -> np.ndarray:
@@ -48,40 +49,44 @@ def three_routes(process: LinearGaussian, beta: float) -> dict:
         "led_converged": len(led),
         "led_global": reached[1],
         "solver_gap": gaps[1][0],
-        "steps": STEPS,
-        "network_gap": float(network["objective"] - closed["objective"]),
-        "network_tie_gap": float(network["tie"] - closed["tie"]),
-        "early_steps": EARLY_STEPS,
-        "network_se": network["reconstruction_se"],
-        "early_gap": float(early["objective"] - closed["objective"]),
-        "early_tie_gap": float(early["tie"] - closed["tie"]),
+        "training": training_sentence(STEPS, closed, network),
+        "early_training": training_sentence(EARLY_STEPS, closed, early),
     }
 
 
 def trained_linear_network(process: LinearGaussian, beta: float, steps: int) -> dict[str, float]:
-    """Terms of a β-VAE without hidden layers, trained in TensorFlow on a sample with the covariance of the process.
+    """Terms of a β-VAE without hidden layers, trained in TensorFlow on a sample with the covariance of the process."""
+    from betavae_core.networks import linear as networks
 
-    Likelihood and MIE follow from its weights, with the layer V and the biases, zero at the optimum, dropped; the
-    others are evaluated on the sample like any network's, with the standard error of R.
-    """
-    from betavae_core.images import datasets
-    from betavae_core.networks import evaluation, training
+    [network], [sample] = networks.train([process], [beta], steps, STEPS)
+    return networks.measured(network, sample, beta)
 
-    N, k = process.mixing.shape
-    sample = datasets.linear_sample(process, SAMPLES, np.random.default_rng(0))
-    trainer = training.trainer(latents=k, hidden=(), pixels=N)
-    trainer.fit([sample], [beta], [0], steps)
-    heads, decoder = (kernel.numpy()[0].astype(float) for kernel in trainer.ensemble.kernels)
-    mean, variance = heads[:, :k].T, np.exp(trainer.ensemble.biases[0].numpy()[0, 0, k:].astype(float))
-    exact = linear.terms(process, linear.Parameters(decoder.T, mean, variance), beta)
-    measured = evaluation.evaluate(trainer.ensemble, [sample], [beta], [0], draws=64)
-    return {name: float(value) for name, value in exact.items()} | {n: float(v[0]) for n, v in measured.items()}
+
+def has_settled(name: str, closed, network) -> bool:
+    """Whether a term of a trained network is as close to the optimum's as `SETTLED` asks."""
+    return bool(abs(network[name] - closed[name]) <= SETTLED[name] * max(1, abs(closed[name])))
+
+
+def training_sentence(steps: int, closed, network) -> str:
+    """What training came to: how far objective and TIE are from the optimum, and which of them has settled."""
+    if not np.isfinite([network[name] for name in LINEAR]).all():
+        return f"After {steps:,} steps training has diverged: nothing can be said of this network."
+    gaps = [tables.number(float(network[name] - closed[name]), 4) for name in SETTLED]
+    told = f"After {steps:,} steps its objective differs from the optimum by {gaps[0]} nats and its TIE by {gaps[1]}"
+    objective, tie = (has_settled(name, closed, network) for name in SETTLED)
+    if not objective:
+        return f"{told}. The objective has not settled, so this network says nothing of the optimum."
+    return f"{told}: {'both have settled' if tie else 'the objective has settled, TIE has not'}."
 
 
 def route_rows(routes: dict) -> list[list[str]]:
-    """Rows of the table of terms by three routes."""
+    """Rows of the table of terms by three routes; a dash where training diverged."""
     columns = [routes[name] for name in ("closed", "solver", "network")]
-    return [[TERMS[name].long_name, *(tables.number(float(column[name]), 4) for column in columns)] for name in LINEAR]
+    return [[TERMS[name].long_name, *(_in_table(float(column[name])) for column in columns)] for name in LINEAR]
+
+
+def _in_table(value: float) -> str:
+    return tables.number(value, 4) if np.isfinite(value) else "–"
 
 
 def identification_note(process: LinearGaussian, beta: float):
