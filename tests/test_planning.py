@@ -1,9 +1,10 @@
 import dataclasses
 
+import numpy as np
 import pytest
 
-from betavae_core.images import experiments
-from betavae_core.sweeps import members, planning
+from betavae_core.images import datasets, digits, experiments
+from betavae_core.sweeps import members, planning, sweep
 from betavae_core.sweeps.members import Member, Specification
 
 
@@ -30,28 +31,81 @@ def test_everything_can_be_overridden():
     assert members[0].specification == Specification("mixing", 50, 7, 0.1, "global")
 
 
-def test_keys_tell_every_difference_and_nothing_else(monkeypatch):
-    member = Member(Specification("mixing"), 1.0, 0)
-    assert member.key == Member(Specification("mixing"), 1, 0).key
-    others = [
-        dataclasses.replace(member, beta=2.0),
-        dataclasses.replace(member, realization=1),
-        *(
-            dataclasses.replace(member, specification=Specification("mixing", **change))
-            for change in (
-                {"samples": 10},
-                {"epochs": 10},
-                {"learning_rate": 1.0},
-                {"scaling": "pixel"},
-                {"family": "full"},
-            )
-        ),
-        Member(Specification("localisation"), 1.0, 0),
-    ]
-    keys = {member.key, *(other.key for other in others)}
+CHANGED = {  # a value other than the default for each setting; a new setting needs its own
+    "experiment": "localisation",
+    "samples": 10,
+    "epochs": 10,
+    "learning_rate": 1.0,
+    "scaling": "pixel",
+    "family": "full",
+    "settling": 0.5,
+    "warmup": 0.5,
+}
+RECORD = {"draw": datasets.pixel_mixing, "mixing": ((2.0, 1.0), (0.5, 1.6)), "noise_std": 2.0, "one_drawing": True}
+MEMBER = Member(Specification("mixing"), 1.0, 0)
+
+
+def test_every_setting_beta_and_realization_count_in_the_key():
+    assert MEMBER.key == Member(Specification("mixing"), 1, 0).key
+    settings = [setting.name for setting in dataclasses.fields(Specification)]
+    changed = [dataclasses.replace(MEMBER.specification, **{name: CHANGED[name]}) for name in settings]
+    others = [Member(specification, 1.0, 0) for specification in changed]
+    others += [dataclasses.replace(MEMBER, beta=2.0), dataclasses.replace(MEMBER, realization=1)]
+    assert len({MEMBER.key, *(other.key for other in others)}) == len(others) + 1
+
+
+@pytest.mark.parametrize("name", RECORD)
+def test_what_the_record_of_an_experiment_says_of_its_images_counts(name, monkeypatch):
+    usual, record = MEMBER.key, experiments.experiment("mixing")
+    monkeypatch.setitem(experiments.EXPERIMENTS, "mixing", dataclasses.replace(record, **{name: RECORD[name]}))
+    assert MEMBER.key != usual
+
+
+def test_what_decides_no_number_of_a_member_does_not_count(monkeypatch):
+    """The grid of β and how many realizations a profile wants are the plan's; settings are the specification's."""
+    usual, record = MEMBER.key, experiments.experiment("mixing")
+    free = {"shows": "other words", "betas": (7.0,), "realizations": 3, "supplements": (), "settings": {}, "name": "x"}
+    assert {field.name for field in dataclasses.fields(record)} == {*free, *RECORD}
+    monkeypatch.setitem(experiments.EXPERIMENTS, "mixing", dataclasses.replace(record, **free))
+    assert MEMBER.key == usual
+
+
+def test_a_new_experiment_s_record_is_in_its_keys(monkeypatch):
+    record = dataclasses.replace(experiments.experiment("mixing"), name="new")
+    monkeypatch.setitem(experiments.EXPERIMENTS, "new", record)
+    assert "record" in Specification("new").identity
+    assert "record" not in Specification("mixing").identity
+
+
+def _permuted(images, labels):
+    return images, np.roll(labels, 1)
+
+
+def _one_pixel(images, labels):
+    images = images.copy()
+    images[3, 10, 10] ^= 1
+    return images, labels
+
+
+@pytest.mark.parametrize("change", [_permuted, _one_pixel])
+def test_pixels_and_labels_of_the_digits_count(change, monkeypatch, tmp_path):
+    """Permuted labels draw other digits: none of what is there is theirs."""
+    usual = MEMBER.key
+    images, labels = change(*digits.load())
+    np.savez(tmp_path / "other.npz", images=images, labels=labels, sha256=digits.pixel_hash(images))
+    monkeypatch.setenv("BETAVAE_DIGITS", str(tmp_path / "other.npz"))
+    members._digits_hash.cache_clear()
+    try:
+        assert MEMBER.key != usual
+        assert not sweep.survey(planning.plan("mixing", realizations=1)).published
+    finally:
+        members._digits_hash.cache_clear()
+
+
+def test_the_version_of_the_code_counts(monkeypatch):
+    usual = MEMBER.key
     monkeypatch.setattr(members, "NUMERICS_VERSION", 999)
-    keys.add(member.key)
-    assert len(keys) == len(others) + 2
+    assert MEMBER.key != usual
 
 
 def test_seeds_are_paired_across_beta_and_the_pair_is_fixed_where_promised():

@@ -1,5 +1,7 @@
 """The experiments: one record each, which everything that lists, draws, trains or shows experiments reads."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -77,6 +79,12 @@ class Experiment:
     def latents(self) -> int:
         """Number of sources, and of latents."""
         return len(self.mixing[0])
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what decides the images of a realization: drawing, A, σ, and whether all have the same ones."""
+        decisive = [self.draw.__qualname__, np.array(self.mixing, float).tolist(), self.noise_std, self.one_drawing]
+        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]
 
 
 def code_noise(mixing, noise_std: float = 1.0) -> float:
