@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 
-import psutil
 import pytest
 
 from betavae_core.building import chapters
@@ -176,55 +175,6 @@ def test_a_failing_chapter_keeps_the_last_good_pages_and_names_the_cell(minibook
     assert re.search(r"chapter theory failed in cell \d+: RuntimeError: on purpose .*_build/failed/theory\.ipynb", line)
     assert (minibook.folder / "_build/failed/theory.ipynb").exists()
     assert (minibook.folder / "_build/html/book/theory.html").read_bytes() == page
-
-
-def test_every_failure_is_named_and_none_is_started_after_one(minibook):
-    fails = {"theory": "raise RuntimeError('one')", "analytical": "raise RuntimeError('two')"}
-    with with_cells(minibook, **fails):
-        both = minibook.make("book", "JOBS=2")
-    with with_cells(minibook, **fails):
-        first = minibook.make("book", "JOBS=1")
-    assert [done.returncode for done in (both, first)] == [2, 2]
-    assert re.findall(r"chapter (\w+) failed in cell \d+: RuntimeError: (\w+)", both.stderr) == [
-        ("theory", "one"),
-        ("analytical", "two"),
-    ]
-    assert re.findall(r"chapter (\w+) failed", first.stderr) == ["theory"]
-    assert "claims: executed" not in both.stdout + first.stdout
-
-
-def test_an_interrupted_build_leaves_no_process_and_says_so_in_a_line(minibook):
-    with with_cells(minibook, theory="import time; time.sleep(100)"):
-        build = minibook.start("book")
-        deadline = time.monotonic() + 60
-        while not any("ipykernel" in " ".join(child.cmdline()) for child in offspring(build.pid)):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        running = offspring(build.pid)
-        os.killpg(build.pid, signal.SIGINT)
-        _, told = build.communicate(timeout=30)
-    assert build.returncode in (2, 130, -signal.SIGINT)
-    assert "Traceback" not in told
-    _, alive = psutil.wait_procs(running, timeout=10)
-    assert alive == []
-
-
-def offspring(pid):
-    """Processes that a process has started, directly or not."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).children(recursive=True)
-    return []
-
-
-def test_a_page_by_itself_executes_one_chapter_and_leaves_the_book_alone(minibook):
-    before = {file: file.stat().st_mtime_ns for file in (minibook.folder / "_build/html").rglob("*.html")}
-    with with_cells(minibook, theory="print('for the page alone')"):
-        done = minibook.make("page", "CHAPTER=theory")
-    assert done.returncode == 0, done.stderr
-    assert re.findall(r"^(\w+): executed", done.stdout, re.MULTILINE) == ["theory"]
-    page = done.stdout.splitlines()[-1].removeprefix("page: ")
-    assert "for the page alone" in minibook.page(page)
-    assert {file: file.stat().st_mtime_ns for file in before} == before
 
 
 def test_a_repository_brings_launch_links_and_notebooks_to_the_chapters_with_code(minibook):

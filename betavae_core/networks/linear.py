@@ -73,7 +73,8 @@ def train(processes, betas, steps: int, planned: int) -> tuple[list[Network], li
 
     Returns
     -------
-    a `Network` of x for each, and its sample: an ImageData with the covariance of the process exactly
+    networks : a `Network` of x for each process
+    samples : an `ImageData` for each, with the covariance of the process exactly
     """
     N, k = processes[0].mixing.shape
     data = [datasets.linear_sample(process, SAMPLES, np.random.default_rng(0)) for process in processes]

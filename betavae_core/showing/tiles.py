@@ -6,7 +6,7 @@ import xarray as xr
 from betavae_core.findings import prediction, tiles
 from betavae_core.findings.optima import Estimate
 from betavae_core.images import experiments
-from betavae_core.showing import figures, tables
+from betavae_core.showing import figures
 from betavae_core.sweeps import sweep
 
 CENTRAL = slice(0.49, 2.51)  # multiples of ν over which tables average
@@ -42,13 +42,14 @@ def settling_rows(profile: str) -> list[list[str]]:
     rows = []
     for name in tiles.NAMES:
         for training, found in (
-            ("constant", _networks(name, profile, CONSTANT)),
-            ("settling", _networks(name, profile)),
+            ("as in the thesis", _networks(name, profile, CONSTANT)),
+            ("as here", _networks(name, profile)),
         ):
             if count := int(np.isfinite(found.tie).sum()):
                 below = _linear_objective(name, found.beta) - found.objective
                 off = found.tie - tiles.theory(name, found.beta.values).tie.assign_coords(beta=found.beta)
                 cells = [f"{float(below.mean()):.2f}", f"{float((off**2).mean()) ** 0.5:.3f}"]
+                cells.append(str(int((abs(off) > 0.1).sum())))
                 rows.append([name, training, str(count), *(cell.replace("-", "−") for cell in cells)])
     return rows
 
@@ -101,9 +102,8 @@ def result_rows(stores: dict[str, xr.Dataset]) -> list[list[str]]:
     for name, found in stores.items():
         o = tiles.optimum(found)
         if o.count:
-            theory = [f"{o.theory.best:.3f} ({o.fitted.best:.3f})", between(o.best)]
-            slopes = [tables.number(o.theory.slope, 3), between(o.slope), f"{o.noise:.3f}"]
-            rows.append([name, str(o.count), *theory, *slopes])
+            theory = [f"{o.theory.best:.3f}", between(o.best)]
+            rows.append([name, str(o.count), *theory, f"{o.theory.slope:.3f}".replace("-", "−"), between(o.slope)])
     return rows
 
 
@@ -119,14 +119,14 @@ def power_rows() -> list[list[str]]:
 
 def between(found: Estimate) -> str:
     """A value with its interval, if there is one."""
-    value, low, high = (tables.number(number, 3) for number in found)
+    value, low, high = (f"{number:.2f}".replace("-", "−") for number in found)
     return f"{value} ({low} to {high})" if np.isfinite(found.high) else value
 
 
 def texts(stores: dict[str, xr.Dataset], beta: float) -> dict[str, str]:
     """What the prose quotes: what is missing or not settled, the result in a sentence, theory at this page's β."""
     wanted, there = (sum(count) for count in zip(*map(_filled, stores.values()), strict=True))
-    missing = f"{there} of {wanted} networks are stored; `betavae sweep {' '.join(tiles.NAMES)}` trains the rest."
+    missing = f"{there} of {wanted} networks are stored; betavae sweep {' '.join(tiles.NAMES)} trains the rest."
     near, dead = (sum(count) for count in zip(*map(_unsettled, stores.values()), strict=True))
     live = tiles.theory("tiles", [beta / tiles.code_noise("tiles")]).tie[0] if beta > 0 else np.inf
     return {
@@ -155,7 +155,7 @@ def _result(stores: dict[str, xr.Dataset]) -> str:
     if not np.isfinite(ratio.low) or ratio.low == 0:
         return "Whether the two experiments with two tiles differ cannot be said before more of them is stored."
     expected = tiles.best("tiles") / tiles.best("tiles-diagonal")
-    told = f"Realization by realization the best β of *tiles* is {between(ratio)} times that of *tiles-diagonal*"
+    told = f"Realization by realization the best β of tiles is {between(ratio)} times that of tiles-diagonal"
     inside = "holds" if ratio.low <= expected <= ratio.high else "does not hold"
     return (
         f"{told}; the interval {inside} the theory's {expected:.3f} and {'excludes' if ratio.low > 1 else 'holds'} 1."
