@@ -11,6 +11,7 @@ BUILD = ROOT / "_build"
 EXECUTED = BUILD / "executed"
 EMBEDDED_DIGITS = DATA / "mnist_digits.npz"
 FULL_DIGITS = DATA / "mnist_full.npz"
+IMPORTED_DIGITS = DATA / "imported.npz"
 BENCH = DATA / "bench.json"
 
 

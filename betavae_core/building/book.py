@@ -16,6 +16,7 @@ from pathlib import Path
 
 from betavae_core.building import chapters, execution, parameters, rendering
 from betavae_core.errors import UsageError
+from betavae_core.images import digits
 from betavae_core.paths import BUILD, CHAPTERS, EXECUTED
 
 
@@ -75,6 +76,7 @@ def build_page(chapter: str, report=print) -> Path:
     """
     folder = BUILD / "page"
     stage = folder / "executed"
+    digits.load()
     with _only_build():
         _stage_assets(EXECUTED)
         execution.bring_up_to_date({chapter: {}}, EXECUTED, report)
@@ -110,6 +112,7 @@ def variant_name(chapter: str, values: dict) -> str:
 
 def _executed(report, profile: str = "published", jobs: int | None = None) -> Path:
     stage, names = EXECUTED, chapters.names()
+    digits.load()  # a file that is none is told now, not by the first chapter that draws
     _stage_assets(stage)
     for stale in (stage / "book").glob("*.ipynb"):
         if stale.stem not in names:

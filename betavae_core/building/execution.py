@@ -13,6 +13,7 @@ from betavae_core.building import chapters, crew, parameters
 from betavae_core.building.crew import Job
 from betavae_core.building.progress import Progress
 from betavae_core.errors import BuildError
+from betavae_core.images import forms
 from betavae_core.paths import CHAPTERS, EXECUTED, PACKAGE
 
 LAST = ("claims", "reproduce")  # executed after the others, whose records they read, and one after the other
@@ -20,7 +21,13 @@ LAST = ("claims", "reproduce")  # executed after the others, whose records they 
 
 def digest(chapter: str, values: dict, records: list[Path]) -> str:
     """Content hash of everything that an execution of the chapter depends on."""
-    parts = [CHAPTERS / f"{chapter}.md", paths.ROOT / "requirements.lock", paths.BENCH, paths.digits(), *records]
+    parts = [
+        CHAPTERS / f"{chapter}.md",
+        paths.ROOT / "requirements.lock",
+        paths.BENCH,
+        *forms.files(paths.digits()),
+        *records,
+    ]
     parts += sorted(PACKAGE.rglob("*.py")) + sorted(paths.published_store().glob("*.nc"))
     working = sorted(file.name for file in paths.working_store().glob("*/*.nc"))  # names that stand for contents
     return files.digest([sys.version, values, working], parts)

@@ -1,6 +1,7 @@
 """Verbs of the book: build it, print it, run a chapter again, read its ledger, time training, get digits."""
 
 import shlex
+from pathlib import Path
 
 import click
 
@@ -108,6 +109,31 @@ def fetch():
     from betavae_core.images import digits
 
     click.echo(f"digits: {digits.fetch()}")
+
+
+@data.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("labels", required=False, type=click.Path(path_type=Path))
+@click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), help="[default: data/imported.npz]")
+def import_(file, labels, target):
+    """Check a file of digits and write it in the project's form.
+
+    \b
+    betavae data import ~/.keras/datasets/mnist.npz
+    betavae data import train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz
+
+    Keras's mnist.npz and the IDX files of MNIST and Fashion-MNIST are read, and any .npz with images and labels.
+    Set BETAVAE_DIGITS to the path that is printed to use them.
+    """
+    from betavae_core import paths
+    from betavae_core.images import digits, forms
+
+    target = target or paths.IMPORTED_DIGITS
+    if target.resolve() == paths.EMBEDDED_DIGITS:
+        raise UsageError(f"{target} holds the digits that come with the project; --to another file")
+    images, told, _ = forms.read(file, labels)
+    digits.write(target, images, told)
+    click.echo(f"digits: {target} ({len(images):,}; BETAVAE_DIGITS={target} uses them)")
 
 
 @click.command()

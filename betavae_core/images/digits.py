@@ -1,15 +1,16 @@
 """Real MNIST digits: load and verify them, paste one on the canvas."""
 
+import functools
 import hashlib
-import os
-import zipfile
+import io
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from betavae_core import paths
-from betavae_core.errors import UsageError
+from betavae_core import files, paths
+from betavae_core.images import forms
+from betavae_core.images.forms import DigitsError
 
 EMBEDDED_SHA256 = "4674b7dd4c01c24547ffabd783790245478c11034be907da26946f9212b49389"
 EMBEDDED_LABELS_SHA256 = "19cab774765c7ba7873e2eb3cee313c084bbb20b53116334dd0e24cd06e8d4e5"
@@ -17,12 +18,8 @@ CANVAS = 40  # pixels a side
 PIXELS = CANVAS**2
 
 
-class DigitsError(UsageError):
-    """The file of digits is missing or damaged; the message names it."""
-
-
 def load(file: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """MNIST digits with their pixels verified.
+    """Digits in any of the forms of `images.forms`, checked; this project's own with their pixels verified.
 
     Returns
     -------
@@ -32,19 +29,24 @@ def load(file: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     DigitsError
-        if the file is missing, unreadable, or its pixels do not have the recorded SHA-256.
+        if the file is missing, unreadable or no file of digits, or its pixels do not have the recorded SHA-256.
     """
     file = Path(file or paths.digits())
-    try:
-        with open(file, "rb") as handle, np.load(handle, allow_pickle=False) as stored:
-            images, labels = stored["images"], stored["labels"]
-            expected = str(stored["sha256"]) if "sha256" in stored else EMBEDDED_SHA256
-    except FileNotFoundError:
-        raise DigitsError(f"no MNIST digits at {file}") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DigitsError(f"{file} is damaged: {error}") from None
-    if images.ndim != 3 or labels.shape != images.shape[:1] or pixel_hash(images) != expected:
-        raise DigitsError(f"{file} is damaged: its pixels do not have the recorded SHA-256 {expected[:12]}…")
+    stamps = [part.stat() for part in forms.files(file) if part.exists()]
+    images, labels = _loaded(file, *((stamp.st_mtime_ns, stamp.st_size, stamp.st_ino) for stamp in stamps))
+    return images, labels
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(file: Path, *_stamps) -> tuple[np.ndarray, np.ndarray]:
+    """Digits of a file as it is now, which the stamps stand for: every drawing asks for them."""
+    images, labels, recorded = forms.read(file)
+    if file == paths.EMBEDDED_DIGITS:
+        recorded = EMBEDDED_SHA256
+    if recorded not in (None, pixel_hash(images)):
+        raise DigitsError(f"{file} is damaged: its pixels do not have the recorded SHA-256 {recorded[:12]}…")
+    for array in (images, labels):
+        array.setflags(write=False)
     return images, labels
 
 
@@ -74,9 +76,14 @@ def fetch(file: Path = paths.FULL_DIGITS) -> Path:
         (images, labels), _ = tf.keras.datasets.mnist.load_data()
     except Exception as error:
         raise OSError(f"full MNIST could not be downloaded ({error}); the embedded digits need no internet") from None
-    partial = file.with_suffix(f".{os.getpid()}.npz")
-    np.savez_compressed(partial, images=images, labels=labels, sha256=pixel_hash(images))
-    os.replace(partial, file)
+    return write(file, images, labels)
+
+
+def write(file: Path, images, labels) -> Path:
+    """Keep digits in this project's form, with the SHA-256 of their pixels; the file appears whole or not at all."""
+    content = io.BytesIO()
+    np.savez_compressed(content, images=images, labels=labels, sha256=pixel_hash(images))
+    files.write(file, content.getvalue())
     return file
 
 

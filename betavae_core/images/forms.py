@@ -1,0 +1,171 @@
+"""The forms in which files of digits come, and what is asked of them: 28 × 28 grey levels and ten classes.
+
+Read are this project's .npz (images, labels), Keras's mnist.npz (x_train, y_train) and the IDX files of MNIST and
+Fashion-MNIST, compressed or not; labels of IDX images lie beside them. Nothing is unpickled, and nothing is guessed:
+what is not as it should be gets one line that says what was found and what is wanted.
+"""
+
+import gzip
+import zipfile
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from betavae_core.errors import UsageError, first_line
+
+SIDE, CLASSES = 28, 10
+WANTED = (
+    "wanted are whole grey levels from 0 to 255, n x 28 x 28, with a label from 0 to 9 each, as .npz (images and "
+    "labels), as Keras's mnist.npz or as IDX files"
+)
+NPZ = (("images", "labels"), ("x_train", "y_train"))  # names of this project's arrays, and of Keras's
+READABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)  # what damage raises in the readers
+
+
+class DigitsError(UsageError):
+    """The file of digits is missing, damaged or not one; the message names it."""
+
+
+class Digits(NamedTuple):
+    """Images (n, 28, 28) uint8, labels (n,) uint8, and the SHA-256 of the pixels that the file records, if it does."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    recorded: str | None = None
+
+
+def read(file: Path, labels: Path | None = None) -> Digits:
+    """Digits of a file in any of the forms, checked; `labels` is a second IDX file, found beside the first if None.
+
+    Raises
+    ------
+    DigitsError
+        in one line: what was found, and what is wanted.
+    """
+    start = _start(file)
+    if start.startswith(b"PK"):
+        images, told, recorded = _npz(file)
+    elif start[:2] in (b"\x1f\x8b", b"\0\0"):
+        pair = [_idx(file), _idx(labels or partner(file))]
+        (told, images), recorded = sorted(pair, key=np.ndim), None
+    else:
+        raise DigitsError(f"{file} {_other(start)}; {WANTED}")
+    return Digits(_images(file, images), _labels(file, told, len(images)), recorded)
+
+
+def partner(file: Path) -> Path:
+    """The file of labels that belongs to IDX images, or of images to labels; they are named alike."""
+    swaps = [("images", "labels"), ("idx3", "idx1")]
+    if "images" not in file.name:
+        swaps = [(other, one) for one, other in swaps]
+    name = file.name.removesuffix(".gz")
+    for one, other in swaps:
+        name = name.replace(one, other)
+    for candidate in (file.with_name(name), file.with_name(f"{name}.gz")):
+        if candidate != file and candidate.exists():
+            return candidate
+    raise DigitsError(f"{file} is half of a pair of IDX files, and there is no {name} beside it; {WANTED}")
+
+
+def files(file: Path) -> list[Path]:
+    """The files that digits come from: the one named, and for IDX its partner, if it is there."""
+    try:
+        return [file, partner(file)] if _start(file)[:2] in (b"\x1f\x8b", b"\0\0") else [file]
+    except DigitsError:
+        return [file]
+
+
+def _start(file: Path) -> bytes:
+    try:
+        with open(file, "rb") as handle:
+            return handle.read(64)
+    except FileNotFoundError:
+        raise DigitsError(f"no MNIST digits at {file}") from None
+    except OSError as error:
+        raise DigitsError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _other(start: bytes) -> str:
+    """What a file is that has none of the forms."""
+    if start.startswith(b"version https://git-lfs"):
+        return "is a Git LFS pointer, which stands for a file that `git lfs pull` gets"
+    if start.startswith(b"\x93NUMPY"):
+        return "is a single array (.npy), without labels"
+    if not start:
+        return "is damaged: it is empty"
+    if all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in start):
+        return "is text, such as CSV"
+    return "has none of the forms of digits that are read"
+
+
+def _npz(file: Path) -> tuple[np.ndarray, np.ndarray, str | None]:
+    try:
+        with open(file, "rb") as handle, np.load(handle, allow_pickle=False) as stored:  # a damaged one is closed too
+            for images, labels in NPZ:
+                if {images, labels} <= set(stored.files):
+                    recorded = str(stored["sha256"]) if "sha256" in stored.files else None
+                    return stored[images], stored[labels], recorded
+            found = ", ".join(stored.files) or "nothing"
+    except READABLE as error:
+        if "Object arrays" in str(error):
+            raise DigitsError(f"{file} holds Python objects, which are never read; {WANTED}") from None
+        raise DigitsError(f"{file} is damaged: {first_line(error)}") from None
+    raise DigitsError(f"{file} holds {found}; {WANTED}")
+
+
+def _idx(file: Path) -> np.ndarray:
+    """An IDX file: two zero bytes, the type (8: unsigned bytes), the number of axes, their sizes, the numbers."""
+    opened = gzip.open if _start(file).startswith(b"\x1f\x8b") else open
+    try:
+        with opened(file, "rb") as handle:
+            content = handle.read()
+    except READABLE as error:
+        raise DigitsError(f"{file} is damaged: {first_line(error)}") from None
+    if content[:3] != b"\0\0\x08" or content[3:4] not in (b"\x01", b"\x03"):
+        raise DigitsError(f"{file} is no IDX file of unsigned bytes (it starts with {content[:4].hex(' ')}); {WANTED}")
+    axes = content[3]
+    shape = np.frombuffer(content[4 : 4 + 4 * axes], ">u4").tolist()
+    numbers = np.frombuffer(content[4 + 4 * axes :], np.uint8)
+    if len(shape) < axes or numbers.size != np.prod(shape):
+        raise DigitsError(f"{file} is damaged: {numbers.size:,} numbers for axes of {shape}")
+    return numbers.reshape(shape)
+
+
+def _images(file: Path, images: np.ndarray) -> np.ndarray:
+    """The images, if they are whole grey levels of the right size and none is blank."""
+    if images.dtype != np.uint8:
+        raise DigitsError(f"{file} has images of type {images.dtype}{_range(images)}; {WANTED}")
+    if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+        raise DigitsError(f"{file} has images of shape {' x '.join(map(str, images.shape))}; {WANTED}")
+    if images.size and images.max() <= 1:
+        raise DigitsError(f"{file} has grey levels{_range(images)} only; {WANTED}")
+    blank = np.flatnonzero(np.ptp(images, axis=(1, 2)) == 0)
+    if blank.size:
+        raise DigitsError(f"{file} has {blank.size} blank images, the first of them number {blank[0]}; {WANTED}")
+    return images
+
+
+def _range(images: np.ndarray) -> str:
+    """The range of numbers, or that some are none, for a message."""
+    if images.dtype.kind not in "uif" or not images.size:
+        return ""
+    if not np.isfinite(images).all():
+        return " with NaN or infinity among them"
+    return f" from {images.min():g} to {images.max():g}"
+
+
+def _labels(file: Path, labels: np.ndarray, count: int) -> np.ndarray:
+    """The labels, if there is one from 0 to 9 for each image and each class has an image."""
+    if labels.shape != (count,):
+        raise DigitsError(f"{file} has {count} images and labels of shape {labels.shape}; {WANTED}")
+    if labels.dtype.kind not in "iu":
+        raise DigitsError(f"{file} has labels of type {labels.dtype}; {WANTED}")
+    found = np.unique(labels)
+    if found.size and not 0 <= found[0] <= found[-1] < CLASSES:
+        raise DigitsError(f"{file} has {found.size} classes, labels {found[0]} to {found[-1]}; {WANTED}")
+    missing = sorted(set(range(CLASSES)) - set(found.tolist()))
+    if missing:
+        raise DigitsError(f"{file} has no image of class {', '.join(map(str, missing))}; {WANTED}")
+    return labels.astype(np.uint8)
