@@ -55,17 +55,20 @@ def render() -> Path:
 def build_variant(chapter: str, values: dict, report=print) -> Path:
     """Execute one chapter with other parameters and render the book with it into a folder of its own.
 
-    The other chapters are brought up to date as for `build`; `_build/html` is not touched. Returns the page.
+    The other chapters are brought up to date as for `build`; `_build/html` is not touched. Those that quote all others
+    (`execution.LAST`) are executed again with what this one found. Returns the page.
     """
     folder = BUILD / "variants" / variant_name(chapter, values)
+    execution.require_networks(chapter, values)
     with _only_build():
         base, stage = _executed(report), folder / "executed"
         for file in (base / "book").glob("*.*"):
-            if file.is_file() and file.stem != chapter:
+            if file.is_file() and file.name.split(".")[0] not in (chapter, *execution.LAST):
                 (stage / "book").mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, stage / "book" / file.name)
         _stage_assets(stage)
-        execution.bring_up_to_date({chapter: values}, stage, report)
+        last = [name for name in execution.LAST if name in chapters.names() and name != chapter]
+        execution.bring_up_to_date({chapter: values} | {name: {} for name in last}, stage, report)
         return rendering.render(stage, folder / "html").parent / "book" / f"{chapter}.html"
 
 

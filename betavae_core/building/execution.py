@@ -12,9 +12,10 @@ from betavae_core import files, paths
 from betavae_core.building import chapters, crew, parameters
 from betavae_core.building.crew import Job
 from betavae_core.building.progress import Progress
-from betavae_core.errors import BuildError
-from betavae_core.images import forms
+from betavae_core.errors import BuildError, UsageError
+from betavae_core.images import experiments, forms
 from betavae_core.paths import CHAPTERS, EXECUTED, PACKAGE
+from betavae_core.sweeps import planning, sweep
 
 LAST = ("claims", "reproduce")  # executed after the others, whose records they read, and one after the other
 
@@ -40,15 +41,42 @@ def bring_up_to_date(wanted: dict[str, dict], stage: Path, report=print, limit: 
     ------
     BuildError
         with a line for each chapter that failed; its last good execution stays in place.
+    UsageError
+        before anything runs, if networks that a chapter shows are not stored.
     """
     (stage / "book").mkdir(parents=True, exist_ok=True)
     with Progress(list(wanted), report) as progress:
         for group in ([name for name in wanted if name not in LAST], *([name] for name in LAST if name in wanted)):
             jobs = [Job(name, wanted[name], _digest(name, wanted[name], stage)) for name in group]
             work = [job for job in jobs if not _is_done_here(job, stage, progress)]
+            for job in work:
+                require_networks(job.chapter, job.values)
             failures = crew.execute(_longest_first(work), stage, progress, limit)
             if failures:
                 raise BuildError("\n".join(failures[name] for name in wanted if name in failures))
+
+
+def require_networks(chapter: str, values: dict) -> None:
+    """Refuse a chapter, in one line, whose networks are not stored: it needs one whole realization of each experiment.
+
+    Raises
+    ------
+    UsageError
+        naming the command that trains them.
+    """
+    for name in chapters.needs(chapter):
+        profile = values.get("profile", "published")
+        betas = set(experiments.experiment(name).betas)
+        members = planning.plan(name, profile)
+        if not betas <= {member.beta for member in members}:
+            some = ", ".join(f"{beta:g}" for beta in sorted({member.beta for member in members}))
+            raise UsageError(f"chapter {chapter} shows {name} at every β; profile {profile} has {some} alone")
+        if not sweep.whole(members):
+            digits = f" of the digits in {paths.digits()}" if paths.digits() != paths.EMBEDDED_DIGITS else ""
+            raise UsageError(
+                f"chapter {chapter} shows networks of {name}, and no realization{digits} is stored with every β; "
+                f"`betavae sweep {name} --profile {profile}` trains them"
+            )
 
 
 def _digest(chapter: str, values: dict, stage: Path) -> str:

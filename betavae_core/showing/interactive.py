@@ -4,6 +4,25 @@ import html
 
 import numpy as np
 
+from betavae_core.theory.gaussian import LinearGaussian
+
+EXAMPLE = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)  # the thesis's, for models that do not fit the plane
+
+
+def explorer(process: LinearGaussian, beta: float):
+    """The analytical model to be moved, as HTML; starts where the page does, if that has two sources and two data."""
+    from IPython.display import HTML
+
+    fits = process.mixing.shape == (2, 2)
+    shown = process if fits else EXAMPLE
+    entries = ",".join(f"{entry:.12g}" for entry in shown.mixing.ravel())
+    words = "" if fits else "<p>The explorer has room for two sources and two data: it shows the thesis’s example.</p>"
+    return HTML(
+        f'{words}<div class="explorer" data-size="full" data-beta="{beta:g}" data-mixing="{entries}" '
+        f'data-noise="{shown.noise_std:g}"><p>The explorer needs JavaScript; the figures of this page show the same '
+        "curves at its parameters.</p></div>"
+    )
+
 
 def beta_slider(sheets: dict[str, np.ndarray], rows: str, first: str):
     """Pictures under a slider over β, as HTML: all rendered now, one shown at a time.

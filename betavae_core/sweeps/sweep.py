@@ -44,6 +44,13 @@ def survey(members: list[Member]) -> Plan:
     return found
 
 
+def whole(members: list[Member]) -> set[int]:
+    """Realizations of which every member of a plan is stored and did not diverge."""
+    plan = survey(members)
+    lacking = {member.realization for member in (*plan.missing, *plan.diverged)}
+    return {member.realization for member in members} - lacking
+
+
 def load(experiment: str, profile: str = "published", **options) -> xr.Dataset:
     """Stored and published results over dims beta × realization; options as in `planning.plan`."""
     return store.collect(planning.plan(experiment, profile, **options))
