@@ -67,13 +67,15 @@ def test_deep_decoder_equals_quadrature(deep, rng):
     assert ess.min() > 400
 
 
-def test_density_equals_decoded_pixels(deep, rng):
+@pytest.mark.parametrize(("draws", "width"), [(1, 0.0), (3, 0.1), (3, 1.0), (700, 0.01), (300, 3.0)])
+def test_density_equals_decoded_pixels(deep, rng, draws, width):
+    """In float64 from the same features, from draws at one place to draws over all the plane, some blocks of them."""
     decoder, x, q = deep
-    mean = q.mean
-    z = mean[:5, None] + 0.1 * rng.standard_normal((5, 3, 2))
+    z = q.mean[:5, None] + width * rng.standard_normal((5, draws, 2))
     pixels = decoder.features(z).astype(float) @ decoder.kernel + decoder.bias[0]
     expected = -0.5 * ((x[:5, None] - pixels) ** 2).sum(-1) - 800 * np.log(2 * np.pi)
-    assert decoder.log_density(x[:5], z) == pytest.approx(expected, rel=1e-9)
+    assert decoder.log_density(x[:5], z) == pytest.approx(expected, abs=2e-3)
+    assert decoder.log_density(x[:5], z).mean() == pytest.approx(expected.mean(), rel=1e-7)
 
 
 def test_tangent_equals_finite_differences(deep):

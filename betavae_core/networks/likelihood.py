@@ -18,6 +18,7 @@ from betavae_core.theory.gaussian import log_density_constant
 NEWTON_STEPS = 12
 INFLATION = 1.5  # of the Laplace approximation's standard deviation: tails heavier than the target's
 SHARES = (0.5, 0.25, 0.25)  # Laplace, q, prior
+ROWS = 512  # latents decoded at once
 
 
 class Decoder(NamedTuple):
@@ -50,17 +51,35 @@ class Decoder(NamedTuple):
         z = z.astype(np.float32)
         slope = np.broadcast_to(np.eye(z.shape[-1], dtype=np.float32), (*z.shape, z.shape[-1])) if tangent else None
         for kernel, bias in self.hidden:
-            z = np.tanh(z @ kernel + bias[0])
+            z = z @ kernel
+            z += bias[0]
+            np.tanh(z, out=z)
             slope = (slope @ kernel) * (1 - z**2)[..., None, :] if tangent else None
         return (z, slope) if tangent else z
 
     def log_density(self, x, z) -> np.ndarray:
-        """log p(x|z) = −½ ‖x − decode(z)‖² − (p/2) log 2π for images x (n, p), latents z (n, draw, k): (n, draw)."""
-        h = self.features(z).astype(float)  # (n, draw, d)
-        Wx = x @ self.kernel.T - self.shift  # (n, d)
-        error = np.einsum("nsd,nsd->ns", h @ self.gram, h) - 2 * (h @ Wx[..., None])[..., 0]
-        error += (self.norm - 2 * x @ self.bias[0] + np.einsum("np,np->n", x, x))[:, None]
-        return -0.5 * error + log_density_constant(x.shape[1])
+        """log p(x|z) = −½ ‖x − decode(z)‖² − (p/2) log 2π for images x (n, p), latents z (n, draw, k): (n, draw).
+
+        With h the features of an image's mean latent, decoded to x − r, and h + δ those of a draw:
+
+            ‖r − δW‖² = ‖r‖² + δ {WWᵀ δᵀ − 2 W rᵀ}
+
+        Only ‖r‖² and W rᵀ are differences of large numbers. They are float64, once per image; the rest is float32. A few
+        images at a time, so that what lies between stays in the processor's cache.
+        """
+        h = self.features(z.mean(1)).astype(float)  # (n, d)
+        hG, Wx = h @ self.gram, x @ self.kernel.T - self.shift  # (n, d)
+        error = np.einsum("nd,nd->n", hG - 2 * Wx, h) + self.norm - 2 * x @ self.bias[0] + np.einsum("np,np->n", x, x)
+        gram, pull = self.gram.astype(np.float32), 2 * (hG - Wx).astype(np.float32)
+        found = np.empty(z.shape[:2])
+        images = max(1, ROWS // z.shape[1])
+        for some in (slice(start, start + images) for start in range(0, len(z), images)):
+            n, draws, k = z[some].shape
+            delta = self.features(z[some].reshape(-1, k)).reshape(n, draws, -1)
+            delta -= h[some, None].astype(np.float32)
+            pulled = delta @ gram + pull[some, None]
+            found[some] = error[some, None] + np.einsum("nsd,nsd->ns", pulled, delta)
+        return -0.5 * found + log_density_constant(x.shape[1])
 
 
 def log_joint(decoder: Decoder, x, z) -> np.ndarray:
