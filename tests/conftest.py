@@ -4,8 +4,6 @@ import re
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy loads: its BLAS spins when tests share the cores
@@ -41,8 +39,9 @@ def results(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def crew():
     """One training process for all sweeps of a test worker that neither kill nor count processes."""
-    with ProcessPoolExecutor(1, get_context("spawn"), initializer=crews.start_worker) as pool:
+    with contextlib.ExitStack() as stack:
         with crews.single_threaded():
+            pool = stack.enter_context(crews.pool(1))
             pool.submit(len, ()).result()  # starts it
         yield contextlib.nullcontext(crews.Crew(pool.submit, lambda device: 1))
 

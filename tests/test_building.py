@@ -70,23 +70,27 @@ def line(told, chapter):
     return found
 
 
-def test_chapters_run_side_by_side_and_are_told_in_reading_order(trio):
-    trio.write(intro=SLOW)
+def single_threaded(log, chapter):
+    (threads,) = [note for note in log if note.startswith(f"{chapter} {{")]
+    names = ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM")
+    return all(f"'{name}_THREADS': '1'" in threads for name in names)
+
+
+def test_chapters_run_side_by_side_and_once(trio):
+    """They are told in reading order; what has not changed is neither executed nor rendered."""
+    trio.write(intro=SLOW, theory=THREADS)
     done = trio.make("book", "JOBS=2")
     assert (done.returncode, done.stderr) == (0, "")
     assert re.findall(r"^(\w+): executed in \d+\.\d s$", done.stdout, re.MULTILINE) == ["intro", "claims", "theory"]
     log = trio.log()
     assert log.index("theory ends") < log.index("intro ends")
     assert log[-2:] == ["claims starts", "claims ends"]  # after the others, though it stands before theory
+    assert single_threaded(log, "theory")
     pages = [f"page: {trio.folder}/_build/html/book/{chapter}.html" for chapter in trio.CHAPTERS]
     assert done.stdout.splitlines()[-4:] == [*pages, f"book: {trio.folder}/_build/html/index.html"]
     assert all("seen in 42" in trio.page(page.removeprefix("page: ")) for page in pages)
 
-
-def test_what_has_not_changed_is_neither_executed_nor_rendered(trio):
-    trio.write()
-    assert trio.make("book").returncode == 0
-    log, page = trio.log(), trio.folder / "_build/html/book/theory.html"
+    page = trio.folder / "_build/html/book/theory.html"
     rendered = page.stat().st_mtime_ns
     again = trio.make("book")
     assert again.stdout.splitlines()[:4] == [
@@ -99,17 +103,6 @@ def test_what_has_not_changed_is_neither_executed_nor_rendered(trio):
     assert "pages" not in trio.make("book").stdout
     assert trio.log() == log
     assert "changed" in (trio.folder / "_build/html/_static/companion.css").read_text()
-
-
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_chapter_has_the_same_threads_whatever_the_number_of_jobs(trio, jobs):
-    trio.write(intro=SLOW, theory=THREADS, claims="raise SystemError('enough')")
-    trio.make("book", f"JOBS={jobs}")
-    log = trio.log()
-    (threads,) = [note for note in log if note.startswith("theory {")]
-    for name in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
-        assert f"'{name}_THREADS': '1'" in threads
-    assert (log.index("theory starts") > log.index("intro ends")) == (jobs == "1")
 
 
 def test_every_failure_is_named_with_its_cell_and_what_runs_goes_on(trio):
@@ -138,18 +131,14 @@ def test_after_a_failure_no_chapter_starts_and_those_that_run_are_kept(trio):
     assert line(trio.make("book").stdout, "theory") == "theory: up to date"
 
 
-def test_a_kernel_that_is_killed_is_a_failure(trio):
-    trio.write(theory="import os; os.kill(os.getpid(), 9)")
-    done = trio.make("book")
+def test_a_kernel_or_a_worker_that_is_killed_is_a_failure(trio):
+    """Both at once, each told what it was."""
+    kill = "import os, time; time.sleep(1); os.kill({}, 9)"
+    trio.write(intro=kill.format("os.getpid()"), theory=kill.format("os.getppid()"))
+    done = trio.make("book", "JOBS=2")
     assert done.returncode == 2
-    assert re.search("^betavae: chapter theory failed: its kernel was killed", done.stderr)
-
-
-def test_a_worker_that_is_killed_is_a_failure(trio):
-    trio.write(theory="import os; os.kill(os.getppid(), 9)")
-    done = trio.make("book")
-    assert done.returncode == 2
-    assert re.search(r"^betavae: chapter theory failed: its process was killed \(SIGKILL\)", done.stderr)
+    assert re.search("^betavae: chapter intro failed: its kernel was killed", done.stderr)
+    assert re.search(r"^chapter theory failed: its process was killed \(SIGKILL\)", done.stderr, re.MULTILINE)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
@@ -210,7 +199,7 @@ def test_make_refuses_bad_input_in_one_line(trio, words, message):
 
 
 def test_a_terminal_shows_what_runs(trio):
-    trio.write(claims="raise RuntimeError('enough')", theory=SLOW)
+    trio.write(claims="raise RuntimeError('enough')", theory=THREADS + SLOW)
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "betavae_core", "book", "--jobs", "1"]
     build = subprocess.Popen(command, cwd=trio.folder, stdout=subprocess.DEVNULL, stderr=theirs)
@@ -223,6 +212,7 @@ def test_a_terminal_shows_what_runs(trio):
     assert b"0 of 3 chapters done; running: intro 0 s" in shown
     assert re.search(rb"1 of 3 chapters done; running: theory [2-9] s", shown)  # it moves while a chapter runs
     assert b"2 of 3 chapters done; running: claims" in shown
+    assert single_threaded(trio.log(), "theory")  # whatever the number of jobs
 
 
 def read(terminal):

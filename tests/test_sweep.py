@@ -165,7 +165,7 @@ def small_disk(tmp_path):
 @pytest.mark.slow
 def test_a_full_disk_gets_one_line_and_leaves_whole_members(small_disk, monkeypatch):
     monkeypatch.setenv("BETAVAE_RESULTS", str(small_disk))
-    done = betavae("sweep", "mixing", "--profile", "smoke", "--realizations", "3")
+    done = betavae("sweep", "mixing", "--profile", "smoke", "--realizations", "3", "--jobs", "1")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("betavae: [Errno 28] No space left on device")
     assert "Traceback" not in done.stderr

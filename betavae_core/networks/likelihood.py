@@ -64,8 +64,8 @@ class Decoder(NamedTuple):
 
             ‖r − δW‖² = ‖r‖² + δ {WWᵀ δᵀ − 2 W rᵀ}
 
-        Only ‖r‖² and W rᵀ are differences of large numbers. They are float64, once per image; the rest is float32. A few
-        images at a time, so that what lies between stays in the processor's cache.
+        Only ‖r‖² and W rᵀ are differences of large numbers. They are float64, once per image; the rest is float32.
+        A few images at a time, so that what lies between stays in the processor's cache.
         """
         h = self.features(z.mean(1)).astype(float)  # (n, d)
         hG, Wx = h @ self.gram, x @ self.kernel.T - self.shift  # (n, d)

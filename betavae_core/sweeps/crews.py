@@ -1,8 +1,9 @@
-"""Who trains: spawned processes on this machine. A Dask cluster is another crew, in `sweeps.cluster`."""
+"""Who trains: processes on this machine. A Dask cluster is another crew, in `sweeps.cluster`."""
 
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -12,6 +13,8 @@ from typing import NamedTuple
 
 from betavae_core.errors import SweepError
 from betavae_core.sweeps.work import SINGLE_THREAD
+
+LOADED = ["betavae_core.networks.evaluation", "tensorflow_probability.python.distributions"]
 
 
 class Crew(NamedTuple):
@@ -23,16 +26,31 @@ class Crew(NamedTuple):
 
 @contextlib.contextmanager
 def here(jobs: int | None = None) -> Iterator[Crew]:
-    """Single-threaded spawned processes on this machine: `jobs`, or one for each core, or one if there is a GPU."""
-    context = get_context("spawn")
-    with single_threaded(), ProcessPoolExecutor(jobs, context, initializer=start_worker) as pool:
+    """Single-threaded processes on this machine: `jobs`, or one for each core, or one if there is a GPU."""
+    with single_threaded(), pool(jobs) as workers:
         try:
-            yield Crew(pool.submit, lambda device: jobs or ((os.cpu_count() or 1) if device == "CPU" else 1))
+            yield Crew(workers.submit, lambda device: jobs or ((os.cpu_count() or 1) if device == "CPU" else 1))
         except BrokenProcessPool:
             raise SweepError(
                 "a training process was killed, perhaps for want of memory; what was trained is stored, "
                 "and the same command goes on from there"
             ) from None
+
+
+def pool(jobs: int | None) -> ProcessPoolExecutor:
+    """Processes that train, with this one's environment.
+
+    On Linux they are copies of one that has loaded TensorFlow and started nothing: it is loaded once for all.
+    """
+    context = get_context("forkserver" if sys.platform == "linux" else "spawn")
+    if sys.platform == "linux":
+        context.set_forkserver_preload(LOADED)
+    return ProcessPoolExecutor(jobs, context, initializer=_start, initargs=(dict(os.environ),))
+
+
+def _start(environment: dict[str, str]) -> None:
+    os.environ.update(environment)  # the process that this one is a copy of may be older than what they say
+    start_worker()
 
 
 def start_worker() -> None:
