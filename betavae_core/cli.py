@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from betavae_core import __version__
+from betavae_core import __version__, environment
 from betavae_core.commands import books, sweeps
 from betavae_core.errors import BuildError, SweepError, UsageError
 
@@ -13,9 +13,11 @@ from betavae_core.errors import BuildError, SweepError, UsageError
 class OneLine(click.Group):
     """A group whose errors are one line each: exit code 2 for what the user can mend, 1 for what failed."""
 
-    def main(self, *args, **kwargs):
+    def main(self, args=None, **kwargs):
+        if args is None:  # this process is the command line's
+            environment.start_anew()
         try:
-            sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}))
+            sys.exit(super().main(args, **{**kwargs, "standalone_mode": False}))
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(2)

@@ -10,8 +10,8 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
+from betavae_core import environment, machine
 from betavae_core.errors import SweepError
-from betavae_core.sweeps.work import SINGLE_THREAD
 
 
 class Crew(NamedTuple):
@@ -25,9 +25,10 @@ class Crew(NamedTuple):
 def here(jobs: int | None = None) -> Iterator[Crew]:
     """Single-threaded spawned processes on this machine: `jobs`, or one for each core, or one if there is a GPU."""
     context = get_context("spawn")
-    with single_threaded(), ProcessPoolExecutor(jobs, context, initializer=start_worker) as pool:
+    most = jobs or machine.cores()
+    with single_threaded(), ProcessPoolExecutor(most, context, initializer=start_worker) as pool:
         try:
-            yield Crew(pool.submit, lambda device: jobs or ((os.cpu_count() or 1) if device == "CPU" else 1))
+            yield Crew(pool.submit, lambda device: jobs or (most if device == "CPU" else 1))
         except BrokenProcessPool:
             raise SweepError(
                 "a training process was killed, perhaps for want of memory; what was trained is stored, "
@@ -49,11 +50,16 @@ def _end_with(parent) -> None:
 
 @contextlib.contextmanager
 def single_threaded():
-    """Environment that spawned workers inherit: one thread each, no start-up chatter."""
+    """The environment that spawned workers inherit: one thread each, nothing of the user's own settings."""
     before = dict(os.environ)
-    os.environ.update(dict.fromkeys(SINGLE_THREAD, "1"), TF_CPP_MIN_LOG_LEVEL="3")
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with environment.clean() as variables:
+        try:
+            _replace_environment(variables)
+            yield
+        finally:
+            _replace_environment(before)
+
+
+def _replace_environment(variables: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
