@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from betavae_core import environment, machine, paths
-from betavae_core.sweeps import crews
+from betavae_core.sweeps import cluster, crews
 from tests.test_building import Trio
 
 PERIOD = "cpu,cpuacct/cpu.cfs_period_us"
@@ -103,6 +103,29 @@ def test_training_processes_have_a_home_of_their_own_which_goes_with_them(monkey
     assert (folder, unset) == (home, [None, None])
     assert not Path(home).exists()
     assert os.environ["KERAS_BACKEND"] == "nothing"
+
+
+def test_what_a_killed_process_left_in_its_home_is_swept_away_by_the_next():
+    program = "import os; from betavae_core import environment\nwith environment.clean() as found:\n"
+    program += " open(found['TMPDIR'] + '/left', 'w'); print(found['HOME'], flush=True); os.kill(os.getpid(), 9)"
+    dead = Path(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip())
+    assert (dead / "left").exists()
+    with environment.clean() as found, environment.clean():
+        assert not dead.exists()
+        assert Path(found["HOME"]).is_dir()
+
+
+def test_where_build_cannot_be_written_there_is_a_home_all_the_same(monkeypatch):
+    monkeypatch.setattr(paths, "BUILD", Path("/proc/nothing"))
+    with environment.clean() as found:
+        assert list(Path(found["HOME"]).iterdir()) == []
+
+
+def test_a_cluster_here_leaves_nothing_in_the_folder_for_temporary_files(monkeypatch):
+    with cluster.crew(None, 1, lambda line: None) as (submit, _):
+        home = submit(os.path.expanduser, "~").result()
+        assert [file.name for file in Path(home).iterdir()] == ["dask-scratch-space"]
+    assert not Path(home).exists()
 
 
 def test_cores_are_those_that_this_process_is_bound_to():
