@@ -6,7 +6,7 @@ import sys
 import click
 
 from betavae_core import __version__, environment
-from betavae_core.commands import books, sweeps
+from betavae_core.commands import books, doctor, sweeps
 from betavae_core.errors import BuildError, SweepError, UsageError
 
 
@@ -44,9 +44,15 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.group(cls=OneLine, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="betavae")
 def main():
-    """The β-VAE thesis companion: build the book, run a chapter again, train sweeps, time training."""
+    """The β-VAE thesis companion: build the book, run a chapter again, train sweeps, time training.
+
+    \b
+    betavae page theory
+    betavae chapter analytical -p beta 4
+    betavae sweep mixing --explain
+    """
 
 
-for verbs in (books.VERBS, sweeps.VERBS):
+for verbs in (books.VERBS, sweeps.VERBS, doctor.VERBS):
     for verb in verbs:
         main.add_command(verb)

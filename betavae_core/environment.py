@@ -64,11 +64,12 @@ def _caches() -> dict[str, str]:
 
 def decisive() -> dict[str, str | None]:
     """What could change a number and is not fixed: variables passed on, and versions of packages."""
-    return {name: os.environ.get(name) for name in DECISIVE} | {name: _version(name) for name in PACKAGES}
+    return {name: os.environ.get(name) for name in DECISIVE} | {name: installed(name) for name in PACKAGES}
 
 
 @functools.cache
-def _version(package: str) -> str | None:
+def installed(package: str) -> str | None:
+    """Version of a package that is installed, or None."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from betavae_core import environment, machine, paths
+from betavae_core.building import worker
 from betavae_core.sweeps import cluster, crews
 from tests.test_building import Trio
 
@@ -91,6 +92,14 @@ def test_nothing_of_the_reader_s_own_settings_gets_into_a_chapter_or_its_page(tr
     assert [output for output in outputs if "image/svg+xml" in output.get("data", {})]
     assert "svg" in (trio.folder / "_build/page/html/book/theory.html").read_text()
     assert list((trio.folder / "_build/tmp").iterdir()) == []
+
+
+def test_a_kernel_is_this_interpreter_s_own_whatever_python3_names(monkeypatch, leaking):
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    monkeypatch.setenv("JUPYTER_PATH", leaking["JUPYTER_PATH"])
+    assert KernelSpecManager().get_kernel_spec("python3").argv[0] == "false"
+    assert worker._own_kernel()(kernel_name="python3").kernel_spec.argv[0] == sys.executable
 
 
 def test_training_processes_have_a_home_of_their_own_which_goes_with_them(monkeypatch, leaking):
