@@ -9,7 +9,7 @@ test test-fast coverage lint format browser: EXTRAS := test
 export CHAPTER BETA PARAMS EXPERIMENT PROFILE JOBS
 
 .DEFAULT_GOAL := help
-.PHONY: help env book page render notebooks pdf chapter sweep sweeps status publish claims bench browser test test-fast coverage lint audit \
+.PHONY: help env book page render notebooks pdf chapter sweep sweeps status publish claims doctor bench browser test test-fast coverage lint audit \
 	format lock serve clean
 
 help:  ## list the targets
@@ -50,6 +50,9 @@ publish: env  ## merge stored members into data/results, which git tracks
 
 claims: env  ## print each claim of the thesis with the verdict of the last build
 	@$(PY) -m betavae_core claims
+
+doctor: env  ## say what a report of a fault needs to say of this machine, and what is wrong with it
+	@$(PY) -m betavae_core doctor
 
 bench: env  ## time training beside Keras, PyTorch (EXTRAS=bench) and the machine's limit; writes data/bench.json
 	@$(PY) -m betavae_core bench --json data/bench.json

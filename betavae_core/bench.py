@@ -8,7 +8,6 @@ single precision, with NumPy's BLAS: no training can be faster without fewer mul
 
 import itertools
 import json
-import os
 import platform
 import statistics
 import subprocess
@@ -18,10 +17,11 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from betavae_core import environment
+from betavae_core import machine as allowed
 from betavae_core.images import experiments
 from betavae_core.networks.architecture import HIDDEN, LATENTS, LEARNING_RATE, PIXELS
 from betavae_core.sweeps import planning
-from betavae_core.sweeps.work import SINGLE_THREAD
 
 CONTENDERS = ("betavae", "keras-fit", "pytorch", "torch-compile", "limit")
 LAYOUTS = ((1, 2), (2, 1))  # processes, threads each
@@ -73,8 +73,8 @@ def run(experiments=("mixing", "localisation"), rounds: int = ROUNDS, report=pri
 
 def machine() -> str:
     """The machine in a few words: processor architecture, cores, memory, system."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}"
+    cores, memory = allowed.cores(), allowed.memory() / 2**30
+    return f"{platform.machine()}, {cores} cores, {memory:.0f} GiB, {platform.system()}"
 
 
 def table(rows: list[dict]) -> list[list[str]]:
@@ -113,16 +113,17 @@ def thesis_cost(rows: list[dict], epochs: int = 1000) -> list[list[str]]:
 
 def _timed(contender: str, experiment: str, processes: int, threads: int) -> float:
     """Member-steps per second of all processes together; they warm up first and start on one signal."""
-    environment = {**os.environ, **dict.fromkeys(SINGLE_THREAD, str(threads)), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-m", "betavae_core.bench", contender, experiment, str(threads)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    workers = [subprocess.Popen(command, env=environment, text=True, **pipes) for _ in range(processes)]
-    for worker in workers:
-        worker.stdout.readline()  # warm
-    for worker in workers:
-        worker.stdin.write("go\n")
-        worker.stdin.flush()
-    return sum(float(worker.communicate()[0]) for worker in workers)
+    with environment.clean() as variables:
+        variables |= dict.fromkeys(environment.SINGLE_THREAD, str(threads))
+        workers = [subprocess.Popen(command, env=variables, text=True, **pipes) for _ in range(processes)]
+        for worker in workers:
+            worker.stdout.readline()  # warm
+        for worker in workers:
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+        return sum(float(worker.communicate()[0]) for worker in workers)
 
 
 def _work(contender: str, experiment: str, threads: int) -> None:

@@ -5,17 +5,19 @@ import sys
 
 import click
 
-from betavae_core import __version__
-from betavae_core.commands import books, sweeps
+from betavae_core import __version__, environment
+from betavae_core.commands import books, doctor, sweeps
 from betavae_core.errors import BuildError, SweepError, UsageError
 
 
 class OneLine(click.Group):
     """A group whose errors are one line each: exit code 2 for what the user can mend, 1 for what failed."""
 
-    def main(self, *args, **kwargs):
+    def main(self, args=None, **kwargs):
+        if args is None:  # this process is the command line's
+            environment.start_anew()
         try:
-            sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}))
+            sys.exit(super().main(args, **{**kwargs, "standalone_mode": False}))
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(2)
@@ -42,9 +44,15 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.group(cls=OneLine, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="betavae")
 def main():
-    """The β-VAE thesis companion: build the book, run a chapter again, train sweeps, time training."""
+    """The β-VAE thesis companion: build the book, run a chapter again, train sweeps, time training.
+
+    \b
+    betavae page theory
+    betavae chapter analytical -p beta 4
+    betavae sweep mixing --explain
+    """
 
 
-for verbs in (books.VERBS, sweeps.VERBS):
+for verbs in (books.VERBS, sweeps.VERBS, doctor.VERBS):
     for verb in verbs:
         main.add_command(verb)

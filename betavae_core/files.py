@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -59,12 +60,12 @@ def digest(settings: list, parts: list[Path]) -> str:
     return state.hexdigest()
 
 
-def sweep_away(folder: Path) -> None:
-    """Remove the partial files of processes of this machine that are gone."""
-    for file in folder.glob(f".*.{socket.gethostname()}.*.partial"):
+def sweep_away(folder: Path, pattern: str = ".*.{host}.*.partial") -> None:
+    """Remove what processes of this machine that are gone left behind; the last part but one of a name is a process."""
+    for left in folder.glob(pattern.format(host=socket.gethostname())):
         try:
-            os.kill(int(file.name.split(".")[-2]), 0)
+            os.kill(int(left.name.split(".")[-2]), 0)
         except (ProcessLookupError, ValueError):
-            file.unlink(missing_ok=True)
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
         except PermissionError:
             pass  # the process lives, under another user

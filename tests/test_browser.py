@@ -96,6 +96,15 @@ def test_the_check_sees(site, browser, fault):
     page.close()
 
 
+@pytest.mark.parametrize("width", [320, *WIDTHS])
+def test_what_sphinx_adds_fits_too(site, browser, width):
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    for name in ("genindex", "py-modindex", "search"):
+        page.goto(f"{site}/{name}.html")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+    page.close()
+
+
 def test_the_root_leads_to_the_home_page(site, browser):
     page = browser.new_page()
     page.goto(f"{site}/index.html")

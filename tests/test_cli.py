@@ -1,6 +1,9 @@
+import re
+import shlex
 import subprocess
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -13,6 +16,25 @@ def test_help_helps(words):
     result = CliRunner().invoke(cli.main, words)
     assert result.exit_code == 0
     assert "Usage: " in result.output
+
+
+def commands(command=cli.main, words=("betavae",)):
+    """Each command and group, with the words that name it."""
+    yield command, words
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, (*words, name))
+
+
+@pytest.mark.parametrize(("command", "words"), [*commands()])
+def test_every_help_shows_examples_and_they_can_be_typed(command, words):
+    shown = CliRunner().invoke(cli.main, [*words[1:], "--help"]).output
+    examples = re.findall(rf"^ +({' '.join(words)}\b.*)", shown.split("\n", 1)[1], re.MULTILINE)
+    assert examples
+    for example in examples:
+        context, rest = None, shlex.split(example)[1:]
+        while isinstance(within := context.command if context else cli.main, click.Group):
+            name, within, rest = within.resolve_command(click.Context(within), rest)
+            context = within.make_context(name, list(rest))  # UsageError if its words are none of its own
 
 
 def test_importing_the_package_and_asking_for_help_loads_nothing_heavy():

@@ -13,7 +13,7 @@ from betavae_core.images import experiments
 from betavae_core.paths import CHAPTERS, PACKAGE, ROOT
 
 FLOORS = ("theory", "images", "networks", "sweeps", "findings", "showing", "building", "commands")  # top imports all
-BASE = ("paths", "errors", "files")  # imported by all, and import each other only
+BASE = ("paths", "errors", "files", "machine", "environment")  # imported by all, and import each other only
 TOP = ("cli", "__main__", "bench")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 SKIPPED = ("networks.model", "networks.training", "networks.evaluation")  # their import starts TensorFlow

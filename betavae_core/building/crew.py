@@ -6,7 +6,6 @@ killed, the worker ends its kernel and goes. What workers and kernels write on s
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import NamedTuple
 
-from betavae_core import paths
+from betavae_core import environment, machine, paths
 from betavae_core.building.progress import Progress
 from betavae_core.errors import BuildError
 from betavae_core.paths import BUILD
@@ -39,11 +38,6 @@ class Worker(NamedTuple):
     started: float
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def execute(waiting: list[Job], stage: Path, progress: Progress, limit: int | None = None) -> dict[str, str]:
     """Execute chapters in this order, `limit` at a time; after a failure none is started, and those that run go on.
 
@@ -51,11 +45,18 @@ def execute(waiting: list[Job], stage: Path, progress: Progress, limit: int | No
     -------
     what is to be said of each chapter that failed
     """
-    waiting, running, failures = list(waiting), {}, {}
+    if not waiting:
+        return {}
+    with environment.clean() as variables:
+        return _all_executed(list(waiting), stage, progress, limit or machine.cores(), variables)
+
+
+def _all_executed(waiting, stage, progress, limit, variables) -> dict[str, str]:
+    running, failures = {}, {}
     try:
         while True:
-            while waiting and not failures and len(running) < (limit or cores()):
-                worker = _start(waiting.pop(0), stage)
+            while waiting and not failures and len(running) < limit:
+                worker = _start(waiting.pop(0), stage, variables)
                 running[worker.process.stdout] = worker
             if not running:
                 return failures
@@ -74,12 +75,10 @@ def execute(waiting: list[Job], stage: Path, progress: Progress, limit: int | No
             worker.process.wait()
 
 
-def _start(job: Job, stage: Path) -> Worker:
-    from betavae_core.sweeps.work import SINGLE_THREAD
-
-    # one thread each, as in a sweep, so that no number can depend on the number of jobs
-    environment = {**os.environ, **dict.fromkeys(SINGLE_THREAD, "1"), "BETAVAE_STAGE": str(stage)}
-    environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}  # chapters share a GPU
+def _start(job: Job, stage: Path, variables: dict[str, str]) -> Worker:
+    inline = "module://matplotlib_inline.backend_inline"
+    variables = {**variables, "BETAVAE_STAGE": str(stage), "MPLBACKEND": inline}
+    variables["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # chapters share a GPU
     LOG.parent.mkdir(exist_ok=True)
     with open(LOG, "a") as log:
         process = subprocess.Popen(
@@ -89,7 +88,7 @@ def _start(job: Job, stage: Path) -> Worker:
             stdout=subprocess.PIPE,
             stderr=log,
             cwd=paths.ROOT,
-            env=environment,
+            env=variables,
             start_new_session=True,  # Ctrl-C is the build's business
         )
     with contextlib.suppress(BrokenPipeError):  # it has ended; `_answer` says how

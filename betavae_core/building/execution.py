@@ -1,6 +1,7 @@
 """Bring executed chapters up to date: those whose content has changed run again, side by side.
 
-A chapter's content is its text, the package, its parameters, the data, the lock and the Python version.
+A chapter's content is its text, the package, its parameters, the data, the lock, the Python version and
+what else could change a number (`environment.decisive`).
 """
 
 import contextlib
@@ -8,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from betavae_core import files, paths
+from betavae_core import environment, files, paths
 from betavae_core.building import chapters, crew, parameters
 from betavae_core.building.crew import Job
 from betavae_core.building.progress import Progress
@@ -31,7 +32,7 @@ def digest(chapter: str, values: dict, records: list[Path]) -> str:
     ]
     parts += sorted(PACKAGE.rglob("*.py")) + sorted(paths.published_store().glob("*.nc"))
     working = sorted(file.name for file in paths.working_store().glob("*/*.nc"))  # names that stand for contents
-    return files.digest([sys.version, values, working], parts)
+    return files.digest([sys.version, environment.decisive(), values, working], parts)
 
 
 def bring_up_to_date(wanted: dict[str, dict], stage: Path, report=print, limit: int | None = None) -> None:

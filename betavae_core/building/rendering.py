@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from betavae_core import files
+from betavae_core import environment, files
 from betavae_core.errors import BuildError
 from betavae_core.paths import BUILD, CHAPTERS, PACKAGE, ROOT
 
@@ -83,7 +83,8 @@ def _digest(stage: Path) -> str:
 
 
 def _run(command: list) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    with environment.clean() as variables:
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=variables)
     if done.returncode:
         warnings = [s for s in (done.stderr + done.stdout).splitlines() if re.search("WARNING|ERROR|rror:", s)]
         raise BuildError("rendering failed:\n" + "\n".join(dict.fromkeys(warnings or [done.stderr])))

@@ -62,6 +62,7 @@ def _run(chapter: str, source, values: dict):
     partial.parent.mkdir(parents=True, exist_ok=True)
     kept = f"(partial notebook: {partial.relative_to(paths.ROOT)})"
     settings = {"kernel_name": "python3", "progress_bar": False, "cwd": str(paths.ROOT)}
+    settings["kernel_manager_class"] = _own_kernel()
     try:
         done = papermill.execute_notebook(source, str(partial), values, **settings)
     except papermill.PapermillExecutionError as error:
@@ -73,6 +74,18 @@ def _run(chapter: str, source, values: dict):
         ) from None
     partial.unlink()
     return _tidied(chapter, done)
+
+
+def _own_kernel() -> type:
+    """Who starts kernels: this interpreter's own, whatever `python3` is among those installed for its user."""
+    from ipykernel.kernelspec import RESOURCES, get_kernel_dict
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+
+    class OwnKernel(AsyncKernelManager):
+        kernel_spec = KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
+
+    return OwnKernel
 
 
 def _tidied(chapter: str, done):

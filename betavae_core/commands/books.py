@@ -13,7 +13,12 @@ from betavae_core.errors import UsageError
 @click.option("--render-only", is_flag=True, help="Execute nothing: render what was executed last, wherever that was.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Chapters to execute at a time.  [default: one for each core]")
 def book(profile, render_only, jobs):
-    """Build the book into _build/html."""
+    """Build the book into _build/html.
+
+    \b
+    betavae book
+    betavae book --profile thesis --jobs 1
+    """
     from betavae_core.building import book, chapters
     from betavae_core.sweeps import planning
 
@@ -29,6 +34,9 @@ def book(profile, render_only, jobs):
 def page(name):
     """Run one chapter, if it has changed, and render its page alone: a first look.
 
+    \b
+    betavae page theory
+
     The page goes to _build/page/html; its links to other pages lead nowhere.
     """
     from betavae_core.building import book, parameters
@@ -39,7 +47,11 @@ def page(name):
 
 @click.command()
 def pdf():
-    """Print the book into _build/betavae-companion.pdf (needs Chromium)."""
+    """Print the book into _build/betavae-companion.pdf (needs Chromium).
+
+    \b
+    betavae pdf
+    """
     from betavae_core.building import pdf
 
     click.echo(f"pdf: {pdf.print_book(click.echo)}")
@@ -47,7 +59,11 @@ def pdf():
 
 @click.command()
 def notebooks():
-    """Write chapters as .ipynb for Colab into _build/notebooks."""
+    """Write chapters as .ipynb for Colab into _build/notebooks.
+
+    \b
+    betavae notebooks
+    """
     from betavae_core.building import chapters
     from betavae_core.paths import BUILD
 
@@ -96,12 +112,20 @@ def split_pairs(params: str) -> dict[str, str]:
 
 @click.group()
 def data():
-    """The MNIST digits."""
+    """The MNIST digits.
+
+    \b
+    betavae data fetch
+    betavae data import mnist.npz
+    """
 
 
 @data.command()
 def fetch():
     """Download all 60,000 MNIST training digits through Keras (needs internet).
+
+    \b
+    betavae data fetch
 
     They are kept in data/mnist_full.npz; set BETAVAE_DIGITS to that path to use them in place of the
     thousand digits that come with the project.
@@ -138,7 +162,11 @@ def import_(file, labels, target):
 
 @click.command()
 def claims():
-    """Print the ledger of the thesis's claims, as the last build found them."""
+    """Print the ledger of the thesis's claims, as the last build found them.
+
+    \b
+    betavae claims
+    """
     from tabulate import tabulate
 
     from betavae_core import paths
@@ -157,6 +185,9 @@ def claims():
 @click.option("--json", "file", metavar="FILE", type=click.Path(dir_okay=False), help="Write one row for each layout.")
 def bench(rounds, file):
     """Time training on this machine.
+
+    \b
+    betavae bench --rounds 1
 
     Beside Keras `fit`, PyTorch (where installed) and the limit that the machine's matrix products set. Several
     minutes with both cores idle. PyTorch comes with `make env EXTRAS=bench`.

@@ -167,7 +167,12 @@ def _above_the_bar(line: str) -> None:
 @click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]")
 @click.option("--profile", default="published", show_default=True, help="Members to count.")
 def status(names, profile):
-    """Count what is there, by experiment, β and store."""
+    """Count what is there, by experiment, β and store.
+
+    \b
+    betavae status
+    betavae status mixing --profile thesis
+    """
     from betavae_core.sweeps import sweep
 
     for label, members in _planned(names, profile):
@@ -186,6 +191,10 @@ def status(names, profile):
 @plan_options
 def publish(**options):
     """Merge what is stored into data/results.
+
+    \b
+    betavae publish
+    betavae publish mixing
 
     Each EXPERIMENT, or all of them, becomes data/results/EXPERIMENT.nc, which git tracks; settings other than the
     defaults become part of the name.

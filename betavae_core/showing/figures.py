@@ -42,6 +42,7 @@ def use_style() -> None:
     """Set the house style in a notebook: figures are SVG, and the same figure gives the same file."""
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
+    mpl.rcdefaults()  # whatever a matplotlibrc says
     mpl.rcParams.update(STYLE)
     set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)
 

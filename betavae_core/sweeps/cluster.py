@@ -6,6 +6,7 @@ scheduler ends the sweep, and the next one trains only what is missing.
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 
@@ -85,6 +86,7 @@ def _connected(Client, scheduler, workers):
                 crews.start_worker()
 
         local = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
+        local["local_directory"] = os.environ["TMPDIR"]  # which goes when this ends
         with (
             LocalCluster(workers, threads_per_worker=1, **local) as cluster,
             Client(cluster, set_as_default=False) as client,

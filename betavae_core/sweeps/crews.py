@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -11,8 +12,8 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
+from betavae_core import environment, machine
 from betavae_core.errors import SweepError
-from betavae_core.sweeps.work import SINGLE_THREAD
 
 LOADED = ["betavae_core.networks.evaluation", "tensorflow_probability.python.distributions"]
 
@@ -27,9 +28,10 @@ class Crew(NamedTuple):
 @contextlib.contextmanager
 def here(jobs: int | None = None) -> Iterator[Crew]:
     """Single-threaded processes on this machine: `jobs`, or one for each core, or one if there is a GPU."""
-    with single_threaded(), pool(jobs) as workers:
+    most = jobs or machine.cores()
+    with single_threaded(), pool(most) as workers:
         try:
-            yield Crew(workers.submit, lambda device: jobs or ((os.cpu_count() or 1) if device == "CPU" else 1))
+            yield Crew(workers.submit, lambda device: jobs or (most if device == "CPU" else 1))
         except BrokenProcessPool:
             raise SweepError(
                 "a training process was killed, perhaps for want of memory; what was trained is stored, "
@@ -37,7 +39,7 @@ def here(jobs: int | None = None) -> Iterator[Crew]:
             ) from None
 
 
-def pool(jobs: int | None) -> ProcessPoolExecutor:
+def pool(jobs: int) -> ProcessPoolExecutor:
     """Processes that train, with this one's environment.
 
     On Linux they are copies of one that has loaded TensorFlow and started nothing: it is loaded once for all.
@@ -48,8 +50,10 @@ def pool(jobs: int | None) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(jobs, context, initializer=_start, initargs=(dict(os.environ),))
 
 
-def _start(environment: dict[str, str]) -> None:
-    os.environ.update(environment)  # the process that this one is a copy of may be older than what they say
+def _start(variables: dict[str, str]) -> None:
+    """In a worker: the environment of those who want it, who may be other than those that its model was loaded for."""
+    _replace_environment(variables)
+    tempfile.tempdir = None  # it is in the environment
     start_worker()
 
 
@@ -67,11 +71,16 @@ def _end_with(parent) -> None:
 
 @contextlib.contextmanager
 def single_threaded():
-    """Environment that spawned workers inherit: one thread each, no start-up chatter."""
+    """The environment that spawned workers inherit: one thread each, nothing of the user's own settings."""
     before = dict(os.environ)
-    os.environ.update(dict.fromkeys(SINGLE_THREAD, "1"), TF_CPP_MIN_LOG_LEVEL="3")
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with environment.clean() as variables:
+        try:
+            _replace_environment(variables)
+            yield
+        finally:
+            _replace_environment(before)
+
+
+def _replace_environment(variables: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(variables)

@@ -75,6 +75,7 @@ def run(members: Iterable[Member], crew=None, pack: int | None = None, report=No
     queue, running = list(members)[::-1], {}
     if not queue:
         return
+    revision()  # now: git's settings are at home, and the crew has another
     with crew or crews.here() as (submit, size):
         found = submit(packing.find, queue[0].specification, pack or len(queue)).result()
         found = found._replace(members=pack or found.members)
@@ -106,12 +107,13 @@ def run(members: Iterable[Member], crew=None, pack: int | None = None, report=No
 def _keep(results, members: list[Member]) -> list[tuple[Member, dict]]:
     """Store trained members; (member, provenance) of each."""
     for member, (values, provenance) in zip(members, results, strict=True):
-        store.write(member, values, {**provenance, "revision": _revision()})
+        store.write(member, values, {**provenance, "revision": revision()})
     return [(member, provenance) for member, (_, provenance) in zip(members, results, strict=True)]
 
 
 @functools.cache
-def _revision() -> str:
+def revision() -> str:
+    """The commit of this project that is checked out, with -dirty where files differ from it; or unknown."""
     command = ["git", "-C", str(paths.ROOT), "describe", "--always", "--dirty"]
     with contextlib.suppress(OSError):
         return subprocess.run(command, capture_output=True, text=True).stdout.strip() or "unknown"

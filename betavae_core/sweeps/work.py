@@ -8,11 +8,11 @@ from importlib.metadata import version
 
 import numpy as np
 
+from betavae_core.environment import SINGLE_THREAD
 from betavae_core.errors import SweepError
 from betavae_core.sweeps.members import Member
 from betavae_core.theory.terms import HELDOUT, SCALARS
 
-SINGLE_THREAD = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 ONE_AT_A_TIME = threading.Lock()  # a process keeps one compiled trainer, whatever the number of its worker's threads
 PICTURES = 8  # reconstructions kept with a detailed member
 LATENTS = 500  # images whose latents are kept

@@ -73,6 +73,7 @@ def draw_card(app, exception):
     from betavae_core.showing import figures
     from betavae_core.theory.gaussian import LinearGaussian
 
+    plt.rcdefaults()
     process = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)
     dataset, best = linear.sweep(process, np.geomspace(0.1, 10, 300)), linear.optimal_beta(process)
     figure, axis = plt.subplots(figsize=(12, 6.3), dpi=100)

@@ -1,0 +1,60 @@
+"""What this process may use of the machine: cores and memory, as far as its affinity and a container's limits go."""
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+GROUPS = Path("/sys/fs/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
+
+
+def cores() -> int:
+    """How many cores this process may use: those it is bound to, or fewer where a container has a quota of time."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([bound, *(math.ceil(quota) for quota in _quotas())]))
+
+
+def memory() -> int:
+    """How many bytes of memory this process may use."""
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = [_read(group, name) for group in _groups("memory") for name in ("memory.max", "memory.limit_in_bytes")]
+    return min([whole, *(int(limit) for limit in limits if limit.isdigit())])
+
+
+def _quotas() -> Iterator[float]:
+    """Cores' worth of time that this process's control groups allow, in version 2 of them and in version 1."""
+    for group in _groups("cpu"):
+        for text in (
+            _read(group, "cpu.max"),
+            f"{_read(group, 'cpu.cfs_quota_us')} {_read(group, 'cpu.cfs_period_us')}",
+        ):
+            quota, _, period = text.partition(" ")
+            if quota.isdigit() and period.isdigit():  # neither "max" nor -1
+                yield int(quota) / int(period)
+
+
+def _groups(controller: str) -> Iterator[Path]:
+    """Folders of the control groups that this process is in, each with those above it; in a container not all exist."""
+    try:
+        lines = MEMBERSHIP.read_text().splitlines()
+    except OSError:  # not Linux
+        return
+    for line in lines:
+        _, controllers, place = line.split(":", 2)
+        if not controllers or controller in controllers.split(","):
+            for top in {GROUPS / controllers, GROUPS / (controller if controllers else "unified")}:
+                yield from (folder for folder in _upwards(top, place) if folder.is_dir())
+
+
+def _upwards(top: Path, place: str) -> list[Path]:
+    """A folder below another, and those between, the other included."""
+    folder = top / place.strip("/")
+    return [folder, *(above for above in folder.parents if above.is_relative_to(top))]
+
+
+def _read(group: Path, name: str) -> str:
+    try:
+        return (group / name).read_text().strip()
+    except OSError:
+        return ""

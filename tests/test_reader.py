@@ -1,0 +1,178 @@
+"""Whatever the reader's own environment holds: settings of other tools, few cores, places that cannot be written."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from betavae_core import environment, machine, paths
+from betavae_core.building import worker
+from betavae_core.sweeps import cluster, crews
+from tests.test_building import Trio
+
+PERIOD = "cpu,cpuacct/cpu.cfs_period_us"
+
+pytestmark = pytest.mark.xdist_group("trio")
+
+SEEN = """
+import os, sys, numpy, matplotlib.pyplot as plt
+from betavae_core.showing import figures
+figures.use_style()
+print([numpy.__version__ != "another", sys.flags.optimize, sys.warnoptions, "started_up" in globals(), sys.executable,
+       plt.rcParams["text.usetex"], plt.rcParams["axes.linewidth"]])
+print(sorted(name for name in os.environ if name.startswith(("KERAS", "TF_", "OPENBLAS", "JUPYTER", "MPL", "XDG"))))
+plt.plot([1, 2]);
+"""
+
+
+@pytest.fixture(scope="module")
+def trio(tmp_path_factory):
+    return Trio(tmp_path_factory.mktemp("a reader's β"), tmp_path_factory.mktemp("chapters"))
+
+
+def lay(folder, texts):
+    """Write texts into files of a folder."""
+    for name, text in texts.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+
+@pytest.fixture
+def leaking(tmp_path):
+    """Variables of a reader whose home and shell hold all that has broken a book of this kind somewhere."""
+    other = '{"argv": ["false", "{connection_file}"], "display_name": "x", "language": "python"}'
+    broken = "text.usetex: True\naxes.linewidth: 9\n"
+    lay(
+        tmp_path,
+        {
+            "home/.config/matplotlib/matplotlibrc": broken,
+            "home/.ipython/profile_default/startup/00.py": "started_up = True",
+            "home/.local/share/jupyter/kernels/python3/kernel.json": other,
+            "home/.keras/keras.json": '{"floatx": "float64"',
+            "jupyter/kernels/python3/kernel.json": other,
+            "python/numpy/__init__.py": '__version__ = "another"',
+        },
+    )
+    return {
+        "HOME": str(tmp_path / "home"),
+        "IPYTHONDIR": str(tmp_path / "home/.ipython"),
+        "JUPYTER_PATH": str(tmp_path / "jupyter"),
+        "JUPYTER_PREFER_ENV_PATH": "0",
+        "MPLBACKEND": "Agg",
+        "PYTHONPATH": str(tmp_path / "python"),
+        "PYTHONOPTIMIZE": "2",
+        "PYTHONWARNINGS": "error",
+        "PYTHONIOENCODING": "ascii",
+        "LC_ALL": "C",
+        "TMPDIR": "/nowhere",
+        "KERAS_BACKEND": "nothing",
+        "TF_ENABLE_ONEDNN_OPTS": "0",
+        "OPENBLAS_CORETYPE": "Prescott",
+    }
+
+
+def test_nothing_of_the_reader_s_own_settings_gets_into_a_chapter_or_its_page(trio, leaking):
+    trio.write(theory=SEEN)
+    lay(trio.folder, {"matplotlibrc": "axes.linewidth: 9\n"})
+    command = [sys.executable, "-m", "betavae_core", "page", "theory"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=trio.folder, env={**os.environ, **leaking})
+    (trio.folder / "matplotlibrc").unlink()
+    assert (done.returncode, done.stderr) == (0, "")
+    cells = json.loads((trio.folder / "_build/executed/book/theory.ipynb").read_text())["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    told = "".join(text for output in outputs for text in output.get("text", []))
+    assert str([True, 0, [], False, sys.executable, False, 0.8]) in told
+    kept = [*(n for n in environment.SINGLE_THREAD if n[:3] != "OMP"), "TF_CPP_MIN_LOG_LEVEL"]
+    assert str(sorted([*kept, "TF_FORCE_GPU_ALLOW_GROWTH", "MPLBACKEND", "MPLCONFIGDIR"])) in told
+    assert [output for output in outputs if "image/svg+xml" in output.get("data", {})]
+    assert "svg" in (trio.folder / "_build/page/html/book/theory.html").read_text()
+    assert list((trio.folder / "_build/tmp").iterdir()) == []
+
+
+def test_a_kernel_is_this_interpreter_s_own_whatever_python3_names(monkeypatch, leaking):
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    monkeypatch.setenv("JUPYTER_PATH", leaking["JUPYTER_PATH"])
+    assert KernelSpecManager().get_kernel_spec("python3").argv[0] == "false"
+    assert worker._own_kernel()(kernel_name="python3").kernel_spec.argv[0] == sys.executable
+
+
+def test_training_processes_have_a_home_of_their_own_which_goes_with_them(monkeypatch, leaking):
+    for name, value in leaking.items():
+        monkeypatch.setenv(name, value)
+    with crews.here(1) as (submit, _):
+        home, folder = submit(os.path.expanduser, "~").result(), submit(tempfile.gettempdir).result()
+        unset = [submit(os.getenv, name).result() for name in ("TF_ENABLE_ONEDNN_OPTS", "KERAS_BACKEND")]
+        assert Path(home).parent == paths.BUILD / "tmp"
+    assert (folder, unset) == (home, [None, None])
+    assert not Path(home).exists()
+    assert os.environ["KERAS_BACKEND"] == "nothing"
+
+
+def test_what_a_killed_process_left_in_its_home_is_swept_away_by_the_next():
+    program = "import os; from betavae_core import environment\nwith environment.clean() as found:\n"
+    program += " open(found['TMPDIR'] + '/left', 'w'); print(found['HOME'], flush=True); os.kill(os.getpid(), 9)"
+    dead = Path(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip())
+    assert (dead / "left").exists()
+    with environment.clean() as found, environment.clean():
+        assert not dead.exists()
+        assert Path(found["HOME"]).is_dir()
+
+
+def test_where_build_cannot_be_written_there_is_a_home_all_the_same(monkeypatch):
+    monkeypatch.setattr(paths, "BUILD", Path("/proc/nothing"))
+    with environment.clean() as found:
+        assert list(Path(found["HOME"]).iterdir()) == []
+
+
+def test_a_cluster_here_leaves_nothing_in_the_folder_for_temporary_files(monkeypatch):
+    with cluster.crew(None, 1, lambda line: None) as (submit, _):
+        home = submit(os.path.expanduser, "~").result()
+        assert [file.name for file in Path(home).iterdir()] == ["dask-scratch-space"]
+    assert not Path(home).exists()
+
+
+def test_cores_are_those_that_this_process_is_bound_to():
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        with crews.here() as (_, size):
+            assert (machine.cores(), size("CPU")) == (1, 1)
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@pytest.mark.parametrize(
+    ("membership", "files", "cores"),
+    [
+        ("0::/", {"cpu.max": "150000 100000"}, 2),
+        ("0::/", {"cpu.max": "max 100000"}, 8),
+        ("0::/jobs/one", {"jobs/cpu.max": "300000 100000", "jobs/one/cpu.max": "max 100000"}, 3),
+        ("0::/jobs/one", {"jobs/cpu.max": "300000 100000", "jobs/one/cpu.max": "5000 100000"}, 1),
+        ("3:cpu,cpuacct:/docker/abc", {"cpu,cpuacct/cpu.cfs_quota_us": "200000", PERIOD: "100000"}, 2),
+        ("3:cpu,cpuacct:/docker/abc", {"cpu,cpuacct/cpu.cfs_quota_us": "-1", PERIOD: "100000"}, 8),
+        ("1:cpu:/a\n0::/", {"cpu/a/cpu.cfs_quota_us": "400000", "cpu/a/cpu.cfs_period_us": "100000"}, 4),
+        ("2:memory:/a", {"cpu.max": "100000 100000"}, 8),
+    ],
+)
+def test_a_container_s_quota_counts_in_both_versions_of_control_groups(membership, files, cores, tmp_path, monkeypatch):
+    lay(tmp_path, {f"groups/{name}": text + "\n" for name, text in files.items()} | {"self": membership + "\n"})
+    monkeypatch.setattr(machine, "GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(machine, "MEMBERSHIP", tmp_path / "self")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    assert machine.cores() == cores
+
+
+def test_a_container_s_memory_counts_and_a_machine_without_control_groups_has_what_it_has(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "MEMBERSHIP", tmp_path / "none")
+    whole = machine.memory()
+    assert whole > 2**29
+    lay(tmp_path, {"self": "4:memory:/one", "groups/memory/one/memory.limit_in_bytes": "1000000"})
+    monkeypatch.setattr(machine, "GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(machine, "MEMBERSHIP", tmp_path / "self")
+    assert machine.memory() == 1_000_000
