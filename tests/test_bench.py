@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from betavae_core import bench, paths
+from betavae_core import bench, contenders, paths
 
 
 def test_products_are_those_of_the_factored_step():
     """Counted by hand for n = 1000 and rank 3: layer products, twice WWᵀ-sized ones, three of n × 256²."""
-    total = sum(m * k * n for m, k, n in bench.products(1000, 3))
+    total = sum(m * k * n for m, k, n in contenders.products(1000, 3))
     hidden = 3 * 1000 * (256 * 200 + 200 * 200 + 200 * 4 + 2 * 200 + 200 * 200 + 200 * 256)
     output = 2 * 256 * 256 * 1600 + 2 * 1000 * 256 * 256
     factors = 4 * 3 * 256 * (1600 + 1000)
@@ -47,7 +47,7 @@ def test_the_cost_of_the_thesis_is_arithmetic():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("contender", ["betavae", "keras-fit", "limit"])
+@pytest.mark.parametrize("contender", ["betavae", "plain", "keras-fit", "limit"])
 def test_contenders_run(contender):
     assert bench._timed(contender, "mixing", 2, 1) > 0
 
@@ -63,5 +63,5 @@ def test_the_stored_bench_has_every_contender_in_both_layouts():
     rows = json.loads((paths.BENCH).read_text())
     found = {(r["experiment"], r["contender"], r["processes"], r["threads"]) for r in rows}
     assert {
-        (e, c, *layout) for e in ("mixing", "localisation") for c in bench.CONTENDERS for layout in bench.LAYOUTS
+        (e, c, *layout) for e in ("mixing", "localisation") for c in contenders.CONTENDERS for layout in bench.LAYOUTS
     } == found

@@ -1,0 +1,205 @@
+"""What the bench times: one step of training the thesis's network, in each of the ways that a user would write it.
+
+All train the same network on the same images with full-batch Adam in single precision. `betavae` is this project's
+step, `plain` the same one without factoring: each image decoded and subtracted. `limit` is the matrix products of the
+factored step and nothing else.
+"""
+
+import functools
+import itertools
+import os
+import sys
+import time
+import types
+from importlib.util import find_spec
+
+import numpy as np
+
+from betavae_core.images import experiments
+from betavae_core.networks.architecture import HIDDEN, LATENTS, LEARNING_RATE, PIXELS
+
+WARM_UP, STEPS = 20, 60
+
+
+def installed() -> list[str]:
+    """Contenders whose libraries are here, in the order of the table."""
+    return [name for name, (_, library) in CONTENDERS.items() if library is None or find_spec(library)]
+
+
+def products(samples: int, rank: int, pixels: int = PIXELS, latents: int = LATENTS) -> list[tuple[int, int, int]]:
+    """Shapes (m, k, n) of every matrix product that one factored step needs: forward, backward, no product twice."""
+    first, *rest = HIDDEN
+    layers = [(first, rest[0]), (rest[0], rest[1]), (rest[1], 2 * latents)]
+    layers += [(latents, rest[1]), (rest[1], rest[0]), (rest[0], first)]
+    shapes = [(rank, pixels, first), (samples, rank, first), (rank, samples, first), (pixels, rank, first)]
+    for fan_in, fan_out in layers:  # forward, gradient of the kernel, gradient of the input
+        shapes += [(samples, fan_in, fan_out), (fan_in, samples, fan_out), (samples, fan_out, fan_in)]
+    shapes += [(first, pixels, first), (samples, first, first), (rank, pixels, first), (samples, rank, first)]
+    shapes += [(first, samples, first), (first, first, pixels), (first, samples, rank), (first, rank, pixels)]
+    return shapes
+
+
+def _work(contender: str, experiment: str, threads: int) -> None:
+    """In a worker: prepare, warm up, wait for the signal, time the steps, print steps per second."""
+    data, _ = experiments.draw(experiment, 0)
+    steps = CONTENDERS[contender][0](data, threads)
+    steps(WARM_UP)
+    print("warm", flush=True)
+    sys.stdin.readline()
+    started = time.perf_counter()
+    steps(STEPS)
+    print(STEPS / (time.perf_counter() - started))
+
+
+def _betavae(data, threads):
+    from betavae_core.networks import training
+
+    trainer = training.trainer()
+    return lambda count: trainer.fit([data], [1.0], [0], count)
+
+
+def _plain(data, threads):
+    """The project's network and Adam, each image decoded and subtracted: what factoring is worth."""
+    import tensorflow as tf
+
+    from betavae_core.networks import training
+
+    class Trainer(training.Trainer):
+        def _step(self, images, betas, noise, step, learning_rate):
+            with tf.GradientTape() as tape:
+                q = self.ensemble.encode(images)
+                error = 0.5 * tf.reduce_sum((images.scores - self.ensemble.decode(q.sample(noise))) ** 2, -1)
+                loss = tf.reduce_mean(error + q.kl_to_prior())
+            self._adam(tape.gradient(loss, self.ensemble.variables), tf.cast(step + 1, tf.float32), learning_rate)
+            return -loss[None]
+
+    trainer = Trainer(training.Ensemble(), xla=False)
+    whole = types.SimpleNamespace(standardised=data.standardised, components=None)
+    return lambda count: trainer.fit([whole], [1.0], [0], count)
+
+
+def _keras(data, threads):
+    """The same network as a subclassed Keras model, compiled without XLA (faster on a CPU), trained by `fit`."""
+    import keras
+    import tensorflow as tf
+
+    class Network(keras.Model):
+        def __init__(self):
+            super().__init__()
+            dense = [keras.layers.Dense(width, activation="tanh") for width in HIDDEN]
+            self.encoder = keras.Sequential([*dense, keras.layers.Dense(2 * LATENTS)])
+            dense = [keras.layers.Dense(width, activation="tanh") for width in reversed(HIDDEN)]
+            self.decoder = keras.Sequential([*dense, keras.layers.Dense(PIXELS)])
+
+        def call(self, x):
+            mean, log_variance = tf.split(self.encoder(x), 2, axis=-1)
+            z = mean + tf.exp(0.5 * log_variance) * tf.random.normal(tf.shape(mean))
+            error = 0.5 * tf.reduce_sum((x - self.decoder(z)) ** 2, -1)
+            kl = 0.5 * tf.reduce_sum(tf.exp(log_variance) + mean**2 - 1 - log_variance, -1)
+            self.add_loss(tf.reduce_mean(error + kl))
+            return mean
+
+    images, network = data.standardised.astype(np.float32), Network()
+    network.compile(optimizer=keras.optimizers.Adam(1e-3), jit_compile=False)
+    return lambda count: network.fit(images, epochs=count, batch_size=len(images), shuffle=False, verbose=0)
+
+
+def _pytorch(data, threads: int, compiled: bool = False):
+    """The same network in PyTorch: a plain loop, or the same step through torch.compile."""
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(threads)
+
+    def stack(*widths):
+        layers = [(nn.Linear(*pair), nn.Tanh()) for pair in itertools.pairwise(widths)]
+        return nn.Sequential(*itertools.chain(*layers[:-1]), layers[-1][0])  # no activation at the end
+
+    encoder, decoder = stack(PIXELS, *HIDDEN, 2 * LATENTS), stack(LATENTS, *reversed(HIDDEN), PIXELS)
+    optimiser = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=LEARNING_RATE)
+    x = torch.tensor(data.standardised, dtype=torch.float32)
+
+    def loss(noise):
+        mean, log_variance = encoder(x).chunk(2, -1)
+        z = mean + torch.exp(0.5 * log_variance) * noise
+        error = 0.5 * ((x - decoder(z)) ** 2).sum(-1)
+        return (error + 0.5 * (log_variance.exp() + mean**2 - 1 - log_variance).sum(-1)).mean()
+
+    loss = torch.compile(loss) if compiled else loss
+
+    def steps(count):
+        for _ in range(count):
+            optimiser.zero_grad()
+            loss(torch.randn(len(x), LATENTS)).backward()
+            optimiser.step()
+
+    return steps
+
+
+def _jax(data, threads):
+    """The same network in JAX: one compiled loop of steps, so that nothing waits for Python."""
+    os.environ["NPROC"] = str(threads)  # XLA reads it as JAX loads
+    import jax
+    import jax.numpy as jnp
+    from jax.example_libraries import optimizers
+
+    def apply(layers, h):
+        *hidden, (kernel, bias) = layers
+        for inner, offset in hidden:
+            h = jnp.tanh(h @ inner + offset)
+        return h @ kernel + bias
+
+    def loss(networks, key):
+        encoder, decoder = networks
+        mean, log_variance = jnp.split(apply(encoder, x), 2, -1)
+        z = mean + jnp.exp(0.5 * log_variance) * jax.random.normal(key, mean.shape)
+        error = 0.5 * ((x - apply(decoder, z)) ** 2).sum(-1)
+        return (error + 0.5 * (jnp.exp(log_variance) + mean**2 - 1 - log_variance).sum(-1)).mean()
+
+    def advance(step, carried):
+        state, key = carried
+        key, used = jax.random.split(key)
+        return update(step, jax.grad(loss)(parameters(state), used), state), key
+
+    def drawn(*widths):
+        glorot = jax.nn.initializers.glorot_uniform()
+        return [
+            (glorot(jax.random.key(i), pair), jnp.zeros(pair[1])) for i, pair in enumerate(itertools.pairwise(widths))
+        ]
+
+    x = jnp.asarray(data.standardised, jnp.float32)
+    start, update, parameters = optimizers.adam(LEARNING_RATE)
+    state = start((drawn(PIXELS, *HIDDEN, 2 * LATENTS), drawn(LATENTS, *reversed(HIDDEN), PIXELS)))
+    loop = jax.jit(lambda count, state: jax.lax.fori_loop(0, count, advance, (state, jax.random.key(0))))
+    return lambda count: jax.block_until_ready(loop(count, state))
+
+
+def _limit(data, threads):
+    """The matrix products of one step and nothing else."""
+    rng = np.random.default_rng(0)
+    n, rank = data.scores.shape
+    pairs = [
+        (rng.standard_normal((m, k), dtype=np.float32), rng.standard_normal((k, p), dtype=np.float32))
+        for m, k, p in products(n, rank)
+    ]
+
+    def steps(count):
+        for _ in range(count):
+            for left, right in pairs:
+                left @ right
+
+    return steps
+
+
+CONTENDERS = {  # each with the library that it needs beyond the project's own
+    "betavae": (_betavae, None),
+    "plain": (_plain, None),
+    "keras-fit": (_keras, None),
+    "pytorch": (_pytorch, "torch"),
+    "torch-compile": (functools.partial(_pytorch, compiled=True), "torch"),
+    "jax": (_jax, "jax"),
+    "limit": (_limit, None),
+}
+
+if __name__ == "__main__":
+    _work(sys.argv[1], sys.argv[2], int(sys.argv[3]))
