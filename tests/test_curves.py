@@ -1,4 +1,4 @@
-"""Figures that can be asked, in a real Chromium: what they say at each β is what the Dataset holds."""
+"""Figures that can be asked and the β of a page, in a real Chromium: what they say is what the Dataset holds."""
 
 import csv
 import io
@@ -19,7 +19,8 @@ NAMES = ("tie", "elbo")
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>t</title>
 <link rel="stylesheet" href="_static/companion.css"></head><body><div class="bd-content">
 <figure id="fig-x"><div class="panels"><div>static A</div><div>static B</div><div>bars</div></div></figure>{}</div>
-<script type="module" src="_static/scripts/curves.js"></script></body></html>"""
+<script type="module" src="_static/scripts/curves.js"></script>
+<script type="module" src="_static/scripts/page.js"></script></body></html>"""
 DIGITS = {"value": 5e-4, "range": 5e-3}  # relative, of what the page rounds to
 
 
@@ -49,18 +50,45 @@ def panels(dataset):
     ]
 
 
+@pytest.fixture(scope="module")
+def site(panels, dataset, tmp_path_factory):
+    """A page with a figure, and one with the control and all that follows it, at a sub-path."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(paths.ROOT / "book/static", folder / "sub/_static")
+    figure = interactive.curves("fig-x", panels)
+    means = xr.DataArray([[[b, -b], [0, 0]] for b in BETAS], {"beta": BETAS}, ("beta", "sample", "latent"))
+    following = [
+        interactive.page_beta("mixing", np.array(BETAS), 1.0),
+        interactive.follows(panels[0].curves[0].said(), 1.0),
+        interactive.pictures({beta: np.ones((2, 3, 4, 4)) for beta in BETAS}, "rows", 1.0),
+        interactive.scatter(means, np.array([[-2.0, 2.0], [0.0, 0.0], [9.0, 9.0]])),
+        figure,
+    ]
+    (folder / "sub/figure.html").write_text(PAGE.format(figure.data))
+    (folder / "sub/chapter.html").write_text(PAGE.format("".join(part.data for part in following)))
+    with pdf.served(folder) as address:
+        yield f"{address}/sub"
+
+
 @pytest.fixture
-def page(browser, panels, tmp_path):
-    shutil.copytree(paths.ROOT / "book/static", tmp_path / "sub/_static")
-    (tmp_path / "sub/page.html").write_text(PAGE.format(interactive.curves("fig-x", panels).data))
-    with pdf.served(tmp_path) as site:
-        opened, errors = browser.new_page(viewport={"width": 900, "height": 900}), []
-        opened.on("pageerror", lambda error: errors.append(str(error)))
-        opened.goto(f"{site}/sub/page.html")
+def visit(browser, site):
+    """Open a page; no error may occur on it."""
+    opened, errors = browser.new_page(viewport={"width": 900, "height": 900}), []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+
+    def go(address):
+        opened.goto(f"{site}/{address}")
         opened.locator(".asked .chosen").first.wait_for(state="attached")
-        yield opened
-        assert errors == []
-        opened.close()
+        return opened
+
+    yield go
+    opened.close()
+    assert errors == []
+
+
+@pytest.fixture
+def page(visit):
+    return visit("figure.html")
 
 
 def number(text):
@@ -117,6 +145,7 @@ def test_pointing_shows_a_value_and_a_click_keeps_it(page):
 def test_the_table_holds_the_same_numbers(page, dataset):
     assert page.locator("table").count() == 0
     page.locator("summary").click()
+    page.locator("table").last.wait_for()
     for i, name in enumerate(NAMES):
         rows = page.locator("table").nth(i).locator("tbody tr").all()
         assert len(rows) == len(BETAS)
@@ -170,3 +199,70 @@ def test_the_static_figure_draws_the_same_numbers(panels, dataset):
     texts = [text.get_text() for text in figure.axes[2].get_legend().get_texts()]
     assert texts == ["networks", "networks, least to largest", "live", "extremum of the mean"]
     plt.close(figure)
+
+
+def follows(page):
+    """The β of each thing that follows the page's, as it shows: control, figure, picture; sentence; a point."""
+    shown = [
+        page.locator(".page-beta output").inner_text(),
+        page.locator(".asked .at").first.inner_text().removeprefix("at β = "),
+    ]
+    shown += [picture.get_attribute("data-beta") for picture in page.locator(".pictures > div:visible").all()]
+    return shown, page.locator("[data-said]").inner_text(), page.locator(".points.shade-0").first.get_attribute("d")
+
+
+def test_the_page_follows_its_control(visit, dataset):
+    page = visit("chapter.html")
+    assert follows(page)[0] == ["1", "1", "1"]
+    assert "#" not in page.url
+    page.get_by_label("β of this page").focus()
+    for beta, key in ((20.0, "ArrowRight"), (1000.0, "End"), (0.1, "Home")):
+        page.keyboard.press(key)
+        shown, sentence, point = follows(page)
+        assert shown == [f"{beta:g}"] * 3
+        assert number(sentence) == pytest.approx(expected(dataset, "tie", beta)[0], abs=0.005)
+        assert point == f"M{beta:g},{beta:g}h0"
+        assert page.url.endswith(f"#beta={beta:g}")
+
+
+def test_a_figure_moves_the_page(visit):
+    page = visit("chapter.html")
+    page.get_by_role("slider", name="tie").focus()
+    page.keyboard.press("ArrowRight")
+    assert follows(page)[0] == ["20"] * 3
+    assert page.url.endswith("#beta=20")
+
+
+def test_the_address_sets_beta(visit):
+    page = visit("chapter.html#beta=1000")
+    assert follows(page)[0] == ["1000"] * 3
+    page.evaluate("location.hash = '#beta=0.1'")
+    page.wait_for_function("document.querySelector('.page-beta output').textContent == '0.1'")
+    assert follows(page)[0] == ["0.1"] * 3
+
+
+@pytest.mark.parametrize("nonsense", ["#beta=", "#beta=-1", "#beta=0", "#beta=x", "#beta=Infinity", "#fig-x"])
+def test_an_address_without_a_beta_is_no_error(visit, nonsense):
+    page = visit(f"chapter.html{nonsense}")
+    assert follows(page)[0] == ["1", "1", "1"]
+
+
+def test_what_is_not_stored_is_told_with_its_command(visit):
+    page = visit("chapter.html#beta=7")
+    assert follows(page)[0] == ["20"] * 3
+    assert "β = 7 is not stored" in page.locator(".page-beta details p").inner_text()
+    assert "make chapter CHAPTER=mixing BETA=7" in page.locator(".page-beta code").inner_text()
+    page.get_by_label("β of this page").focus()
+    page.keyboard.press("Home")
+    assert not page.locator(".page-beta code").is_visible()
+
+
+def test_without_scripts_the_page_reads_whole(browser, site, dataset):
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(f"{site}/chapter.html")
+    assert [p.get_attribute("data-beta") for p in page.locator(".pictures > div:visible").all()] == ["1"]
+    sentence = page.locator("[data-said]").inner_text()
+    assert number(sentence) == pytest.approx(expected(dataset, "tie", 1.0)[0], abs=0.005)
+    assert page.locator(".panels > div:visible").count() == 3
+    assert not page.locator(".page-beta").is_visible()
+    page.context.close()

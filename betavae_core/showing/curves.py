@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from betavae_core.showing import figures
+from betavae_core.showing import figures, tables
 from betavae_core.showing.figures import BLUE, GREEN, GREY, ORANGE, PINK
 from betavae_core.theory.terms import HELDOUT
 
@@ -39,6 +39,11 @@ class Curve:
     colour: str = BLUE
     line: str = "-"  # as matplotlib names it: -, --, :, o, o-
     written: int | None = None  # at which β the static figure writes the name
+
+    def said(self, what: str = "value", digits: int = 2) -> dict[float, str]:
+        """Its `value`, `low` or `high` at each β, as a sentence quotes it."""
+        values = zip(self.beta, getattr(self, what), strict=True)
+        return {float(beta): tables.number(float(value), digits) for beta, value in values}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from betavae_core.theory.gaussian import LinearGaussian
 
 EXAMPLE = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)  # the thesis's, for models that do not fit the plane
 
+SHADES = (-1.2, -0.4, 0.4, 1.2)  # sources on either side of these have different colours
 COLOURS = {  # their names in companion.css, where dark mode changes them
     figures.BLUE: "blue",
     figures.ORANGE: "orange",
@@ -62,6 +63,10 @@ def _number(value: float) -> float | None:
     return float(f"{value:.6g}") if np.isfinite(value) else None
 
 
+def _rounded(point) -> list[float]:
+    return [round(float(value), 2) for value in point]
+
+
 def _json(content) -> str:
     """JSON that can stand in a script element."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
@@ -82,27 +87,84 @@ def explorer(process: LinearGaussian, beta: float):
     )
 
 
-def beta_slider(sheets: dict[str, np.ndarray], rows: str, first: str):
-    """Pictures under a slider over β, as HTML: all rendered now, one shown at a time.
+def page_beta(chapter: str, betas, start: float):
+    """A place for the control "β of this page", which `page.js` fills; without JavaScript there is none.
 
     Parameters
     ----------
-    sheets : for each label of the slider, grey levels (row, column, height, width)
-    rows : what the rows are, for the alternative text
-    first : the label shown first
+    chapter : that `make chapter` runs at another β
+    betas : (β,) at which networks are stored, increasing
+    start : the β at first, if it is among them, else the nearest
     """
+    from IPython.display import HTML
+
+    offered = " ".join(f"{beta:g}" for beta in betas)
+    name = html.escape(chapter)
+    return HTML(f'<div class="page-beta" data-chapter="{name}" data-betas="{offered}" data-start="{start:g}"></div>')
+
+
+def follows(said: dict[float, str], start: float):
+    """Words in a sentence that follow the page's β: those of the β nearest to it."""
+    from IPython.display import HTML
+
+    first = said[nearest(said, start)]
+    texts = html.escape(json.dumps({f"{beta:g}": text for beta, text in said.items()}, ensure_ascii=False))
+    return HTML(f'<span class="follows" data-said="{texts}">{html.escape(first)}</span>')
+
+
+def pictures(sheets: dict[float, np.ndarray], rows: str, start: float):
+    """Pictures at the page's β: all in the page, the one of the β nearest to it shown.
+
+    Parameters
+    ----------
+    sheets : for each β, grey levels (row, column, height, width)
+    rows : what the rows are, for the alternative text
+    start : the β shown at first
+    """
+    from IPython.display import HTML
+
+    first = nearest(sheets, start)
+    found = []
+    for beta, sheet in sheets.items():
+        hidden = "" if beta == first else " hidden"
+        image = (
+            f'<img class="digits" alt="β = {beta:g}: {html.escape(rows)}" src="data:image/png;base64,{_png(sheet)}">'
+        )
+        found.append(f'<div data-beta="{beta:g}"{hidden}>{image}</div>')
+    return HTML(f'<div class="follows pictures">{"".join(found)}</div>')
+
+
+def scatter(means, sources: np.ndarray):
+    """Posterior means at the page's β, coloured by each source in turn; `page.js` draws them.
+
+    Parameters
+    ----------
+    means : DataArray over beta, sample and latent
+    sources : (sample or more, 2)
+    """
+    from IPython.display import HTML
+
+    shades = np.searchsorted(SHADES, sources[: means.sizes["sample"]]).T.tolist()  # one row a source
+    values = means.transpose("beta", "sample", "latent").values
+    points = {
+        f"{beta:g}": [_rounded(row) for row in mean] for beta, mean in zip(means.beta.values, values, strict=True)
+    }
+    text = _json({"shades": shades, "means": points})
+    return HTML(f'<div class="follows scatter"><script type="application/json">{text}</script></div>')
+
+
+def nearest(betas, beta: float) -> float:
+    """The one of several β nearest to another, as a ratio."""
+    return min(betas, key=lambda b: abs(np.log(b / max(beta, 1e-9))))
+
+
+def _png(sheet: np.ndarray) -> str:
+    """Rows of pictures, each row with a grey scale of its own, as a PNG in base 64."""
     import base64
 
     import cv2
-    from IPython.display import HTML
 
-    found, rows = [], html.escape(rows)
-    for label, sheet in sheets.items():
-        label = html.escape(label)
-        scaled = sheet / np.abs(sheet).max((1, 2, 3), keepdims=True)  # each row its own grey scale
-        cells = np.pad(scaled, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=1.0)
-        grey = np.uint8(128 + 127 * np.concatenate([np.concatenate(list(row), 1) for row in cells]))
-        data = base64.b64encode(cv2.imencode(".png", grey)[1]).decode()
-        image = f'<img class="digits" alt="β = {label}: {rows}" src="data:image/png;base64,{data}">'
-        found.append(f'<figure data-label="{label}">{image}<figcaption>β = {label}</figcaption></figure>')
-    return HTML(f'<div class="beta-slider" data-first="{html.escape(first)}">{"".join(found)}</div>')
+    scaled = sheet / np.abs(sheet).max((1, 2, 3), keepdims=True)
+    cells = np.pad(scaled, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=1.0)
+    grey = np.uint8(128 + 127 * np.concatenate([np.concatenate(list(row), 1) for row in cells]))
+    return base64.b64encode(cv2.imencode(".png", grey)[1]).decode()
