@@ -1,16 +1,21 @@
 """Pictures that answer to the reader, as HTML that needs no kernel."""
 
+import base64
 import html
 import json
 
 import numpy as np
 
+from betavae_core.findings import latents
+from betavae_core.networks import atlas
 from betavae_core.showing import figures
 from betavae_core.showing.curves import Curve, Panel
-from betavae_core.theory.gaussian import LinearGaussian
+from betavae_core.sweeps import planning, store
+from betavae_core.theory.gaussian import LinearGaussian, kl_divergence
 
 EXAMPLE = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)  # the thesis's, for models that do not fit the plane
 
+CHOICE = 8  # images of which a reader may see q
 SHADES = (-1.2, -0.4, 0.4, 1.2)  # sources on either side of these have different colours
 COLOURS = {  # their names in companion.css, where dark mode changes them
     figures.BLUE: "blue",
@@ -160,11 +165,74 @@ def nearest(betas, beta: float) -> float:
 
 def _png(sheet: np.ndarray) -> str:
     """Rows of pictures, each row with a grey scale of its own, as a PNG in base 64."""
-    import base64
-
     import cv2
 
     scaled = sheet / np.abs(sheet).max((1, 2, 3), keepdims=True)
     cells = np.pad(scaled, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=1.0)
     grey = np.uint8(128 + 127 * np.concatenate([np.concatenate(list(row), 1) for row in cells]))
     return base64.b64encode(cv2.imencode(".png", grey)[1]).decode()
+
+
+def latent_plane(experiment: str, beta: float, profile: str = "published"):
+    """What the stored networks of realization 0 decode over the plane of their latents, to be moved over, as HTML.
+
+    The sheet of the β nearest to the page's stands in the page, for paper, notebooks and readers without JavaScript;
+    `plane.js` puts a plane in its place and loads the other sheets from beside the page. Where no atlas is drawn, a
+    sentence says how.
+    """
+    from IPython.display import HTML
+
+    members = planning.plan(experiment, profile, realizations=1)
+    found = {member.beta: drawn for member in members if (drawn := store.read_atlas(member))}
+    if not found:
+        words = f"What networks of {experiment} decode over the plane of their latents is not stored;"
+        return HTML(f"<p>{words} <code>betavae atlas {experiment}</code> draws it.</p>")
+    data, _ = members[0].specification.draw(0)
+    chosen = np.concatenate(list(data.images()[:CHOICE]), 1)
+    start = nearest(found, beta)
+    text = _json(
+        {
+            "label": members[0].specification.label,
+            "start": start,
+            "reach": atlas.REACH,
+            "side": atlas.SIDE,
+            "images": _uri(_grey(chosen), "png"),
+            "scale": float(np.abs(chosen).max()),
+            "shades": np.searchsorted(SHADES, data.sources[: atlas.IMAGES]).T.tolist(),
+            "networks": [_network(b, drawn, data) for b, drawn in found.items()],
+        }
+    )
+    words = (
+        f"β = {start:g}: images decoded over the plane, z₁ from −{atlas.REACH} to {atlas.REACH}, z₂ upwards likewise."
+    )
+    sheet = _uri(found[start].image, "webp")
+    still = f'<img class="digits" alt="{experiment}, {words}" src="{sheet}"><figcaption>{words}</figcaption>'
+    script = f'<script type="application/json">{text}</script>'
+    return HTML(f'<div class="latent-plane"><figure class="sheet">{still}</figure>{script}</div>')
+
+
+def _network(beta: float, drawn: atlas.Atlas, data) -> dict:
+    """What the plane shows of one network: means, and for a few images q, the exact posterior and what is between."""
+    exact, covariance = latents.exact_in_latents(drawn.mean, drawn.std, data)
+    pairs = zip(drawn.mean[:CHOICE], drawn.std[:CHOICE], exact, strict=False)
+    return {
+        "beta": beta,
+        "scale": drawn.scale,
+        "mean": [_rounded(mean) for mean in drawn.mean],
+        "std": drawn.std[:CHOICE].tolist(),
+        "exact": exact[:CHOICE].round(3).tolist(),
+        "covariance": covariance[np.triu_indices(2)].tolist(),
+        "kl": [float(f"{kl_divergence(m, np.diag(s**2), e, covariance):.3g}") for m, s, e in pairs],
+    }
+
+
+def _grey(picture: np.ndarray) -> bytes:
+    """A picture as a PNG; 0 is grey, the largest size black or white."""
+    import cv2
+
+    grey = np.uint8(128 + 127 * picture / max(np.abs(picture).max(), 1e-9))
+    return cv2.imencode(".png", grey)[1].tobytes()
+
+
+def _uri(image: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
