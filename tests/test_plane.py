@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from betavae_core import paths
-from betavae_core.building import pdf
+from betavae_core.building import book, execution, pdf
 from betavae_core.findings import latents
 from betavae_core.images import experiments
 from betavae_core.networks.atlas import GRID, REACH
@@ -64,7 +64,7 @@ def decoded(page):
     """Grey levels of the image shown, (40, 40) bytes."""
     script = """canvas => { const { data } = canvas.getContext('2d').getImageData(0, 0, 40, 40);
         return [[...data].filter((_, i) => i % 4 == 0), [...data].filter((_, i) => i % 4 == 3)] }"""
-    grey, opaque = page.locator(".pictures canvas").first.evaluate(script)
+    grey, opaque = page.locator(".pair canvas").first.evaluate(script)
     assert set(opaque) == {255}
     return np.reshape(grey, (40, 40)).astype(int)
 
@@ -146,7 +146,7 @@ def test_a_chosen_image_shows_its_q_and_its_exact_posterior(page, drawn):
         assert [sorted(pair)[::-1] for pair in radii] == pytest.approx(40 * np.array(expected), rel=2e-3)
         value = kl_divergence(found.mean[3], np.diag(found.std[3] ** 2), exact[3], covariance)
         assert (
-            f"β = {beta:g}, image 4: KL(q ‖ exact posterior) = {value:.3g} nats"
+            f"mixing, β = {beta:g}, image 4: KL(q ‖ exact posterior) = {value:.3g} nats"
             in page.locator(".readout").inner_text()
         )
 
@@ -188,6 +188,19 @@ def test_paper_gets_the_sheet(page):
     page.emulate_media(media="print")
     assert (sheet.is_visible(), live.is_visible()) == (True, False)
     assert page.locator(".sheet img").evaluate("image => image.naturalWidth") == 600
+
+
+def test_a_build_puts_pictures_beside_its_pages_and_follows_what_is_drawn(drawn, tmp_path, monkeypatch):
+    monkeypatch.setenv("BETAVAE_PUBLISHED", str(drawn[0] / "published"))
+    book._stage_assets(tmp_path)
+    found = {file.name for file in (tmp_path / "book/static/atlas").rglob("*") if file.is_file()}
+    assert found == {"1.webp", "100.webp"}
+    before, (picture, *_) = execution.digest("theory", {}, []), sorted(paths.atlases().rglob("*.webp"))
+    content = picture.read_bytes()
+    picture.write_bytes(content + b"x")
+    assert execution.digest("theory", {}, []) != before
+    picture.write_bytes(content)
+    assert execution.digest("theory", {}, []) == before
 
 
 def test_without_an_atlas_a_sentence_says_how_to_draw_it(results):

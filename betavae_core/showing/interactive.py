@@ -192,6 +192,7 @@ def latent_plane(experiment: str, beta: float, profile: str = "published"):
     start = nearest(found, beta)
     text = _json(
         {
+            "name": experiment,
             "label": members[0].specification.label,
             "start": start,
             "reach": atlas.REACH,

@@ -144,7 +144,7 @@ function start(root) {
     map.outline(network, state.image);
     original.canvas.getContext("2d").drawImage(strip, state.image * CANVAS, 0, CANVAS, CANVAS, 0, 0, CANVAS, CANVAS);
     original.canvas.setAttribute("aria-label", `Image ${state.image + 1}`);
-    readout.textContent = `β = ${betas[state.at]}, image ${state.image + 1}: KL(q ‖ exact posterior) = ${network.kl[state.image]} nats.`
+    readout.textContent = `${data.name}, β = ${betas[state.at]}, image ${state.image + 1}: KL(q ‖ exact posterior) = ${network.kl[state.image]} nats.`
       + (outside ? ` ${outside} of ${network.mean.length} means lie beyond the edge.` : "");
     if (state.held) move(network.mean[state.image], true); else picture();
   }
@@ -163,9 +163,9 @@ function start(root) {
   painted.append(paints, ": blue where it is small, orange where it is large");
   const key = anyElement("p", { class: "key" });
   key.append(anyElement("span", { class: "q" }, "q of the chosen image"), anyElement("span", { class: "exact" }, "its exact posterior"));
-  const pictures = anyElement("div", { class: "pictures" }), aside = anyElement("div");
-  pictures.append(decoded.box, original.box);
-  aside.append(pictures, images, key, painted, readout);
+  const pair = anyElement("div", { class: "pair" }), aside = anyElement("div");
+  pair.append(decoded.box, original.box);
+  aside.append(pair, images, key, painted, readout);
   if (!document.querySelector(".page-beta")) live.append(control.row); // else the page has one for all
   live.append(map.root, aside);
 
