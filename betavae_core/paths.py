@@ -30,6 +30,11 @@ def published_store() -> Path:
     return Path(os.environ.get("BETAVAE_PUBLISHED") or DATA / "results")
 
 
+def atlases() -> Path:
+    """Folder of published atlases, one folder for each experiment."""
+    return published_store() / "atlas"
+
+
 def stage() -> Path | None:
     """Where the build that runs this process's chapter keeps executed ones (BETAVAE_STAGE); None outside a build."""
     return Path(os.environ["BETAVAE_STAGE"]) if os.environ.get("BETAVAE_STAGE") else None

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from betavae_core.findings import optima
-from betavae_core.showing import analytical
+from betavae_core.showing import analytical, curves
 from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.terms import LINEAR
@@ -42,14 +42,12 @@ def test_the_page_follows_its_parameters(case, monkeypatch):
     assert len(analytical.purchase_rows(process, best, ratio)) == (3 if ratio == 1 else 4)
     note = analytical.identification_note(process, beta)
     assert (note is not None) == (case == "repeated eigenvalues")
-    from betavae_core.showing import figures
-
     assert optima.exact_peak(trained) == 1.0
     eigenvalues = np.sort(np.linalg.eigvalsh(process.covariance))[::-1][: process.mixing.shape[1]]
     for figure in (
-        figures.identity_panels(trained, beta, best),
+        curves.draw(analytical.identity_panels(trained, beta, best)),
         analytical.water_filling_figure(eigenvalues, beta, betas),
-        analytical.fixed_decoder_figure(trained, fixed, best),
+        curves.draw([analytical.fixed_decoder_panel(trained, fixed, best, beta)]),
         analytical.best_beta_figure(process, noise_std),
     ):
         figure.canvas.draw()

@@ -7,6 +7,8 @@ from axe_playwright_python.sync_playwright import Axe
 
 from betavae_core import paths
 from betavae_core.building import chapters, pdf
+from betavae_core.showing import tables
+from betavae_core.sweeps import sweep
 
 pytestmark = pytest.mark.slow
 GONE_ON = "net::ERR_ABORTED"  # the test went to the next page before the icon came
@@ -144,16 +146,22 @@ def test_the_explorer_follows_the_keyboard_and_its_link(site, browser):
     page.close()
 
 
-def test_a_slider_shows_one_picture_at_a_time(site, browser):
-    page = browser.new_page()
-    page.goto(f"{site}/book/mixing.html")
-    shown = page.locator(".beta-slider figure:visible")
-    shown.first.wait_for()
-    assert shown.count() == 1
-    assert shown.get_attribute("data-label") == "1"
-    page.locator(".beta-slider input").focus()
-    page.keyboard.press("End")
-    assert shown.get_attribute("data-label") == "1000"
+@pytest.mark.parametrize("chapter", ["mixing", "localisation"])
+def test_a_deep_chapter_follows_beta_and_says_what_is_stored(site, browser, chapter):
+    """Readout, sentence, pictures and control at a β from the address, against the Dataset; then by keyboard."""
+    page, tie = browser.new_page(), sweep.load(chapter).tie.mean("realization")
+    page.goto(f"{site}/book/{chapter}.html#beta=20")
+    said = page.locator(f"#fig-{chapter} .asked").nth(1).locator(".values b").first
+    for beta, key in ((20, None), (1000, "End"), (500, "ArrowLeft")):
+        if key:
+            page.get_by_label("β of this page").focus()
+            page.keyboard.press(key)
+        assert float(said.inner_text()) == pytest.approx(float(tie.sel(beta=beta)), rel=5e-4)
+        assert (
+            f"the mean TIE is {tables.number(float(tie.sel(beta=beta)), 2)} nats" in page.locator("main").inner_text()
+        )
+        assert page.locator(".pictures > div:visible").get_attribute("data-beta") == f"{beta}"
+        assert page.url.endswith(f"#beta={beta}")
     page.close()
 
 

@@ -88,11 +88,11 @@ def test_markup_in_data_is_shown_not_run():
     assert "<script>" not in shown
     assert "<b>" not in shown
     assert r"a\|b" in shown
-    slider = interactive.beta_slider(
-        {"<img src=x>": np.ones((2, 3, 4, 4))}, rows='"><script>', first="<img src=x>"
-    ).data
-    assert "<script>" not in slider
-    assert "<img src=x>" not in slider
+    sheet = {1.0: np.ones((2, 3, 4, 4))}
+    parts = [interactive.pictures(sheet, '"><script>', 1.0), interactive.follows({1.0: "<img src=x>"}, 1.0)]
+    written = "".join(part.data for part in parts)
+    assert "<script>" not in written
+    assert "<img src=x>" not in written
 
 
 def test_the_book_is_served_to_this_machine_only(tmp_path):

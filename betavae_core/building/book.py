@@ -14,6 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from betavae_core import paths
 from betavae_core.building import chapters, execution, parameters, rendering
 from betavae_core.errors import UsageError
 from betavae_core.images import digits
@@ -132,6 +133,9 @@ def _stage_assets(stage: Path) -> None:
     (stage / "book").mkdir(parents=True, exist_ok=True)
     shutil.rmtree(stage / "book" / "static", ignore_errors=True)
     shutil.copytree(CHAPTERS / "static", stage / "book" / "static")
+    if paths.atlases().exists():  # pages load a sheet when it comes into view
+        pictures = shutil.ignore_patterns("*.json", ".*")
+        shutil.copytree(paths.atlases(), stage / "book" / "static" / "atlas", ignore=pictures)
     shutil.copyfile(CHAPTERS / "references.bib", stage / "book" / "references.bib")
 
 

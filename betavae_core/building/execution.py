@@ -30,7 +30,8 @@ def digest(chapter: str, values: dict, records: list[Path]) -> str:
         *forms.files(paths.digits()),
         *records,
     ]
-    parts += sorted(PACKAGE.rglob("*.py")) + sorted(paths.published_store().glob("*.nc"))
+    published = (file for file in paths.published_store().rglob("*") if file.suffix in (".nc", ".json", ".webp"))
+    parts += sorted(PACKAGE.rglob("*.py")) + sorted(published)
     working = sorted(file.name for file in paths.working_store().glob("*/*.nc"))  # names that stand for contents
     return files.digest([sys.version, environment.decisive(), values, working], parts)
 

@@ -206,4 +206,26 @@ def publish(**options):
         click.echo(f"{label}: {f'{file} ({file.stat().st_size / 2**20:.2f} MiB)' if file else 'nothing stored'}")
 
 
-VERBS = (sweep, status, publish)
+@click.command()
+@click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]")
+@click.option("--profile", default="published", show_default=True, help="Which networks.")
+@click.option("--beta", "betas", multiple=True, callback=_beta_list, metavar="B", help="Many times, or a,b,c.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="J", help="Processes here; one per core by default.")
+def atlas(names, profile, betas, jobs):
+    """Draw what the network of realization 0 decodes over the plane of its latents, at each β where that is missing.
+
+    Weights are not kept, so each network is trained again. Pictures and records go to data/results/atlas, which git
+    tracks and pages show. Interrupt it at any time; the next run goes on from there.
+    """
+    from betavae_core import paths
+    from betavae_core.images import experiments
+    from betavae_core.sweeps import crews, sweep
+
+    names = names or [record.name for record in experiments.RECORDS if record.latents == 2]
+    for label, members in _planned(names, profile, betas=betas, realizations=1):
+        for member in sweep.draw_atlases(members, crews.here(jobs)):
+            click.echo(f"{label}, beta {member.beta:g}: drawn", err=True)
+        click.echo(f"{label}: {len(members)} atlases in {paths.atlases() / label}")
+
+
+VERBS = (sweep, status, publish, atlas)

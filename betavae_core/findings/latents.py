@@ -6,6 +6,7 @@ import xarray as xr
 from betavae_core.findings import scores
 from betavae_core.images import experiments
 from betavae_core.networks.posterior import Posterior
+from betavae_core.theory.alignment import align
 
 ACTIVE = 0.01  # nats of KL to the prior, above which a latent counts as used
 LEAST_STD = 1e-8  # float16 rounds smaller standard deviations to 0
@@ -45,6 +46,26 @@ def _judged(sources, latents) -> tuple[float, float, float]:
 def in_use(scored: xr.Dataset, latents: int = 2) -> np.ndarray:
     """The β at which all latents are in use in every scored realization."""
     return scored.beta.values[(scored.active >= latents).all("realization").values]
+
+
+def exact_in_latents(mean, std, data) -> tuple[np.ndarray, np.ndarray]:
+    """The exact posterior of each image in the plane of the latents: in the order and with the signs of the least TIE.
+
+    N(Pᵀ μ, Pᵀ M⁻¹ P), with p_gt(s|x) = N(μ, M⁻¹) and the signed permutation P of `theory.alignment`, s ≈ P z.
+
+    Parameters
+    ----------
+    mean, std : (n, k) of q = N(mean, diag std²) of the first n images of ImageData `data`
+
+    Returns
+    -------
+    mean : (n, k)
+    covariance : (k, k), the same for every image
+    """
+    M, exact = data.posterior_precision, data.posterior_mean[: len(mean)]
+    second_moment = mean.T @ mean / len(mean) + np.diag((std**2).mean(0))
+    _, P = align(second_moment, mean.T @ exact @ M / len(mean), M)
+    return exact @ P, P.T @ np.linalg.inv(M) @ P
 
 
 def code(data) -> np.ndarray:

@@ -105,6 +105,14 @@ def traversals(ensemble: Ensemble, data, values=TRAVERSAL) -> np.ndarray:
     return flat.reshape(ensemble.members, k, len(values), *flat.shape[-2:])
 
 
+def plane(ensemble: Ensemble, data, values) -> np.ndarray:
+    """Decoded latents over a plane, z₁ growing with the column and z₂ falling with the row, (member, n, n, 40, 40)."""
+    across, up = np.meshgrid(values, values[::-1])
+    z = np.broadcast_to(np.stack([across, up], -1).reshape(-1, 2), (ensemble.members, across.size, 2))
+    flat = _pictures(ensemble, data, z)
+    return flat.reshape(ensemble.members, *across.shape, *flat.shape[-2:])
+
+
 def _pictures(ensemble, data, z) -> np.ndarray:
     pixels = ensemble.decode(tf.constant(z, tf.float32)).numpy()
     return np.stack([d.unstandardise(member) for d, member in zip(data, pixels, strict=True)])

@@ -3,7 +3,9 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from betavae_core.findings.optima import exact_peak
 from betavae_core.showing import figures, tables
+from betavae_core.showing.curves import Mark, Panel, exact
 from betavae_core.theory import linear, propositions, stationarity
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.terms import LINEAR, TERMS
@@ -144,6 +146,32 @@ def gain_over_family(count: int) -> np.ndarray:
     return np.array(gains)
 
 
+def identity_panels(dataset, beta: float, optimum: float) -> list[Panel]:
+    """Thesis Fig. 3 A-D: ELBO, inference errors, reconstruction objective and conditional independence loss over β.
+
+    Parameters
+    ----------
+    dataset : from `linear.sweep`
+    beta : the page's, one of the dataset's
+    optimum : β of least TIE, marked on the panel of errors
+    """
+    titles = ["ELBO", "inference errors", "reconstruction objective R", "conditional independence loss C"]
+    terms = [("elbo",), ("tie", "mie"), ("reconstruction",), ("kl_prior",)]
+    marks = [
+        [Mark(exact_peak(dataset), "largest ELBO", height=0.12)],
+        [Mark(optimum, f"least TIE\nβ* = {optimum:.3g}", height=0.75)],
+    ]
+    found = []
+    for letter, title, names, at in zip("ABCD", titles, terms, [*marks, [], []], strict=True):
+        written = 0 if len(names) > 1 else None
+        lines = [
+            exact(dataset, name, TERMS[name].symbol, colour=colour, written=written)
+            for name, colour in zip(names, (figures.BLUE, figures.ORANGE), strict=False)
+        ]
+        found.append(Panel(title=f"{letter}  {title}", curves=lines, marks=at, start=beta))
+    return found
+
+
 def water_filling_figure(eigenvalues, beta: float, betas) -> Figure:
     """Nats per latent over β, and the eigenvalues with β as the water level."""
     figure, (rate, level) = figures.panels(2)
@@ -162,19 +190,22 @@ def water_filling_figure(eigenvalues, beta: float, betas) -> Figure:
     return figure
 
 
-def fixed_decoder_figure(trained, fixed, best: float) -> Figure:
+def fixed_decoder_panel(trained, fixed, best: float, beta: float) -> Panel:
     """TIE over β with the decoder trained and held at the truth."""
-    figure, (axis,) = figures.panels(1, columns=1)
-    for dataset, colour, text in ((trained, figures.BLUE, "decoder trained"), (fixed, figures.GREEN, "decoder = A")):
-        axis.plot(dataset.beta, dataset.tie, color=colour)
-        place = (dataset.beta[60], dataset.tie[60])
-        axis.annotate(text, place, xytext=(4, 6), textcoords="offset points", color=colour)
-    figures.mark(axis, best, f"β* = {best:.3g}", figures.BLUE)
     least = float(fixed.beta[fixed.tie.argmin("beta")])
-    figures.mark(axis, least, f"β = {least:.3g}", figures.GREEN, height=0.85)
-    axis.set_ylim(0, 1.15 * float(trained.tie.max()))
-    figures.beta_axis(axis, "true inference error")
-    return figure
+    return Panel(
+        title="true inference error",
+        curves=[
+            exact(trained, "tie", "decoder trained", written=60),
+            exact(fixed, "tie", "decoder = A", colour=figures.GREEN, written=60),
+        ],
+        marks=[
+            Mark(best, f"β* = {best:.3g}", figures.BLUE),
+            Mark(least, f"β = {least:.3g}", figures.GREEN, height=0.85),
+        ],
+        floor=0,
+        start=beta,
+    )
 
 
 def best_beta_figure(process: LinearGaussian, noise_std: float) -> Figure:
@@ -205,14 +236,13 @@ def best_beta_figure(process: LinearGaussian, noise_std: float) -> Figure:
     return figure
 
 
-def larger_figure(process: LinearGaussian) -> Figure:
+def larger_panel(process: LinearGaussian) -> Panel:
     """TIE over β with the collapse thresholds and the optimum marked."""
     best = linear.optimal_beta(process)
     dataset = linear.sweep(process, beta_grid(process, [1.0, best]))
-    figure, (axis,) = figures.panels(1, columns=1)
-    axis.plot(dataset.beta, dataset.tie, color=figures.BLUE)
-    figures.mark(axis, best, f"β* = {best:.3g}", figures.ORANGE)
-    for i, value in enumerate(np.linalg.eigvalsh(process.covariance)[::-1][: process.mixing.shape[1]]):
-        figures.mark(axis, value, f"λ{i + 1}".translate(figures.SUBSCRIPTS), figures.GREY, ":", height=0.2)
-    figures.beta_axis(axis, "true inference error")
-    return figure
+    values = np.linalg.eigvalsh(process.covariance)[::-1][: process.mixing.shape[1]]
+    collapses = [
+        Mark(value, f"λ{i + 1}".translate(figures.SUBSCRIPTS), style=":", height=0.2) for i, value in enumerate(values)
+    ]
+    marks = [Mark(best, f"β* = {best:.3g}", figures.ORANGE), *collapses]
+    return Panel(title="true inference error", curves=[exact(dataset, "tie", "TIE")], marks=marks)

@@ -61,14 +61,14 @@ def traversal_rows(stored: xr.Dataset, betas, realization: int = 0) -> tuple[np.
     return rows, [f"β = {beta:g}, z{latent}" for beta in betas for latent in "₁₂"]
 
 
-def sheets(stored: xr.Dataset, realization: int = 0) -> dict[str, np.ndarray]:
+def sheets(stored: xr.Dataset, realization: int = 0) -> dict[float, np.ndarray]:
     """For each β seven images, what the network makes of them, and its two traversals: (4, 7, 40, 40) grey levels."""
     images = experiments.draw(stored.experiment, realization)[0].images()[None, :7]
     found = {}
     for beta in stored.beta.values:
         decoded = pictures(stored, "reconstructions", beta, realization)[None, :7]
         traversed = pictures(stored, "traversals", beta, realization)
-        found[f"{beta:g}"] = np.concatenate([images, decoded, traversed])
+        found[float(beta)] = np.concatenate([images, decoded, traversed])
     return found
 
 

@@ -9,8 +9,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from betavae_core.findings.optima import exact_peak
-
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#B65E93", "#666666"  # colour-blind safe
 
@@ -85,112 +83,6 @@ def mark(axis, beta: float, label: str, colour: str = GREY, style: str = "--", h
 def beta_axis(axis, title: str, unit: str = "nats") -> None:
     """Logarithmic β axis with a title and the unit of what is plotted."""
     axis.set(xscale="log", xlabel="β", ylabel=unit, title=title)
-
-
-def identity_panels(dataset, beta: float | None = None, optimum: float | None = None) -> Figure:
-    """Thesis Fig. 3 A-D: ELBO, inference errors, reconstruction objective and conditional independence loss over β.
-
-    Parameters
-    ----------
-    dataset : from `linear.sweep`
-    beta : marked on every panel
-    optimum : β of least TIE, marked on the panel of errors
-    """
-    figure, axes = panels(4)
-    names = [("elbo",), ("tie", "mie"), ("reconstruction",), ("kl_prior",)]
-    titles = [
-        "A  ELBO",
-        "B  inference errors",
-        "C  reconstruction objective R",
-        "D  conditional independence loss C",
-    ]
-    for axis, group, title in zip(axes, names, titles, strict=True):
-        for name, colour in zip(group, (BLUE, ORANGE), strict=False):
-            axis.plot(dataset.beta, dataset[name], color=colour, label=name.upper())
-        if beta is not None:
-            at = np.interp(np.log(beta), np.log(dataset.beta), dataset[group[0]])
-            axis.plot(beta, at, "o", color=BLUE, markersize=6, markerfacecolor="white")
-        beta_axis(axis, title)
-    mark(axes[0], exact_peak(dataset), "largest ELBO", height=0.12)
-    for name, colour in (("tie", BLUE), ("mie", ORANGE)):
-        place = (dataset.beta[0], dataset[name][0])
-        axes[1].annotate(name.upper(), place, xytext=(2, 5), textcoords="offset points", color=colour)
-    if optimum is not None:
-        mark(axes[1], optimum, f"least TIE\nβ* = {optimum:.3g}", height=0.75)
-    return figure
-
-
-def band(axis, dataset, name: str, shift: float = 0.0, colour: str = BLUE) -> None:
-    """Mean of a stored term over realizations, with its least and largest as a band (thesis Figs. 4 and 5)."""
-    value = dataset[name] - shift
-    low, high = value.min("realization"), value.max("realization")
-    axis.fill_between(dataset.beta, low, high, color=colour, alpha=0.18, linewidth=0)
-    axis.plot(dataset.beta, value.mean("realization"), color=colour)
-
-
-def deep_panels(stored, live, optima: dict[str, float], shift: dict[str, float], predicted=None) -> Figure:
-    """Thesis Figs. 4 and 5, A-D, and MIE: mean, range, held-out mean and extremum over β, with this build's networks.
-
-    Parameters
-    ----------
-    stored, live : Datasets over beta × realization
-    optima : β to mark on the panel of a term
-    shift : constants taken off a term
-    predicted : Dataset of the linear model, drawn where it has the term
-    """
-    figure, axes = panels(6)
-    decades = {"elbo": 10, "reconstruction": 10, "mie": 1}  # terms over many decades, and where they become linear
-    titles = {"elbo": "ELBO − c", "tie": "TIE", "reconstruction": "R − c", "kl_prior": "C", "mie": "MIE"}
-    for axis, letter, (name, title) in zip(axes, "ABCDE", titles.items(), strict=False):
-        away = shift.get(name, 0.0)
-        band(axis, stored, name, away)
-        axis.plot(stored.beta, stored[f"{name}_heldout"].mean("realization") - away, color=GREEN, linestyle=":")
-        if predicted is not None and name in predicted:
-            axis.plot(predicted.beta, predicted[name].mean("realization") - away, color=ORANGE, linestyle="--")
-        for r in live.realization:
-            axis.plot(live.beta, live[name].sel(realization=r) - away, "o", color=PINK, markerfacecolor="white")
-        beta_axis(axis, f"{letter}  {title}")
-        if name in optima:
-            mark(axis, optima[name], f"{optima[name]:g}", height=0.12)
-        if name in decades:
-            axis.set_yscale("symlog", linthresh=decades[name])
-    _key(axes[5], predicted is not None)
-    return figure
-
-
-def _key(axis, linear: bool) -> None:
-    """What the lines of `deep_panels` are, in a panel of its own."""
-    axis.axis("off")
-    axis.plot([], [], color=BLUE, label="stored networks, mean")
-    axis.fill_between([], [], [], color=BLUE, alpha=0.18, label="their least and largest")
-    axis.plot([], [], color=GREEN, linestyle=":", label="their mean on fresh images")
-    if linear:
-        axis.plot([], [], color=ORANGE, linestyle="--", label="linear model, same images")
-    axis.plot([], [], "o", color=PINK, markerfacecolor="white", label="trained in this build")
-    axis.plot([], [], color=GREY, linestyle="--", linewidth=1.1, label="extremum of the mean")
-    axis.legend(loc="center left")
-
-
-def score_panels(axes, scored, used) -> None:
-    """Correlation of the latents, MIG and SAP over β, of means (band) and of draws (dotted); shaded where in use."""
-    for axis, letter, name in zip(axes, "ABC", ("correlation", "mig", "sap"), strict=True):
-        band(axis, scored, name)
-        axis.plot(scored.beta, scored[f"{name}_drawn"].mean("realization"), ":", color=ORANGE)
-        if len(used):
-            axis.axvspan(used[0], used[-1], color=GREEN, alpha=0.08, linewidth=0)
-        beta_axis(axis, f"{letter}  {name if name == 'correlation' else name.upper()}", "")
-
-
-def angles_by_chance(axis, angles: dict) -> None:
-    """Mean and range of angles by β, degrees, over the middle 95 % of means of as many random angles."""
-    betas, rng = list(angles), np.random.default_rng(0)
-    chance = [np.quantile(rng.uniform(0, 90, (20_000, len(a))).mean(1), (0.025, 0.975)) for a in angles.values()]
-    axis.fill_between(betas, *np.transpose(chance), color=GREY, alpha=0.2, linewidth=0)
-    means = np.array([np.mean(a) for a in angles.values()])
-    reach = [means - [min(a) for a in angles.values()], [max(a) for a in angles.values()] - means]
-    axis.errorbar(betas, means, reach, fmt="o-", color=BLUE, elinewidth=0.8)
-    axis.set_ylim(0, 92)
-    beta_axis(axis, "angle between axes of motion", "degrees")
 
 
 def latent_space(stored, sources, betas, realization: int = 0) -> Figure:

@@ -1,12 +1,80 @@
 """Pictures that answer to the reader, as HTML that needs no kernel."""
 
+import base64
 import html
+import json
 
 import numpy as np
 
-from betavae_core.theory.gaussian import LinearGaussian
+from betavae_core.findings import latents
+from betavae_core.networks import atlas
+from betavae_core.showing import figures
+from betavae_core.showing.curves import Curve, Panel
+from betavae_core.sweeps import planning, store
+from betavae_core.theory.gaussian import LinearGaussian, kl_divergence
 
 EXAMPLE = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)  # the thesis's, for models that do not fit the plane
+
+CHOICE = 8  # images of which a reader may see q
+SHADES = (-1.2, -0.4, 0.4, 1.2)  # sources on either side of these have different colours
+COLOURS = {  # their names in companion.css, where dark mode changes them
+    figures.BLUE: "blue",
+    figures.ORANGE: "orange",
+    figures.GREEN: "green",
+    figures.PINK: "pink",
+    figures.GREY: "grey",
+}
+
+
+def curves(name: str, described: list[Panel], key: bool = False):
+    """The numbers of a figure, for `curves.js` to draw in its place on a screen: one that a reader can ask.
+
+    Parameters
+    ----------
+    name : of the figure that `curves.draw` made of the same panels
+    described : panels, in place of the figure's first ones
+    key : the figure ends with a key, which is left out too
+    """
+    from IPython.display import HTML
+
+    start = next((panel.start for panel in described if panel.start), 1.0)
+    text = _json({"start": start, "panels": [_panel(panel) for panel in described]})
+    replaced = len(described) + key
+    return HTML(
+        f'<div class="curves" data-figure="{html.escape(name)}" data-replaced="{replaced}">'
+        f'<script type="application/json">{text}</script></div>'
+    )
+
+
+def _panel(panel: Panel) -> dict:
+    marks = [{"beta": _number(at.beta), "label": at.label, "colour": COLOURS[at.colour]} for at in panel.marks]
+    looks = {"bend": panel.bend, "floor": panel.floor, "shade": panel.shade and list(map(float, panel.shade))}
+    lines = [_curve(curve) for curve in panel.curves]
+    return {"title": panel.title, "unit": panel.unit, **looks, "marks": marks, "curves": lines}
+
+
+def _curve(curve: Curve) -> dict:
+    arrays = {name: getattr(curve, name) for name in ("beta", "value", "low", "high", "networks")}
+    numbers = {name: _numbers(array) for name, array in arrays.items() if array is not None}
+    return {"name": curve.name, "colour": COLOURS[curve.colour], "line": curve.line, **numbers}
+
+
+def _numbers(array) -> list:
+    return [_numbers(row) if np.ndim(row) else _number(row) for row in array]
+
+
+def _number(value: float) -> float | None:
+    """Six digits of a number, which is more than any page shows; None where there is none."""
+    return float(f"{value:.6g}") if np.isfinite(value) else None
+
+
+def _rounded(point) -> list[float]:
+    return [round(float(value), 2) for value in point]
+
+
+def _json(content) -> str:
+    """JSON that can stand in a script element."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
 
 
 def explorer(process: LinearGaussian, beta: float):
@@ -24,27 +92,148 @@ def explorer(process: LinearGaussian, beta: float):
     )
 
 
-def beta_slider(sheets: dict[str, np.ndarray], rows: str, first: str):
-    """Pictures under a slider over β, as HTML: all rendered now, one shown at a time.
+def page_beta(chapter: str, betas, start: float):
+    """A place for the control "β of this page", which `page.js` fills; without JavaScript there is none.
 
     Parameters
     ----------
-    sheets : for each label of the slider, grey levels (row, column, height, width)
-    rows : what the rows are, for the alternative text
-    first : the label shown first
+    chapter : that `make chapter` runs at another β
+    betas : (β,) at which networks are stored, increasing
+    start : the β at first, if it is among them, else the nearest
     """
-    import base64
-
-    import cv2
     from IPython.display import HTML
 
-    found, rows = [], html.escape(rows)
-    for label, sheet in sheets.items():
-        label = html.escape(label)
-        scaled = sheet / np.abs(sheet).max((1, 2, 3), keepdims=True)  # each row its own grey scale
-        cells = np.pad(scaled, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=1.0)
-        grey = np.uint8(128 + 127 * np.concatenate([np.concatenate(list(row), 1) for row in cells]))
-        data = base64.b64encode(cv2.imencode(".png", grey)[1]).decode()
-        image = f'<img class="digits" alt="β = {label}: {rows}" src="data:image/png;base64,{data}">'
-        found.append(f'<figure data-label="{label}">{image}<figcaption>β = {label}</figcaption></figure>')
-    return HTML(f'<div class="beta-slider" data-first="{html.escape(first)}">{"".join(found)}</div>')
+    offered = " ".join(f"{beta:g}" for beta in betas)
+    name = html.escape(chapter)
+    return HTML(f'<div class="page-beta" data-chapter="{name}" data-betas="{offered}" data-start="{start:g}"></div>')
+
+
+def follows(said: dict[float, str], start: float):
+    """Words in a sentence that follow the page's β: those of the β nearest to it."""
+    from IPython.display import HTML
+
+    first = said[nearest(said, start)]
+    texts = html.escape(json.dumps({f"{beta:g}": text for beta, text in said.items()}, ensure_ascii=False))
+    return HTML(f'<span class="follows" data-said="{texts}">{html.escape(first)}</span>')
+
+
+def pictures(sheets: dict[float, np.ndarray], rows: str, start: float):
+    """Pictures at the page's β: all in the page, the one of the β nearest to it shown.
+
+    Parameters
+    ----------
+    sheets : for each β, grey levels (row, column, height, width)
+    rows : what the rows are, for the alternative text
+    start : the β shown at first
+    """
+    from IPython.display import HTML
+
+    first = nearest(sheets, start)
+    found = []
+    for beta, sheet in sheets.items():
+        hidden = "" if beta == first else " hidden"
+        image = (
+            f'<img class="digits" alt="β = {beta:g}: {html.escape(rows)}" src="data:image/png;base64,{_png(sheet)}">'
+        )
+        found.append(f'<div data-beta="{beta:g}"{hidden}>{image}</div>')
+    return HTML(f'<div class="follows pictures">{"".join(found)}</div>')
+
+
+def scatter(means, sources: np.ndarray):
+    """Posterior means at the page's β, coloured by each source in turn; `page.js` draws them.
+
+    Parameters
+    ----------
+    means : DataArray over beta, sample and latent
+    sources : (sample or more, 2)
+    """
+    from IPython.display import HTML
+
+    shades = np.searchsorted(SHADES, sources[: means.sizes["sample"]]).T.tolist()  # one row a source
+    values = means.transpose("beta", "sample", "latent").values
+    points = {
+        f"{beta:g}": [_rounded(row) for row in mean] for beta, mean in zip(means.beta.values, values, strict=True)
+    }
+    text = _json({"shades": shades, "means": points})
+    return HTML(f'<div class="follows scatter"><script type="application/json">{text}</script></div>')
+
+
+def nearest(betas, beta: float) -> float:
+    """The one of several β nearest to another, as a ratio."""
+    return min(betas, key=lambda b: abs(np.log(b / max(beta, 1e-9))))
+
+
+def _png(sheet: np.ndarray) -> str:
+    """Rows of pictures, each row with a grey scale of its own, as a PNG in base 64."""
+    import cv2
+
+    scaled = sheet / np.abs(sheet).max((1, 2, 3), keepdims=True)
+    cells = np.pad(scaled, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=1.0)
+    grey = np.uint8(128 + 127 * np.concatenate([np.concatenate(list(row), 1) for row in cells]))
+    return base64.b64encode(cv2.imencode(".png", grey)[1]).decode()
+
+
+def latent_plane(experiment: str, beta: float, profile: str = "published"):
+    """What the stored networks of realization 0 decode over the plane of their latents, to be moved over, as HTML.
+
+    The sheet of the β nearest to the page's stands in the page, for paper, notebooks and readers without JavaScript;
+    `plane.js` puts a plane in its place and loads the other sheets from beside the page. Where no atlas is drawn, a
+    sentence says how.
+    """
+    from IPython.display import HTML
+
+    members = planning.plan(experiment, profile, realizations=1)
+    found = {member.beta: drawn for member in members if (drawn := store.read_atlas(member))}
+    if not found:
+        words = f"What networks of {experiment} decode over the plane of their latents is not stored;"
+        return HTML(f"<p>{words} <code>betavae atlas {experiment}</code> draws it.</p>")
+    data, _ = members[0].specification.draw(0)
+    chosen = np.concatenate(list(data.images()[:CHOICE]), 1)
+    start = nearest(found, beta)
+    text = _json(
+        {
+            "name": experiment,
+            "label": members[0].specification.label,
+            "start": start,
+            "reach": atlas.REACH,
+            "side": atlas.SIDE,
+            "images": _uri(_grey(chosen), "png"),
+            "scale": float(np.abs(chosen).max()),
+            "shades": np.searchsorted(SHADES, data.sources[: atlas.IMAGES]).T.tolist(),
+            "networks": [_network(b, drawn, data) for b, drawn in found.items()],
+        }
+    )
+    words = (
+        f"β = {start:g}: images decoded over the plane, z₁ from −{atlas.REACH} to {atlas.REACH}, z₂ upwards likewise."
+    )
+    sheet = _uri(found[start].image, "webp")
+    still = f'<img class="digits" alt="{experiment}, {words}" src="{sheet}"><figcaption>{words}</figcaption>'
+    script = f'<script type="application/json">{text}</script>'
+    return HTML(f'<div class="latent-plane"><figure class="sheet">{still}</figure>{script}</div>')
+
+
+def _network(beta: float, drawn: atlas.Atlas, data) -> dict:
+    """What the plane shows of one network: means, and for a few images q, the exact posterior and what is between."""
+    exact, covariance = latents.exact_in_latents(drawn.mean, drawn.std, data)
+    pairs = zip(drawn.mean[:CHOICE], drawn.std[:CHOICE], exact, strict=False)
+    return {
+        "beta": beta,
+        "scale": drawn.scale,
+        "mean": [_rounded(mean) for mean in drawn.mean],
+        "std": drawn.std[:CHOICE].tolist(),
+        "exact": exact[:CHOICE].round(3).tolist(),
+        "covariance": covariance[np.triu_indices(2)].tolist(),
+        "kl": [float(f"{kl_divergence(m, np.diag(s**2), e, covariance):.3g}") for m, s, e in pairs],
+    }
+
+
+def _grey(picture: np.ndarray) -> bytes:
+    """A picture as a PNG; 0 is grey, the largest size black or white."""
+    import cv2
+
+    grey = np.uint8(128 + 127 * picture / max(np.abs(picture).max(), 1e-9))
+    return cv2.imencode(".png", grey)[1].tobytes()
+
+
+def _uri(image: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"

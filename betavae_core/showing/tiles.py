@@ -6,7 +6,7 @@ import xarray as xr
 from betavae_core.findings import prediction, tiles
 from betavae_core.findings.optima import Estimate
 from betavae_core.images import experiments
-from betavae_core.showing import figures
+from betavae_core.showing import curves, figures
 from betavae_core.sweeps import sweep
 
 CENTRAL = slice(0.49, 2.51)  # multiples of ν over which tables average
@@ -87,7 +87,7 @@ def figure(stores: dict[str, xr.Dataset]):
         axis.plot(fine, tiles.theory(name, fine).tie, "--", color=figures.GREY)
         axis.axvline(tiles.best(name), color=figures.ORANGE, linewidth=1.2)
         if np.isfinite(found.tie).any():
-            figures.band(axis, found.where(np.isfinite(found.tie)), "tie")
+            curves.line(axis, curves.over(found, "tie"))
             best = tiles.optimum(stores[name]).best
             axis.axvspan(max(best.low, 0.5), min(best.high, 2.5), color=figures.GREEN, alpha=0.2, linewidth=0)
         axis.set(title=f"{letter}  {name}", xlabel="β/ν", ylabel="TIE, nats" if letter == "A" else "", xscale="log")

@@ -7,6 +7,7 @@ moved there whole; it is checked each time it is read, and moved aside if it is 
 
 import contextlib
 import io
+import json
 import os
 import warnings
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import xarray as xr
 
 from betavae_core import files, paths
 from betavae_core.errors import UsageError, first_line
+from betavae_core.networks.atlas import Atlas
 from betavae_core.sweeps import record
 from betavae_core.sweeps.members import Member, Specification
 
@@ -31,6 +33,49 @@ def path(member: Member) -> Path:
 def published(specification: Specification) -> Path:
     """The tracked Dataset of an experiment; settings other than the defaults are part of the name."""
     return paths.published_store() / f"{specification.label}.nc"
+
+
+def atlas_path(member: Member) -> Path:
+    """Where the record of a member's atlas is published; its picture lies beside it, as .webp."""
+    return paths.atlases() / member.specification.label / f"{member.beta:g}.json"
+
+
+def write_atlas(member: Member, atlas: Atlas, provenance: dict) -> Path:
+    """Publish a member's atlas: the picture, then its record, which says how far its q is from the stored member's."""
+    target, whole = atlas_path(member), {"key": member.key, "beta": member.beta, **_beside(member, atlas)}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    files.write(target.with_suffix(".webp"), atlas.image)
+    files.write_text(target, json.dumps({**whole, "made": provenance, **atlas.record}) + "\n")
+    return target
+
+
+def read_atlas(member: Member) -> Atlas | None:
+    """A member's atlas; None if there is none, or another member's.
+
+    Raises
+    ------
+    UsageError
+        if its files are not what was published.
+    """
+    file = atlas_path(member)
+    try:
+        record_ = json.loads(file.read_text())
+        return Atlas.of(record_, file.with_suffix(".webp").read_bytes()) if record_["key"] == member.key else None
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError) as error:
+        raise UsageError(f"{file} is damaged ({first_line(error)}); git checkout brings it back") from None
+
+
+def _beside(member: Member, atlas: Atlas) -> dict:
+    """Whether an atlas's means are the stored member's, bit for bit, and how far they are from them at most."""
+    stored = collect([member])
+    if "latent_mean" not in stored:
+        return {"same_as_stored": None}
+    means = stored.latent_mean.values[0, member.realization]
+    ours = atlas.mean[: len(means)].astype(means.dtype)
+    gap = float(np.abs(ours.astype(float) - means[: len(ours)]).max())
+    return {"same_as_stored": bool(gap == 0), "largest_difference": round(gap, 4)}
 
 
 def check_writable() -> None:

@@ -8,7 +8,7 @@ import contextlib
 import functools
 import subprocess
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, as_completed, wait
 from typing import NamedTuple
 
 import xarray as xr
@@ -102,6 +102,25 @@ def run(members: Iterable[Member], crew=None, pack: int | None = None, report=No
                 with contextlib.suppress(CancelledError):  # the crew's own end is told by the error that led here
                     if not future.exception():
                         _keep(future.result(), wanted)
+
+
+def draw_atlases(members: Iterable[Member], crew=None) -> Iterator[Member]:
+    """Have the atlas of each member drawn and publish it as it comes; yields the member.
+
+    Members that have one are passed over. Interrupted, it goes on from there; crew and errors as for `run`.
+    """
+    missing = [member for member in members if store.read_atlas(member) is None]
+    if not missing:
+        return
+    with crew or crews.here() as (submit, _):
+        running = {submit(work.draw_atlas, member, member.key): member for member in missing}
+        try:
+            for future in as_completed(running):
+                store.write_atlas(running[future], *future.result())
+                yield running[future]
+        finally:
+            for future in running:
+                future.cancel()
 
 
 def _keep(results, members: list[Member]) -> list[tuple[Member, dict]]:

@@ -1,5 +1,6 @@
 """The work on members: train and evaluate some of one specification together, in this process."""
 
+import contextlib
 import os
 import platform
 import threading
@@ -10,6 +11,8 @@ import numpy as np
 
 from betavae_core.environment import SINGLE_THREAD
 from betavae_core.errors import SweepError
+from betavae_core.networks import atlas
+from betavae_core.networks.atlas import Atlas
 from betavae_core.sweeps.members import Member
 from betavae_core.theory.terms import HELDOUT, SCALARS
 
@@ -20,11 +23,18 @@ LATENTS = 500  # images whose latents are kept
 
 def task(members: list[Member], keys: list[str], xla: bool) -> list[tuple[dict, dict]]:
     """`train` on one thread, in a worker that stands where the keys come from: same digits, same numerics version."""
+    with _alone(members, keys):
+        return train(members, xla)
+
+
+@contextlib.contextmanager
+def _alone(members: list[Member], keys: list[str]):
+    """One thread, one task at a time; SweepError in a worker that stands elsewhere than where the keys come from."""
     os.environ.update(dict.fromkeys(SINGLE_THREAD, "1"))  # TensorFlow reads them when it starts
     if [member.key for member in members] != keys:
         raise SweepError("a worker has other digits, or another numerics version, than this machine")
     with ONE_AT_A_TIME:
-        return train(members, xla)
+        yield
 
 
 def train(members: list[Member], xla: bool = False) -> list[tuple[dict, dict]]:
@@ -36,31 +46,55 @@ def train(members: list[Member], xla: bool = False) -> list[tuple[dict, dict]]:
     values : the numbers that `store.write` takes; NaN if training diverged
     provenance : attributes
     """
+    started = time.perf_counter()
+    ensemble, drawn, curves = _fitted(members, xla)
+    values = _evaluated(ensemble, members, drawn, curves)
+    provenance = {
+        "seconds": round((time.perf_counter() - started) / len(members), 2),
+        "pack": len(members),
+        "xla": int(xla),
+        **_made_by(),
+        **vars(members[0].specification),
+    }
+    return [(found, provenance) for found in values]
+
+
+def draw_atlas(member: Member, key: str) -> tuple[Atlas, dict]:
+    """The atlas of a member, which is trained again for it (weights are not kept), and how it was made."""
+    started = time.perf_counter()
+    with _alone([member], [key]):
+        ensemble, [(data, _)], _ = _fitted([member])
+        drawn = atlas.draw(ensemble, data)
+    return drawn, {"seconds": round(time.perf_counter() - started, 2), **_made_by(), **vars(member.specification)}
+
+
+def _fitted(members: list[Member], xla: bool = False):
+    """Members of one specification, trained together: their ensemble, training and held-out images, and curves."""
     import tensorflow as tf
 
     from betavae_core.networks import training
 
-    started, spec = time.perf_counter(), members[0].specification
     tf.config.experimental.enable_op_determinism()
-    seeds = [member.realization for member in members]
+    spec, seeds = members[0].specification, [member.realization for member in members]
     drawn = {r: spec.draw(r) for r in set(seeds)}  # β share images
     trainer = training.trainer(len(members), xla, **spec.architecture)
     betas, data = [member.beta for member in members], [drawn[r][0] for r in seeds]
     schedule = training.schedule(spec.epochs, spec.learning_rate, spec.settling, spec.warmup)
     curves = trainer.fit(data, betas, seeds, spec.epochs, schedule)
-    values = _evaluated(trainer.ensemble, members, [drawn[r] for r in seeds], curves)
+    return trainer.ensemble, [drawn[r] for r in seeds], curves
+
+
+def _made_by() -> dict:
+    """Versions and device, for a record."""
+    import tensorflow as tf
+
     device = tf.config.list_physical_devices("GPU")[:1]
-    provenance = {
-        "seconds": round((time.perf_counter() - started) / len(members), 2),
-        "pack": len(members),
-        "xla": int(xla),
+    return {
         "package": version("betavae-core"),
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
         "device": device[0].name if device else f"CPU {platform.machine()}",
-        **vars(spec),
     }
-    return [(found, provenance) for found in values]
 
 
 def _evaluated(ensemble, members, drawn, curves) -> list[dict]:

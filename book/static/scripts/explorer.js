@@ -3,12 +3,13 @@
 
 import { optimalBeta, posteriors, spectrum, terms } from "./model.js";
 import { SVG, element, slider } from "./controls.js";
-import { drawCurves, drawEllipses, number } from "./plot.js";
+import { drawEllipses, drawPanel, listValues, number } from "./plot.js";
 
 const SOURCE = [1, -0.5]; // the sources behind the observation whose posteriors are drawn
 const RANGES = { beta: [-2, 2, 0.01], entry: [-3, 3, 0.1], noise: [0.1, 3, 0.05] }; // β by its decimal logarithm
 const ENTRIES = ["A₁₁", "A₁₂", "A₂₁", "A₂₂"];
-const PANELS = [["elbo", "ELBO, nats"], ["errors", "TIE and MIE, nats"], ["reconstruction", "R, nats"], ["kl_prior", "C, nats"]];
+const TERMS = { elbo: "ELBO", tie: "TIE", mie: "MIE", reconstruction: "R", kl_prior: "C" };
+const PANELS = [[["elbo"], "ELBO, nats"], [["tie", "mie"], "TIE and MIE, nats"], [["reconstruction"], "R, nats"], [["kl_prior"], "C, nats"]];
 
 /** A state from text such as beta=2&A=2,1,0.5,1.5&sigma=1; whatever is missing or cannot be keeps its default. */
 export function parseState(text, defaults) {
@@ -29,22 +30,22 @@ function show(root, state) {
   const A = [state.entries.slice(0, 2), state.entries.slice(2)], { beta, noise } = state;
   const found = spectrum(A, noise), best = optimalBeta(A, noise), here = terms(A, noise, beta, found);
   const [low, high] = RANGES.beta;
-  const betas = Array.from({ length: 241 }, (_, i) => 10 ** (low + (high - low) * i / 240));
+  const betas = [...Array.from({ length: 241 }, (_, i) => 10 ** (low + (high - low) * i / 240)), beta].sort((a, b) => a - b);
   const all = betas.map((b) => terms(A, noise, b, found));
   const marks = [
-    { at: best, label: "β*", kind: "best" }, { at: 1, label: "1", kind: "plain" },
-    { at: found.lambda[0], label: "λ₁", kind: "plain" }, { at: found.lambda[1], label: "λ₂", kind: "plain" },
+    { beta: best, label: "β*", colour: "pink" }, { beta: 1, label: "1", colour: "grey" },
+    { beta: found.lambda[0], label: "λ₁", colour: "grey" }, { beta: found.lambda[1], label: "λ₂", colour: "grey" },
   ];
-  root.querySelectorAll("svg.panel").forEach((svg, i) => {
-    const [name, title] = PANELS[i];
-    const curve = (key, kind, label) => ({ values: all.map((t) => t[key]), now: here[key], kind, label });
-    const curves = name === "errors" ? [curve("tie", "first", "TIE"), curve("mie", "second", "MIE")] : [curve(name, "first")];
-    drawCurves(svg, title, betas, curves, marks, beta);
-    svg.setAttribute("aria-label", `${title} over beta; at beta ${number(beta)}: ${curves.map((c) => number(c.now)).join(" and ")}`);
+  root.querySelectorAll(".asked").forEach((view, i) => {
+    const [names] = PANELS[i], colours = ["blue", "orange"];
+    const curves = names.map((name, j) => ({ name: TERMS[name], colour: colours[j], line: "-", beta: betas, value: all.map((t) => t[name]) }));
+    const panel = { curves, marks };
+    drawPanel(view.querySelector("svg"), panel).show(beta);
+    listValues(view.querySelector(".values"), panel, beta);
   });
   const { exact, q } = posteriors(A, noise, beta, SOURCE);
   const plane = root.querySelector("svg.plane"), [[p, c], [, r]] = exact.covariance, correlation = c / Math.sqrt(p * r);
-  drawEllipses(plane, [{ ...exact, kind: "second" }, { ...q, kind: "first" }], SOURCE);
+  drawEllipses(plane, [{ ...exact, kind: "orange" }, { ...q, kind: "blue" }], SOURCE);
   plane.setAttribute("aria-label", `Exact posterior of the sources, correlation ${number(correlation)}, and the encoder's, which has none`);
   root.querySelector(".readout").textContent =
     `β = ${number(beta)}: TIE ${number(here.tie)}, MIE ${number(here.mie)} nats. Least TIE at β* = ${number(best)}. ` +
@@ -63,7 +64,11 @@ function start(root) {
   const readout = element("p", { class: "readout", "aria-live": "polite" });
   root.replaceChildren(controls, pictures, readout);
   pictures.append(element("svg", { class: "plane", role: "img" }, "", SVG));
-  if (full) PANELS.forEach(() => pictures.append(element("svg", { class: "panel", role: "img" }, "", SVG)));
+  for (const [, title] of full ? PANELS : []) {
+    const view = element("div", { class: "asked" });
+    view.append(element("p", { class: "title" }, title), element("svg", { "aria-hidden": "true" }, "", SVG), element("ul", { class: "values" }));
+    pictures.append(view);
+  }
   const changed = () => { show(root, state); };
   const power = (exponent) => number(10 ** exponent);
   const setters = [];
@@ -96,7 +101,7 @@ function start(root) {
     buttons.append(share, reset);
     controls.append(buttons);
   }
-  changed();
+  new ResizeObserver(changed).observe(pictures);
 }
 
 if (typeof document !== "undefined") document.querySelectorAll(".explorer").forEach(start);

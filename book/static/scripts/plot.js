@@ -1,49 +1,132 @@
-// SVG drawing: curves over a logarithmic β axis with marks, and ellipses in the plane of the sources.
+// SVG drawing at the size of the screen: curves over a logarithmic β axis, their values at one β, ellipses in a plane.
 
 import { SVG, element as anyElement } from "./controls.js";
 
 const element = (name, attributes, text = "") => anyElement(name, attributes, text, SVG);
 
-const W = 300, H = 190, LEFT = 44, RIGHT = 8, TOP = 24, BOTTOM = 30;
+const HEIGHT = 190, TOP = 8, BOTTOM = 34, RIGHT = 16, DIGIT = 7; // CSS pixels; text is 12 of them tall
+const DASHES = { "--": "6 4", ":": "2 3" };
+const finite = Number.isFinite;
 
-export function number(value) {
+/** A number as the page writes it: so many digits, a true minus sign, powers of ten where it is tiny or huge. */
+export function number(value, digits = 3) {
+  if (!finite(value)) return "–";
   const size = Math.abs(value);
-  const text = size && (size < 0.01 || size >= 10000) ? value.toExponential(1) : String(Number(value.toPrecision(3)));
+  const text = size && (size < 0.001 || size >= 1e6) ? value.toExponential(1) : String(Number(value.toPrecision(digits)));
   return text.replace("-", "−");
 }
 
-/** Replace the content of an SVG by curves y(β), labelled marks on the β axis, and a point at β. */
-export function drawCurves(svg, title, betas, curves, marks, beta) {
-  const logs = [Math.log(betas[0]), Math.log(betas.at(-1))];
-  const all = curves.flatMap((curve) => curve.values).filter(Number.isFinite);
-  let [low, high] = [Math.min(...all), Math.max(...all)];
-  if (high - low < 1e-9) high = low + 1;
-  const pad = 0.05 * (high - low);
-  const x = (b) => LEFT + (Math.log(b) - logs[0]) / (logs[1] - logs[0]) * (W - LEFT - RIGHT);
-  const y = (value) => H - BOTTOM - (value - low + pad) / (high - low + 2 * pad) * (H - TOP - BOTTOM);
-  svg.setAttribute("viewBox", `0 0 ${W} ${H}`);
-  svg.replaceChildren(element("text", { x: 4, y: 14, class: "title" }, title));
-  const axis = `M${LEFT},${TOP} V${H - BOTTOM} H${W - RIGHT}`;
-  svg.append(element("path", { d: axis, class: "axis" }));
-  for (const value of [low, (low + high) / 2, high]) {
-    svg.append(element("text", { x: LEFT - 4, y: y(value) + 3, class: "tick", "text-anchor": "end" }, number(value)));
+/** The β of all curves of a panel, in order. */
+export const grid = (panel) =>
+  [...new Set(panel.curves.flatMap((curve) => curve.beta))].filter((beta) => beta > 0).sort((a, b) => a - b);
+
+/** The place in `betas` of the one nearest to β, as a ratio. */
+export function nearest(betas, beta) {
+  const away = betas.map((b) => Math.abs(Math.log(b / beta)));
+  return away.indexOf(Math.min(...away));
+}
+
+/** Value and range of a curve at a β of its own, else undefined. */
+export function at(curve, beta) {
+  const i = curve.beta.indexOf(beta);
+  return i < 0 || !finite(curve.value[i]) ? undefined : { value: curve.value[i], low: curve.low?.[i], high: curve.high?.[i] };
+}
+
+/** Round numbers between two: steps of 1, 2 or 5; beyond `bend` powers of ten. */
+function ticks(low, high, bend) {
+  if (bend && Math.max(-low, high) > 2 * bend) {
+    const powers = Array.from({ length: 9 }, (_, i) => bend * 10 ** i);
+    const all = [...powers.map((p) => -p).reverse(), 0, ...powers].filter((value) => value >= low && value <= high);
+    return all.length > 6 ? all.filter((value) => value === 0 || Math.round(Math.log10(Math.abs(value) / bend)) % 2 === 0) : all;
   }
-  for (let e = Math.ceil(logs[0] / Math.LN10 - 1e-9); e <= logs[1] / Math.LN10 + 1e-9; e++) {
-    const at = x(10 ** e);
-    svg.append(element("text", { x: at, y: H - BOTTOM + 12, class: "tick", "text-anchor": "middle" }, number(10 ** e)));
+  const rough = (high - low) / 4, power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough);
+  const count = Math.floor(high / step) - Math.ceil(low / step) + 1;
+  return Array.from({ length: count }, (_, i) => Number(((Math.ceil(low / step) + i) * step).toPrecision(12)));
+}
+
+/** Scales of a panel in an SVG so wide: x of β, y of a value, β at x, and the ticks of both axes. */
+function scales(panel, width) {
+  const betas = grid(panel), ends = [Math.log(betas[0]), Math.log(betas.at(-1))];
+  const all = panel.curves.flatMap((curve) => [curve.value, curve.low ?? [], curve.high ?? []].flat()).filter(finite);
+  const { bend, floor } = panel;
+  const bent = (value) => !bend || Math.abs(value) <= bend ? value / (bend || 1) : Math.sign(value) * (1 + Math.log10(Math.abs(value) / bend));
+  const least = finite(floor) ? floor : Math.min(...all), most = Math.max(...all, least);
+  const span = bent(most) - bent(least) < 1e-9 ? 1 : bent(most) - bent(least);
+  const bottom = bent(least) - (finite(floor) ? 0 : 0.06 * span), top = bent(least) + 1.06 * span;
+  const rows = ticks(least, Math.max(most, least + 1e-9), bend), left = 8 + DIGIT * Math.max(...rows.map((row) => number(row).length), 2);
+  const across = (width - left - RIGHT) / (ends[1] - ends[0] || 1);
+  const decades = Array.from({ length: 13 }, (_, i) => 10 ** (i - 6));
+  const few = Math.log10(betas.at(-1) / betas[0]) < 1.5 ? decades.flatMap((power) => [power, 2 * power, 5 * power]) : decades;
+  return {
+    betas, left, rows, columns: few.filter((beta) => beta >= 0.999 * betas[0] && beta <= 1.001 * betas.at(-1)),
+    x: (beta) => left + (Math.log(beta) - ends[0]) * across,
+    y: (value) => HEIGHT - BOTTOM - (bent(value) - bottom) / (top - bottom) * (HEIGHT - TOP - BOTTOM),
+    betaAt: (x) => Math.exp(ends[0] + (x - left) / across),
+  };
+}
+
+/** Replace the content of an SVG by a panel; returns its scales and `show`, which moves the mark to a β. */
+export function drawPanel(svg, panel, networks = false) {
+  const width = Math.max(svg.clientWidth, 160), found = scales(panel, width), { x, y, left } = found;
+  const add = (name, attributes, text) => svg.appendChild(element(name, attributes, text));
+  const path = (betas, values) => betas.map((b, i) => (b > 0 && finite(values[i]) ? `${x(b).toFixed(1)},${y(values[i]).toFixed(1)}` : "")).filter(Boolean).join(" ");
+  svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+  svg.setAttribute("height", HEIGHT);
+  svg.replaceChildren();
+  if (panel.shade) add("rect", { x: x(panel.shade[0]), width: x(panel.shade[1]) - x(panel.shade[0]), y: TOP, height: HEIGHT - TOP - BOTTOM, class: "shade green" });
+  for (const value of found.rows) {
+    add("path", { d: `M${left},${y(value)} H${width - RIGHT}`, class: "grid" });
+    add("text", { x: left - 5, y: y(value) + 4, "text-anchor": "end" }, number(value));
   }
-  svg.append(element("text", { x: W - RIGHT, y: H - 4, class: "tick", "text-anchor": "end" }, "β"));
-  marks.forEach(({ at, label, kind }, i) => {
-    if (at < betas[0] || at > betas.at(-1)) return;
-    svg.append(element("line", { x1: x(at), x2: x(at), y1: TOP, y2: H - BOTTOM, class: `mark ${kind}` }));
-    svg.append(element("text", { x: x(at) + 2, y: TOP + 8 + 10 * (i % 4), class: `tick ${kind}` }, label));
+  for (const beta of found.columns) add("text", { x: x(beta), y: HEIGHT - BOTTOM + 15, "text-anchor": "middle" }, number(beta));
+  add("path", { d: `M${left},${TOP} V${HEIGHT - BOTTOM} H${width - RIGHT}`, class: "axis" });
+  add("text", { x: (left + width - RIGHT) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, "β");
+  for (const curve of panel.curves.filter((c) => c.low && c.line !== "o")) {
+    add("polygon", { points: `${path(curve.beta, curve.low)} ${path([...curve.beta].reverse(), [...curve.high].reverse())}`, class: `band ${curve.colour}` });
+  }
+  for (const curve of panel.curves) {
+    const points = path(curve.beta, curve.value);
+    if (networks && curve.networks && curve.line !== "o") curve.networks.forEach((values) => add("polyline", { points: path(curve.beta, values), class: `network ${curve.colour}` }));
+    if (curve.line !== "o") add("polyline", { points, class: `curve ${curve.colour}`, "stroke-dasharray": DASHES[curve.line] ?? "none" });
+    const dots = curve.line === "o" && curve.networks ? curve.networks.map((values) => path(curve.beta, values)) : curve.line.includes("o") ? [points] : [];
+    for (const point of dots.join(" ").split(" ").filter(Boolean)) add("circle", { cx: point.split(",")[0], cy: point.split(",")[1], r: 3, class: `dot ${curve.colour}` });
+  }
+  panel.marks.filter(({ beta }) => beta >= found.betas[0] && beta <= found.betas.at(-1)).forEach(({ beta, label, colour }, i) => {
+    const end = x(beta) > width - 11 * DIGIT;
+    add("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: `mark ${colour}` });
+    add("text", { x: x(beta) + (end ? -4 : 4), y: TOP + 10 + 13 * (i % 4), "text-anchor": end ? "end" : "start" }, label.replace("\n", " "));
   });
-  for (const { values, kind, label } of curves) {
-    const points = values.map((value, i) => `${x(betas[i]).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
-    svg.append(element("polyline", { points, class: `curve ${kind}` }));
-    if (label) svg.append(element("text", { x: LEFT + 4, y: y(values[0]) - 4, class: `tick ${kind}` }, label));
-  }
-  for (const { kind, now } of curves) svg.append(element("circle", { cx: x(beta), cy: y(now), r: 3.5, class: `dot ${kind}` }));
+  const now = add("g", { class: "now" });
+  const show = (beta) => {
+    now.replaceChildren(element("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: "chosen" }));
+    for (const curve of panel.curves) {
+      const value = at(curve, beta)?.value;
+      if (value !== undefined) now.append(element("circle", { cx: x(beta), cy: y(value), r: 4, class: `dot ${curve.colour}` }));
+    }
+  };
+  return { ...found, show };
+}
+
+/** What each curve of a panel says at a β, as items of a list: its line, its name, its value and range. */
+export function listValues(list, panel, beta) {
+  list.replaceChildren(...panel.curves.map((curve) => {
+    const item = anyElement("li"), swatch = element("svg", { class: "swatch", width: 22, height: 10, "aria-hidden": "true" });
+    if (curve.line === "o") swatch.append(element("circle", { cx: 11, cy: 5, r: 3, class: `dot ${curve.colour}` }));
+    else swatch.append(element("path", { d: "M0,5 H22", class: `curve ${curve.colour}`, "stroke-dasharray": DASHES[curve.line] ?? "none" }));
+    const found = at(curve, beta), range = rangeOf(found);
+    item.append(swatch, anyElement("span", {}, curve.name), anyElement("b", {}, number(found?.value, 4)));
+    if (range) item.append(anyElement("small", {}, range));
+    return item;
+  }));
+}
+
+const rangeOf = (found) => (found && finite(found.low) && found.low < found.high ? `${number(found.low)} to ${number(found.high)}` : "");
+
+/** What each curve of a panel says at a β, in words; those that say nothing there are left out. */
+export function inWords(panel, beta) {
+  const told = panel.curves.map((curve) => ({ name: curve.name, found: at(curve, beta) })).filter(({ found }) => found);
+  return told.map(({ name, found }) => `${name} ${number(found.value, 4)}${rangeOf(found) && ` (${rangeOf(found)})`}`).join("; ");
 }
 
 /** Replace the content of an SVG by one- and two-sigma ellipses of Gaussians in the plane of the sources. */
@@ -53,8 +136,8 @@ export function drawEllipses(svg, gaussians, source) {
   svg.setAttribute("viewBox", `0 0 ${size} ${size}`);
   svg.replaceChildren(
     element("path", { d: `M0,${y(0)} H${size} M${x(0)},0 V${size}`, class: "axis" }),
-    element("text", { x: size - 4, y: y(0) - 4, class: "tick", "text-anchor": "end" }, "source 1"),
-    element("text", { x: x(0) + 4, y: 10, class: "tick" }, "source 2"),
+    element("text", { x: size - 4, y: y(0) - 4, "text-anchor": "end" }, "source 1"),
+    element("text", { x: x(0) + 4, y: 11 }, "source 2"),
   );
   for (const { mean, covariance, kind } of gaussians) {
     const [[p, q], [, r]] = covariance, spread = Math.hypot((p - r) / 2, q), centre = (p + r) / 2;

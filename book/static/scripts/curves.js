@@ -1,0 +1,109 @@
+// Figures of curves that can be asked, drawn from the numbers beside them in place of the static picture. Pointing at
+// a panel shows the values there; a click, a touch or the arrow keys choose the β of the page.
+
+import { choose, follow } from "./beta.js";
+import { element } from "./controls.js";
+import { at, drawPanel, grid, inWords, listValues, nearest, number } from "./plot.js";
+
+const STEPS = 100; // key presses across the longest grid
+
+/** One panel: a slider over its grid of β that draws the panel, with its values below. */
+function panelOf(panel, preview) {
+  const root = element("div", { class: "asked" }), betas = grid(panel), step = Math.ceil(betas.length / STEPS);
+  const title = element("p", { class: "title" }, [panel.title, panel.unit].filter(Boolean).join(", "));
+  const frame = element("div", { class: "frame", role: "slider", tabindex: 0, "aria-label": `β of ${title.textContent}`, "aria-valuemin": 0, "aria-valuemax": betas.length - 1 });
+  const heading = element("p", { class: "at" }), list = element("ul", { class: "values" });
+  const svg = frame.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "svg"));
+  svg.setAttribute("aria-hidden", "true");
+  root.append(title, frame, heading, list);
+  let drawn, index = 0;
+  const show = (beta) => {
+    index = nearest(betas, beta);
+    heading.textContent = `at β = ${number(betas[index], 4)}`;
+    listValues(list, panel, betas[index]);
+    drawn?.show(betas[index]);
+    frame.setAttribute("aria-valuenow", index);
+    frame.setAttribute("aria-valuetext", `β = ${number(betas[index], 4)}: ${inWords(panel, betas[index])}`);
+  };
+  const pointed = (event) => betas[nearest(betas, drawn.betaAt(event.clientX - svg.getBoundingClientRect().left))];
+  frame.addEventListener("pointermove", (event) => (event.buttons ? choose : preview)(pointed(event)));
+  frame.addEventListener("pointerdown", (event) => choose(pointed(event)));
+  frame.addEventListener("pointerleave", () => preview(null));
+  frame.addEventListener("keydown", (event) => {
+    const last = betas.length - 1, far = Math.ceil(last / 8);
+    const moves = { ArrowRight: step, ArrowUp: step, ArrowLeft: -step, ArrowDown: -step, PageUp: far, PageDown: -far, Home: -last, End: last };
+    if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    choose(betas[Math.min(last, Math.max(0, index + moves[event.key]))]);
+  });
+  return { root, show, draw: (networks) => { drawn = drawPanel(svg, panel, networks); drawn.show(betas[index]); } };
+}
+
+/** Rows of the numbers of a panel: β, then each curve's value and, where it has one, its range. */
+function rowsOf(panel) {
+  const header = ["β", ...panel.curves.flatMap((curve) => (curve.low ? [curve.name, "least", "largest"] : [curve.name]))];
+  const cells = (curve, beta) => {
+    const found = at(curve, beta);
+    return curve.low ? [found?.value, found?.low, found?.high] : [found?.value];
+  };
+  return { header, rows: grid(panel).map((beta) => [beta, ...panel.curves.flatMap((curve) => cells(curve, beta))]) };
+}
+
+function tableOf(panel) {
+  const { header, rows } = rowsOf(panel), box = element("div", { class: "numbers", tabindex: 0, role: "region", "aria-label": `Numbers of ${panel.title}` });
+  const table = box.appendChild(element("table")), line = (cells, name) => {
+    const row = element("tr");
+    row.append(...cells.map((cell, i) => element(name ?? (i ? "td" : "th"), name ? { scope: "col" } : i ? {} : { scope: "row" }, cell)));
+    return row;
+  };
+  const head = element("thead"), body = element("tbody");
+  head.append(line(header, "th"));
+  body.append(...rows.map((row) => line(row.map((value) => number(value ?? null, 6)))));
+  table.append(element("caption", {}, [panel.title, panel.unit].filter(Boolean).join(", ")), head, body);
+  return box;
+}
+
+/** Every number of a figure, single networks too, one a line. */
+function csvOf(panels) {
+  const quoted = (text) => `"${text.replaceAll('"', '""')}"`, lines = ["panel,curve,quantity,beta,value"];
+  for (const panel of panels) {
+    for (const curve of panel.curves) {
+      const add = (quantity, values) => values?.forEach((value, i) => lines.push([quoted(panel.title), quoted(curve.name), quantity, curve.beta[i], value ?? ""].join(",")));
+      add("value", curve.value);
+      add("least", curve.low);
+      add("largest", curve.high);
+      curve.networks?.forEach((values, network) => add(`network ${network}`, values));
+    }
+  }
+  return lines.join("\n") + "\n";
+}
+
+function start(holder) {
+  const figure = document.getElementById(holder.dataset.figure), { start: first, panels } = JSON.parse(holder.textContent);
+  const pictures = figure.querySelector(".panels") ?? figure, count = Number(holder.dataset.replaced);
+  [...pictures.children].slice(0, count).forEach((picture) => picture.classList.add("replaced"));
+  const root = element("div", { class: "asking" }), flow = element("div", { class: "flow" }), tools = element("div", { class: "tools" });
+  let chosen = first, networks = false;
+  const showAll = (beta) => views.forEach((view) => view.show(beta));
+  const views = panels.map((panel) => panelOf(panel, (beta) => showAll(beta ?? chosen)));
+  const drawAll = () => views.forEach((view) => view.draw(networks));
+  flow.append(...views.map((view) => view.root));
+  if (panels.some((panel) => panel.curves.some((curve) => curve.networks && curve.line !== "o"))) {
+    const toggle = element("button", { type: "button", "aria-pressed": "false" }, "Single networks");
+    toggle.addEventListener("click", () => { networks = !networks; toggle.setAttribute("aria-pressed", networks); drawAll(); });
+    tools.append(toggle);
+  }
+  const link = element("a", { download: `${holder.dataset.figure}.csv`, href: "#" }, "CSV");
+  link.addEventListener("click", () => { link.href = URL.createObjectURL(new Blob([csvOf(panels)], { type: "text/csv" })); });
+  const details = element("details"), summary = element("summary", {}, "Numbers as a table");
+  details.append(summary);
+  details.addEventListener("toggle", () => { if (details.open && details.children.length === 1) details.append(...panels.map(tableOf)); });
+  tools.append(link, details);
+  root.append(flow, tools);
+  (pictures === figure ? figure.firstChild : pictures).before(root);
+  follow((beta) => { chosen = beta; showAll(beta); });
+  showAll(chosen);
+  new ResizeObserver(drawAll).observe(flow);
+}
+
+document.querySelectorAll(".curves").forEach(start);

@@ -1,0 +1,78 @@
+// The β of a page: a control under its title, in the address as #beta=20, and what follows it: words in sentences,
+// pictures, posterior means. Curves follow it by themselves.
+
+import { choose, follow } from "./beta.js";
+import { SVG, element, slider } from "./controls.js";
+import { nearest } from "./plot.js";
+
+const HEAD = "#beta=", LIMIT = 3.5; // of the latents' plane, in standard deviations of the prior
+
+/** The control, which offers the stored β and names the command that trains others. */
+function startControl(root) {
+  const betas = root.dataset.betas.split(" ").map(Number), { chapter } = root.dataset;
+  const control = slider("β of this page", [0, betas.length - 1, 1], nearest(betas, Number(root.dataset.start)), (i) => String(betas[i]), (i) => choose(betas[i]));
+  const details = element("details"), words = element("p"), note = element("span"), command = element("code");
+  words.append(note, `Networks are stored at β = ${betas.join(", ")}. For any other, `, command, " trains some and makes this page for it.");
+  details.append(element("summary", {}, `${betas.length} stored`), words);
+  const wanted = (beta, stored) => {
+    command.textContent = `make chapter CHAPTER=${chapter} BETA=${stored ? "…" : beta}`;
+    note.textContent = stored ? "" : `β = ${beta} is not stored; shown is the nearest that is. `;
+    details.open = !stored;
+  };
+  const fromAddress = () => {
+    const asked = location.hash.startsWith(HEAD) ? Number(location.hash.slice(HEAD.length)) : NaN;
+    if (!(asked > 0) || !Number.isFinite(asked)) return false;
+    const beta = betas[nearest(betas, asked)];
+    choose(beta);
+    wanted(asked, beta === asked);
+    return true;
+  };
+  root.append(control.row, details);
+  wanted(0, true);
+  if (!fromAddress()) choose(betas[nearest(betas, Number(root.dataset.start))]);
+  let started = false;
+  follow((beta) => {
+    const i = nearest(betas, beta);
+    control.set(i);
+    if (started && location.hash !== HEAD + betas[i]) history.replaceState(null, "", HEAD + betas[i]);
+    if (started) wanted(0, true);
+  });
+  started = true;
+  addEventListener("hashchange", fromAddress);
+}
+
+function followWords(span) {
+  const said = JSON.parse(span.dataset.said), betas = Object.keys(said);
+  follow((beta) => { span.textContent = said[betas[nearest(betas.map(Number), beta)]]; });
+}
+
+function followPictures(root) {
+  const pictures = [...root.children], betas = pictures.map((picture) => Number(picture.dataset.beta));
+  follow((beta) => { const shown = nearest(betas, beta); pictures.forEach((picture, i) => { picture.hidden = i !== shown; }); });
+}
+
+/** Two planes of the latents with the same points, coloured by the first and by the second source. */
+function followScatter(root) {
+  const { shades, means } = JSON.parse(root.textContent), betas = Object.keys(means);
+  const planes = shades.map((_, source) => {
+    const figure = element("div"), svg = element("svg", { viewBox: `${-LIMIT} ${-LIMIT} ${2 * LIMIT} ${2 * LIMIT}`, role: "img" }, "", SVG);
+    figure.append(svg, element("span", {}, `coloured by source ${source + 1}`));
+    root.append(figure);
+    return svg;
+  });
+  follow((beta) => {
+    const key = betas[nearest(betas.map(Number), beta)];
+    planes.forEach((svg, source) => {
+      const paths = ["", "", "", "", ""];
+      means[key].forEach(([x, y], i) => { paths[shades[source][i]] += `M${x},${-y}h0`; });
+      svg.replaceChildren(element("path", { d: `M${-LIMIT},0H${LIMIT}M0,${-LIMIT}V${LIMIT}`, class: "axis" }, "", SVG));
+      svg.append(...paths.map((d, shade) => element("path", { d, class: `points shade-${shade}` }, "", SVG)));
+      svg.setAttribute("aria-label", `Posterior means of both latents at β = ${key}, coloured by source ${source + 1}`);
+    });
+  });
+}
+
+document.querySelectorAll(".follows[data-said]").forEach(followWords);
+document.querySelectorAll(".follows.pictures").forEach(followPictures);
+document.querySelectorAll(".follows.scatter").forEach(followScatter);
+document.querySelectorAll(".page-beta").forEach(startControl);

@@ -1,0 +1,268 @@
+"""Figures that can be asked and the β of a page, in a real Chromium: what they say is what the Dataset holds."""
+
+import csv
+import io
+import shutil
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+
+from betavae_core import paths
+from betavae_core.building import pdf
+from betavae_core.showing import curves, interactive
+
+pytestmark = pytest.mark.slow
+BETAS = [0.1, 1.0, 20.0, 1000.0]
+NAMES = ("tie", "elbo")
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>t</title>
+<link rel="stylesheet" href="_static/companion.css"></head><body><div class="bd-content">
+<figure id="fig-x"><div class="panels"><div>static A</div><div>static B</div><div>bars</div></div></figure>{}</div>
+<script type="module" src="_static/scripts/curves.js"></script>
+<script type="module" src="_static/scripts/page.js"></script></body></html>"""
+DIGITS = {"value": 5e-4, "range": 5e-3}  # relative, of what the page rounds to
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    """Terms of three networks at each β; one of them is not there."""
+    rng = np.random.default_rng(5)
+    value = rng.normal(0, 1, (2, 4, 3)) * [[[1]], [[300]]]
+    value[1, 2, 0] = np.nan
+    found = dict(zip(NAMES, value, strict=True))
+    coords = {"beta": BETAS, "realization": range(3)}
+    return xr.Dataset({name: (("beta", "realization"), v) for name, v in found.items()}, coords)
+
+
+@pytest.fixture(scope="module")
+def panels(dataset):
+    live = dataset.sel(beta=[1.0])
+    return [
+        curves.Panel(
+            title=f"{letter}  {name} </script><img src=x>",
+            curves=[curves.over(dataset, name), curves.over(live, name, "live", line="o")],
+            marks=[curves.Mark(20.0, "20")],
+            bend=bend,
+            start=20.0,
+        )
+        for letter, name, bend in zip("AB", NAMES, (None, 10), strict=True)
+    ]
+
+
+@pytest.fixture(scope="module")
+def site(panels, dataset, tmp_path_factory):
+    """A page with a figure, and one with the control and all that follows it, at a sub-path."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(paths.ROOT / "book/static", folder / "sub/_static")
+    figure = interactive.curves("fig-x", panels)
+    means = xr.DataArray([[[b, -b], [0, 0]] for b in BETAS], {"beta": BETAS}, ("beta", "sample", "latent"))
+    following = [
+        interactive.page_beta("mixing", np.array(BETAS), 1.0),
+        interactive.follows(panels[0].curves[0].said(), 1.0),
+        interactive.pictures({beta: np.ones((2, 3, 4, 4)) for beta in BETAS}, "rows", 1.0),
+        interactive.scatter(means, np.array([[-2.0, 2.0], [0.0, 0.0], [9.0, 9.0]])),
+        figure,
+    ]
+    (folder / "sub/figure.html").write_text(PAGE.format(figure.data))
+    (folder / "sub/chapter.html").write_text(PAGE.format("".join(part.data for part in following)))
+    with pdf.served(folder) as address:
+        yield f"{address}/sub"
+
+
+@pytest.fixture
+def visit(browser, site):
+    """Open a page; no error may occur on it."""
+    opened, errors = browser.new_page(viewport={"width": 900, "height": 900}), []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+
+    def go(address):
+        opened.goto(f"{site}/{address}")
+        opened.locator(".asked .chosen").first.wait_for(state="attached")
+        return opened
+
+    yield go
+    opened.close()
+    assert errors == []
+
+
+@pytest.fixture
+def page(visit):
+    return visit("figure.html")
+
+
+def number(text):
+    return float(text.replace("−", "-"))
+
+
+def values(page, panel):
+    """What the curves of a panel say: (value, least, largest), None where there is none."""
+    found = []
+    for item in page.locator(".asked").nth(panel).locator(".values li").all():
+        value, spread = item.locator("b").inner_text(), item.locator("small").all_inner_texts()
+        ends = [number(end) for end in spread[0].split(" to ")] if spread else [None, None]
+        found.append(None if value == "–" else (number(value), *ends))
+    return found
+
+
+def expected(dataset, name, beta):
+    cell = dataset[name].sel(beta=beta)
+    return float(cell.mean()), float(cell.min()), float(cell.max())
+
+
+def test_keys_move_the_mark_and_the_values_are_the_dataset_s(page, dataset):
+    slider = page.get_by_role("slider").first
+    assert slider.get_attribute("aria-valuetext").startswith("β = 20: networks ")
+    slider.focus()
+    page.keyboard.press("Home")
+    places = []
+    for beta in BETAS:
+        assert page.locator(".asked .at").all_inner_texts() == [f"at β = {beta:g}"] * 2
+        places.append(page.locator(".asked .chosen").first.get_attribute("d"))
+        for i, name in enumerate(NAMES):
+            of_networks, live = values(page, i)
+            wanted = expected(dataset, name, beta)
+            assert of_networks[0] == pytest.approx(wanted[0], rel=DIGITS["value"])
+            assert of_networks[1:] == pytest.approx(wanted[1:], rel=DIGITS["range"])
+            assert (live is None) == (beta != 1.0)
+        page.keyboard.press("ArrowRight")
+    assert len(set(places)) == len(BETAS)
+    assert slider.get_attribute("aria-valuenow") == "3"
+
+
+def test_pointing_shows_a_value_and_a_click_keeps_it(page):
+    box = page.locator(".frame svg").first.bounding_box()
+    heading = page.locator(".asked .at").last
+    page.mouse.move(box["x"] + box["width"] - 3, box["y"] + 50)
+    assert heading.inner_text() == "at β = 1000"
+    page.mouse.move(2, 2)
+    assert heading.inner_text() == "at β = 20"
+    page.mouse.click(box["x"] + 60, box["y"] + 50)
+    page.mouse.move(2, 2)
+    assert heading.inner_text() == "at β = 0.1"
+
+
+def test_the_table_holds_the_same_numbers(page, dataset):
+    assert page.locator("table").count() == 0
+    page.locator("summary").click()
+    page.locator("table").last.wait_for()
+    for i, name in enumerate(NAMES):
+        rows = page.locator("table").nth(i).locator("tbody tr").all()
+        assert len(rows) == len(BETAS)
+        for row, beta in zip(rows, BETAS, strict=True):
+            cells = [number(cell) for cell in row.locator("th, td").all_inner_texts()[:4]]
+            assert cells == pytest.approx([beta, *expected(dataset, name, beta)], rel=1e-5)
+
+
+def test_the_file_holds_every_network(page, dataset):
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+    found = {
+        (r["panel"][3:].split()[0], r["quantity"], float(r["beta"])): r["value"] for r in rows if r["curve"] != "live"
+    }
+    assert len(found) == len(NAMES) * len(BETAS) * (3 + 3)
+    for name in NAMES:
+        for beta in BETAS:
+            assert float(found[name, "value", beta]) == pytest.approx(expected(dataset, name, beta)[0], rel=1e-5)
+            for network in range(3):
+                value = float(dataset[name].sel(beta=beta, realization=network))
+                text = found[name, f"network {network}", beta]
+                assert text == "" if np.isnan(value) else float(text) == pytest.approx(value, rel=1e-5)
+
+
+def test_single_networks_come_when_asked_for(page):
+    assert page.locator(".network").count() == 0
+    page.get_by_role("button", name="Single networks").click()
+    assert page.locator(".network").count() == len(NAMES) * 3
+
+
+def test_paper_gets_the_static_figure(page):
+    static = page.locator(".panels > div")
+    assert [static.nth(i).is_visible() for i in range(3)] == [False, False, True]
+    page.emulate_media(media="print")
+    assert all(static.nth(i).is_visible() for i in range(3))
+    assert not page.locator(".asking").is_visible()
+
+
+def test_markup_in_names_is_shown_not_run(page):
+    assert page.locator("img").count() == 0
+    assert "</script><img src=x>" in page.locator(".asked .title").first.inner_text()
+
+
+def test_the_static_figure_draws_the_same_numbers(panels, dataset):
+    figure = curves.draw(panels, key=True)
+    assert len(figure.axes) == 3
+    for axis, name in zip(figure.axes, NAMES, strict=False):
+        np.testing.assert_allclose(axis.lines[0].get_ydata(), dataset[name].mean("realization"))
+        assert axis.get_yscale() == ("symlog" if name == "elbo" else "linear")
+    texts = [text.get_text() for text in figure.axes[2].get_legend().get_texts()]
+    assert texts == ["networks", "networks, least to largest", "live", "extremum of the mean"]
+    plt.close(figure)
+
+
+def follows(page):
+    """The β of each thing that follows the page's, as it shows: control, figure, picture; sentence; a point."""
+    shown = [
+        page.locator(".page-beta output").inner_text(),
+        page.locator(".asked .at").first.inner_text().removeprefix("at β = "),
+    ]
+    shown += [picture.get_attribute("data-beta") for picture in page.locator(".pictures > div:visible").all()]
+    return shown, page.locator("[data-said]").inner_text(), page.locator(".points.shade-0").first.get_attribute("d")
+
+
+def test_the_page_follows_its_control(visit, dataset):
+    page = visit("chapter.html")
+    assert follows(page)[0] == ["1", "1", "1"]
+    assert "#" not in page.url
+    page.get_by_label("β of this page").focus()
+    for beta, key in ((20.0, "ArrowRight"), (1000.0, "End"), (0.1, "Home")):
+        page.keyboard.press(key)
+        shown, sentence, point = follows(page)
+        assert shown == [f"{beta:g}"] * 3
+        assert number(sentence) == pytest.approx(expected(dataset, "tie", beta)[0], abs=0.005)
+        assert point == f"M{beta:g},{beta:g}h0"
+        assert page.url.endswith(f"#beta={beta:g}")
+
+
+def test_a_figure_moves_the_page(visit):
+    page = visit("chapter.html")
+    page.get_by_role("slider", name="tie").focus()
+    page.keyboard.press("ArrowRight")
+    assert follows(page)[0] == ["20"] * 3
+    assert page.url.endswith("#beta=20")
+
+
+def test_the_address_sets_beta(visit):
+    page = visit("chapter.html#beta=1000")
+    assert follows(page)[0] == ["1000"] * 3
+    page.evaluate("location.hash = '#beta=0.1'")
+    page.wait_for_function("document.querySelector('.page-beta output').textContent == '0.1'")
+    assert follows(page)[0] == ["0.1"] * 3
+
+
+@pytest.mark.parametrize("nonsense", ["#beta=", "#beta=-1", "#beta=0", "#beta=x", "#beta=Infinity", "#fig-x"])
+def test_an_address_without_a_beta_is_no_error(visit, nonsense):
+    page = visit(f"chapter.html{nonsense}")
+    assert follows(page)[0] == ["1", "1", "1"]
+
+
+def test_what_is_not_stored_is_told_with_its_command(visit):
+    page = visit("chapter.html#beta=7")
+    assert follows(page)[0] == ["20"] * 3
+    assert "β = 7 is not stored" in page.locator(".page-beta details p").inner_text()
+    assert "make chapter CHAPTER=mixing BETA=7" in page.locator(".page-beta code").inner_text()
+    page.get_by_label("β of this page").focus()
+    page.keyboard.press("Home")
+    assert not page.locator(".page-beta code").is_visible()
+
+
+def test_without_scripts_the_page_reads_whole(browser, site, dataset):
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(f"{site}/chapter.html")
+    assert [p.get_attribute("data-beta") for p in page.locator(".pictures > div:visible").all()] == ["1"]
+    sentence = page.locator("[data-said]").inner_text()
+    assert number(sentence) == pytest.approx(expected(dataset, "tie", 1.0)[0], abs=0.005)
+    assert page.locator(".panels > div:visible").count() == 3
+    assert not page.locator(".page-beta").is_visible()
+    page.context.close()

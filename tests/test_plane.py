@@ -1,0 +1,207 @@
+"""The plane of the latents in a real Chromium, over atlases of two tiny networks."""
+
+import shutil
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from betavae_core import paths
+from betavae_core.building import book, execution, pdf
+from betavae_core.findings import latents
+from betavae_core.images import experiments
+from betavae_core.networks.atlas import GRID, REACH
+from betavae_core.showing import interactive
+from betavae_core.sweeps import planning, store, work
+from betavae_core.theory.alignment import true_inference_error
+from betavae_core.theory.gaussian import kl_divergence
+
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>t</title><link rel="icon" href="data:,">
+<link rel="stylesheet" href="_static/companion.css"></head>
+<body class="bd-content"><main class="bd-article"><h1>t</h1><p style="height: 3000px">above</p>{}</main>
+<script type="module" src="_static/scripts/plane.js"></script></body></html>"""
+FAULTS = (paths.ROOT / "tests/faults.js").read_text().split("\n", 1)[1]
+LEVELS = 3  # of 255: what adding four rounded pictures with rounded weights may miss
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """A folder of a page over atlases of two tiny networks, and the atlases by β."""
+    folder = tmp_path_factory.mktemp("plane")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BETAVAE_RESULTS", str(folder / "results"))
+        patch.setenv("BETAVAE_PUBLISHED", str(folder / "published"))
+        members = planning.plan("mixing", "smoke", realizations=1)
+        for member in members:
+            store.write_atlas(member, *work.draw_atlas(member, member.key))
+        html = interactive.latent_plane("mixing", 2.0, "smoke").data
+        shutil.copytree(paths.ROOT / "book/static", folder / "sub/_static")
+        shutil.copytree(paths.atlases(), folder / "sub/_static/atlas")
+        (folder / "sub/page.html").write_text(PAGE.format(html))
+        return folder, {member.beta: store.read_atlas(member) for member in members}
+
+
+@pytest.fixture
+def page(browser, drawn):
+    """The page, scrolled to the plane; what it asks for is in `asked`."""
+    with pdf.served(drawn[0]) as site:
+        opened, errors = browser.new_page(viewport={"width": 900, "height": 900}), []
+        opened.asked = []
+        opened.on("request", lambda request: opened.asked.append(request.url))
+        opened.on("pageerror", lambda error: errors.append(str(error)))
+        opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        opened.goto(f"{site}/sub/page.html", wait_until="networkidle")
+        opened.before = list(opened.asked)
+        opened.locator(".latent-plane").scroll_into_view_if_needed()
+        opened.locator(".map").wait_for()
+        opened.wait_for_load_state("networkidle")
+        yield opened
+        assert errors == []
+        opened.close()
+
+
+def decoded(page):
+    """Grey levels of the image shown, (40, 40) bytes."""
+    script = """canvas => { const { data } = canvas.getContext('2d').getImageData(0, 0, 40, 40);
+        return [[...data].filter((_, i) => i % 4 == 0), [...data].filter((_, i) => i % 4 == 3)] }"""
+    grey, opaque = page.locator(".pair canvas").first.evaluate(script)
+    assert set(opaque) == {255}
+    return np.reshape(grey, (40, 40)).astype(int)
+
+
+def stored(found, row, column):
+    """The picture of the stored sheet at a grid point, as bytes."""
+    return np.round(found.pictures[row, column] / found.scale * 127 + 128).astype(int)
+
+
+def at(page):
+    """The point, as a screen reader says it."""
+    text = page.locator(".map").get_attribute("aria-valuetext").replace("−", "-")
+    return tuple(float(part.split(" = ")[1]) for part in text.split(", "))
+
+
+def choose(page, beta):
+    page.evaluate("async beta => (await import('/sub/_static/scripts/beta.js')).choose(beta)", beta)
+
+
+def test_keys_move_the_point_and_the_image_is_the_stored_one_at_each_grid_point(page, drawn):
+    page.locator(".map").focus()
+    page.keyboard.press("Home")
+    for beta in (1.0, 100.0):
+        choose(page, beta)
+        for key, row, column in (
+            ("Home", 7, 7),
+            ("ArrowRight", 7, 8),
+            ("ArrowUp", 6, 8),
+            ("ArrowUp", 5, 8),
+            ("ArrowLeft", 5, 7),
+        ):
+            page.keyboard.press(key if key == "Home" else f"Shift+{key}")
+            assert at(page) == (GRID[column], -GRID[row])
+            assert np.abs(decoded(page) - stored(drawn[1][beta], row, column)).max() <= 1  # two decoders of WebP
+    page.keyboard.press("Home")
+    for _ in range(9):
+        page.keyboard.press("Shift+ArrowDown")
+    assert at(page) == (0, -REACH)
+
+
+def test_between_grid_points_the_four_around_are_blended(page, drawn):
+    sheet = drawn[1][1.0]
+    page.locator(".map").focus()
+    page.keyboard.press("Home")
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowUp")
+    assert at(page) == (0.2, 0.1)
+    expected = sum(
+        weight * stored(sheet, row, column)
+        for row, column, weight in ((7, 7, 0.48), (7, 8, 0.32), (6, 7, 0.12), (6, 8, 0.08))
+    )
+    assert np.abs(decoded(page) - expected).max() <= LEVELS
+    assert np.abs(decoded(page) - stored(sheet, 7, 7)).max() > LEVELS
+
+
+def test_pointing_moves_the_point(page):
+    box = page.locator(".map").bounding_box()
+    unit = box["width"] / (2 * (REACH + 0.2))
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 2 * unit, box["y"] + box["height"] / 2 - unit)
+    page.mouse.up()
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    assert at(page) == pytest.approx((2, 1), abs=0.051)  # the text has one decimal
+
+
+def test_a_chosen_image_shows_its_q_and_its_exact_posterior(page, drawn):
+    data, _ = experiments.draw("mixing", 0, samples=100)
+    for beta in (100.0, 1.0):
+        choose(page, beta)
+        found = drawn[1][beta]
+        exact, covariance = latents.exact_in_latents(found.mean, found.std, data)
+        page.get_by_role("button", name="Image 4", exact=True).click()
+        assert at(page) == pytest.approx(np.clip(found.mean[3], -REACH, REACH), abs=0.06)
+        radii = page.locator(".ellipse").evaluate_all("all => all.map(e => [e.rx.baseVal.value, e.ry.baseVal.value])")
+        turned = np.sqrt(np.linalg.eigvalsh(covariance))[::-1]
+        expected = [turned, 2 * turned, sorted(found.std[3])[::-1], 2 * np.sort(found.std[3])[::-1]]
+        assert [sorted(pair)[::-1] for pair in radii] == pytest.approx(40 * np.array(expected), rel=2e-3)
+        value = kl_divergence(found.mean[3], np.diag(found.std[3] ** 2), exact[3], covariance)
+        assert (
+            f"mixing, β = {beta:g}, image 4: KL(q ‖ exact posterior) = {value:.3g} nats"
+            in page.locator(".readout").inner_text()
+        )
+
+
+def test_the_exact_posterior_in_the_latents_plane_gives_the_true_inference_error(drawn):
+    data, _ = experiments.draw("mixing", 0, samples=100)
+    for found in drawn[1].values():
+        exact, covariance = latents.exact_in_latents(found.mean, found.std, data)
+        q = [np.diag(std**2) for std in found.std]
+        pairs = zip(found.mean, q, exact, strict=True)
+        expected, _ = true_inference_error(found.mean, np.array(q), data.posterior_mean, data.posterior_precision)
+        assert np.mean([kl_divergence(m, S, e, covariance) for m, S, e in pairs]) == pytest.approx(expected)
+
+
+def test_sheets_come_when_the_plane_comes_into_view(page):
+    assert not [url for url in page.before if "atlas" in url]
+    assert sum(url.endswith("/100.webp") for url in page.asked) == 1  # the page holds that of β = 1
+
+
+def test_the_slider_chooses_the_page_s_beta(page):
+    page.get_by_label("β", exact=True).focus()
+    before = decoded(page)
+    page.keyboard.press("End")
+    assert "β = 100," in page.locator(".readout").inner_text()
+    assert np.abs(decoded(page) - before).max() > LEVELS
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_what_is_live_is_accessible_and_nothing_is_cut_or_too_small(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.evaluate(FAULTS) == []
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+
+
+def test_paper_gets_the_sheet(page):
+    sheet, live = page.locator(".sheet"), page.locator(".live")
+    assert (sheet.is_visible(), live.is_visible()) == (False, True)
+    page.emulate_media(media="print")
+    assert (sheet.is_visible(), live.is_visible()) == (True, False)
+    assert page.locator(".sheet img").evaluate("image => image.naturalWidth") == 600
+
+
+def test_a_build_puts_pictures_beside_its_pages_and_follows_what_is_drawn(drawn, tmp_path, monkeypatch):
+    monkeypatch.setenv("BETAVAE_PUBLISHED", str(drawn[0] / "published"))
+    book._stage_assets(tmp_path)
+    found = {file.name for file in (tmp_path / "book/static/atlas").rglob("*") if file.is_file()}
+    assert found == {"1.webp", "100.webp"}
+    before, (picture, *_) = execution.digest("theory", {}, []), sorted(paths.atlases().rglob("*.webp"))
+    content = picture.read_bytes()
+    picture.write_bytes(content + b"x")
+    assert execution.digest("theory", {}, []) != before
+    picture.write_bytes(content)
+    assert execution.digest("theory", {}, []) == before
+
+
+def test_without_an_atlas_a_sentence_says_how_to_draw_it(results):
+    assert "<code>betavae atlas mixing-diagonal</code>" in interactive.latent_plane("mixing-diagonal", 1.0).data
