@@ -33,7 +33,7 @@ class Trio:
     `claims` reads the others' results, so it is executed last, though it stands between them.
     """
 
-    CHAPTERS = ("intro", "claims", "theory")
+    CHAPTERS = ("first", "claims", "theory")
 
     def __init__(self, folder, chapters):
         root, *others = (f"book/{chapter}" for chapter in self.CHAPTERS)
@@ -78,12 +78,12 @@ def single_threaded(log, chapter):
 
 def test_chapters_run_side_by_side_and_once(trio):
     """They are told in reading order; what has not changed is neither executed nor rendered."""
-    trio.write(intro=SLOW, theory=THREADS)
+    trio.write(first=SLOW, theory=THREADS)
     done = trio.make("book", "JOBS=2")
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.findall(r"^(\w+): executed in \d+\.\d s$", done.stdout, re.MULTILINE) == ["intro", "claims", "theory"]
+    assert re.findall(r"^(\w+): executed in \d+\.\d s$", done.stdout, re.MULTILINE) == ["first", "claims", "theory"]
     log = trio.log()
-    assert log.index("theory ends") < log.index("intro ends")
+    assert log.index("theory ends") < log.index("first ends")
     assert log[-2:] == ["claims starts", "claims ends"]  # after the others, though it stands before theory
     assert single_threaded(log, "theory")
     pages = [f"page: {trio.folder}/_build/html/book/{chapter}.html" for chapter in trio.CHAPTERS]
@@ -106,27 +106,27 @@ def test_chapters_run_side_by_side_and_once(trio):
 
 
 def test_every_failure_is_named_with_its_cell_and_what_runs_goes_on(trio):
-    trio.write(intro="raise RuntimeError('on purpose')", theory=SLOW + "{}['nothing']")
+    trio.write(first="raise RuntimeError('on purpose')", theory=SLOW + "{}['nothing']")
     done = trio.make("book", "JOBS=2")
     assert done.returncode == 2
     assert re.search(
-        r"^betavae: chapter intro failed in cell \d+: RuntimeError: on purpose \(.*_build/failed/intro\.ipynb\)\n"
+        r"^betavae: chapter first failed in cell \d+: RuntimeError: on purpose \(.*_build/failed/first\.ipynb\)\n"
         r"chapter theory failed in cell \d+: KeyError: 'nothing' \(.*_build/failed/theory\.ipynb\)\n",
         done.stderr,
     )
     assert "Traceback" not in done.stderr
-    assert sorted(trio.log()) == ["intro starts", "theory starts"]
-    assert sorted(file.stem for file in (trio.folder / "_build/failed").iterdir()) == ["intro", "theory"]
+    assert sorted(trio.log()) == ["first starts", "theory starts"]
+    assert sorted(file.stem for file in (trio.folder / "_build/failed").iterdir()) == ["first", "theory"]
 
 
 def test_after_a_failure_no_chapter_starts_and_those_that_run_are_kept(trio):
-    trio.write(intro="raise RuntimeError('on purpose')", theory=SLOW)
+    trio.write(first="raise RuntimeError('on purpose')", theory=SLOW)
     one = trio.make("book", "JOBS=1")
-    assert (one.returncode, trio.log()) == (2, ["intro starts"])
+    assert (one.returncode, trio.log()) == (2, ["first starts"])
     two = trio.make("book", "JOBS=2")
     assert two.returncode == 2
     assert line(two.stdout, "theory").startswith("theory: executed")
-    assert line(two.stdout, "intro") == "intro: failed"
+    assert line(two.stdout, "first") == "first: failed"
     assert not [note for note in trio.log() if note.startswith("claims")]
     assert line(trio.make("book").stdout, "theory") == "theory: up to date"
 
@@ -134,17 +134,17 @@ def test_after_a_failure_no_chapter_starts_and_those_that_run_are_kept(trio):
 def test_a_kernel_or_a_worker_that_is_killed_is_a_failure(trio):
     """Both at once, each told what it was."""
     kill = "import os, time; time.sleep(1); os.kill({}, 9)"
-    trio.write(intro=kill.format("os.getpid()"), theory=kill.format("os.getppid()"))
+    trio.write(first=kill.format("os.getpid()"), theory=kill.format("os.getppid()"))
     done = trio.make("book", "JOBS=2")
     assert done.returncode == 2
-    assert re.search("^betavae: chapter intro failed: its kernel was killed", done.stderr)
+    assert re.search("^betavae: chapter first failed: its kernel was killed", done.stderr)
     assert re.search(r"^chapter theory failed: its process was killed \(SIGKILL\)", done.stderr, re.MULTILINE)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_build_that_is_stopped_leaves_nothing_running(trio, how):
     endless = "import os, re; note(f'is {os.getpid()}'); re.match('(a+)+b', 'a' * 60)"  # deaf, too, to all but a kill
-    trio.write(intro=endless, theory=endless)
+    trio.write(first=endless, theory=endless)
     build = trio.start("book", "JOBS=2")
     deadline = time.monotonic() + 60
     while sum(" is " in note for note in trio.log()) < 2:
@@ -167,14 +167,14 @@ def test_a_build_that_is_stopped_leaves_nothing_running(trio, how):
 
 
 def test_page_executes_and_renders_one_chapter(trio):
-    trio.write(intro="raise RuntimeError('not wanted')")
+    trio.write(first="raise RuntimeError('not wanted')")
     done = trio.make("page", "CHAPTER=theory")
     page = f"{trio.folder}/_build/page/html/book/theory.html"
     assert (done.returncode, done.stderr, done.stdout.splitlines()[-1]) == (0, "", f"page: {page}")
     assert trio.log() == ["theory starts", "theory ends"]
     assert "seen in 42" in trio.page(page)
     pages = {file.name for file in (trio.folder / "_build/page/html/book").glob("*.html")}
-    assert pages == {"theory.html", "intro.html"}  # the first page has the contents, where Sphinx enters each page
+    assert pages == {"theory.html", "first.html"}  # the first page has the contents, where Sphinx enters each page
     assert not (trio.folder / "_build/html").exists()
     assert "theory: up to date" in trio.make("page", "CHAPTER=theory").stdout
 
@@ -182,8 +182,8 @@ def test_page_executes_and_renders_one_chapter(trio):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["page", "CHAPTER=nowhere"], "no chapter 'nowhere'; chapters: intro, claims, theory"),
-        (["page"], "no chapter ''; chapters: intro"),
+        (["page", "CHAPTER=nowhere"], "no chapter 'nowhere'; chapters: first, claims, theory"),
+        (["page"], "no chapter ''; chapters: first"),
         (["book", "JOBS=0"], "0 is not in the range x>=1"),
         (["book", "JOBS=x"], "'x' is not a valid integer"),
     ],
@@ -209,7 +209,7 @@ def test_a_terminal_shows_what_runs(trio):
         shown += chunk
     build.wait()
     os.close(ours)
-    assert b"0 of 3 chapters done; running: intro 0 s" in shown
+    assert b"0 of 3 chapters done; running: first 0 s" in shown
     assert re.search(rb"1 of 3 chapters done; running: theory [2-9] s", shown)  # it moves while a chapter runs
     assert b"2 of 3 chapters done; running: claims" in shown
     assert single_threaded(trio.log(), "theory")  # whatever the number of jobs

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from betavae_core import cli, paths
 from betavae_core.findings import claims, verdicts
 from betavae_core.findings.optima import Estimate, Rise
+from betavae_core.showing import tables
 
 PLACE = ("a claim", "Results", "mixing")
 
@@ -131,7 +133,7 @@ def test_multiplicity_counts_what_is_random():
 
 
 def test_verdicts_travel_through_the_build(tmp_path, monkeypatch):
-    found = [verdicts.exact(*PLACE, "−1", True), verdicts.exact(*PLACE, "+1", False)]
+    found = [verdicts.exact(*PLACE, "−1", True).at("fig-mixing"), verdicts.exact(*PLACE, "+1", False)]
     claims.record("mixing", found)  # outside a build: nothing
     (tmp_path / "executed" / "book").mkdir(parents=True)
     monkeypatch.setenv("BETAVAE_STAGE", str(tmp_path / "executed"))
@@ -142,6 +144,49 @@ def test_verdicts_travel_through_the_build(tmp_path, monkeypatch):
     result = CliRunner().invoke(cli.main, ["claims"])
     assert result.exit_code == 0
     assert "not reproduced" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("verdicts_behind", "decides"),
+    [
+        ((True, True, True), "held"),
+        ((True, None, True), "held within error"),
+        ((True, None, False), "not reproduced"),
+    ],
+)
+def test_the_weakest_verdict_behind_a_headline_decides(verdicts_behind, decides):
+    headline = "The error of inference is least at a finite β"
+    behind = []
+    for start, holds in zip(claims.HEADLINES[headline], verdicts_behind, strict=True):
+        interval = {True: (1, 0.1, 2), None: (1, -0.1, 2), False: (-1, -2, -0.1)}[holds]
+        behind.append(verdicts.positive(f"{start} and more", "Results", "mixing", "", {"": Estimate(*interval)}))
+    found = claims.headlines([*behind, verdicts.exact(*PLACE, "1", False)])
+    assert {text: v.verdict for text, v in found.items()} == {headline: decides}
+
+
+def test_a_ledger_has_symbols_words_and_links():
+    found = [
+        verdicts.exact(*PLACE, "0", True).at("fig-mixing"),
+        verdicts.near(*PLACE, Estimate(1, 0.2, 2), 1.0).at("p1"),
+        verdicts.exact("The data likelihood falls", "Abstract", "theory", "1", False),
+    ]
+    text = tables.ledger(found, caption="The ledger.", name="tab-claims").data
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| [")]
+    assert [row[0] for row in rows] == [
+        "| [✓ held]{.verdict .held}",
+        "| [≈ held within error]{.verdict .within}",
+        "| [✗ not reproduced]{.verdict .failed}",
+    ]
+    links = [
+        "{doc}`mixing <mixing>` {numref}`fig-mixing`",
+        "{doc}`mixing <mixing>` {prf:ref}`p1`",
+        "{doc}`theory <theory>`",
+    ]
+    assert [row[-1].rstrip(" |") for row in rows] == links
+    assert [re.findall(r"\[([^]]*)\]\{.place", row[2]) for row in rows] == [["exact"], ["95 %: 0.2 to 2"], ["exact"]]
+    answered = tables.answers(found).data
+    assert [f"{symbol} 1 " in answered for symbol in "✓≈✗"] == [True] * 3
+    assert "- {doc}`The likelihood of the data falls as β grows <theory>`" in answered
 
 
 def test_without_a_build_there_are_no_verdicts(tmp_path, monkeypatch):

@@ -73,6 +73,31 @@ def test_ellipses_are_the_posteriors(page, rng):
             assert sorted(np.abs(ours["q"]["mean"])) == pytest.approx(sorted(np.abs(encoded)), abs=1e-8)
 
 
+def test_sentences_say_how_sure_the_encoder_is_what_is_off_and_how_far_the_error_is_from_the_least(page):
+    """Below λ₂ the area of q is β/σ² times that of the exact posterior."""
+    A, sigma = [[2, 1], [0.5, 1.5]], 1.0
+    process = LinearGaussian(A, sigma)
+    best = linear.optimal_beta(process)
+    script = """async given => {
+        const m = await import('/scripts/model.js'), { sentences } = await import('/scripts/words.js');
+        return given.map(([A, sigma, beta]) => {
+            const best = m.optimalBeta(A, sigma), { exact } = m.posteriors(A, sigma, beta, [1, 0]);
+            return sentences(beta, m.terms(A, sigma, beta), best, m.terms(A, sigma, best), exact.covariance);
+        }) }"""
+    betas = [0.25, 1.0, best, 1.5, 2.0, 8.0]
+    found = dict(zip(betas, page.evaluate(script, [[A, sigma, beta] for beta in betas]), strict=True))
+    for beta, said in found.items():
+        tie, least = (float(linear.sweep(process, b).tie[0]) for b in (beta, best))
+        assert f"The error is {tie:.3g} nats" in said
+        assert (f"{tie - least:.3g} above the least, which is at β* = {best:.3g}" in said) == (tie - least >= 0.005)
+        assert ("as small as β can make it" in said) == (tie - least < 0.005)
+    assert "too sure: it covers 0.25 times the area" in found[0.25]
+    assert "as sure as the exact posterior" in found[1.0]
+    assert "too wide: it covers 1.5 times the area" in found[1.5]
+    assert [said.count("switched off") for said in found.values()] == [0, 0, 0, 0, 1, 1]
+    assert ("One latent" in found[2.0], "q is the prior" in found[8.0]) == (True, True)
+
+
 def test_states_travel_through_addresses(page):
     script = """async text => { const { parseState, formatState } = await import('/scripts/explorer.js');
         return formatState(parseState(text, {beta: 2, noise: 1, entries: [2, 1, 0.5, 1.5]})) }"""

@@ -1,14 +1,18 @@
 """What is claimed of made-up scores and curves whose answer is known, and of the analytical model."""
 
+import re
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from betavae_core.findings import latents, statements
+from betavae_core.paths import CHAPTERS
 from betavae_core.showing import analytical
-from betavae_core.theory import linear
+from betavae_core.theory import linear, propositions
 from betavae_core.theory.gaussian import LinearGaussian
 
+LABEL = re.compile(r"^:label: ([\w-]+)$|name: ([\w-]+),|name=\"([\w-]+)\"", re.MULTILINE)
 BETAS = [0.1, 1.0, 10.0, 100.0, 1000.0]
 
 
@@ -66,12 +70,16 @@ def test_one_network_without_a_latent_takes_a_beta_out_of_use(rng):
     assert len(statements.angles_in_use(found)[10.0]) == 4
 
 
-def analytical_verdicts(matrix, noise_std):
+def analytical_found(matrix, noise_std):
     process = LinearGaussian(matrix, noise_std)
     best, ratio = linear.optimal_beta(process), noise_std**2
     betas = analytical.beta_grid(process, [1.0, best, ratio])
     trained, fixed = linear.sweep(process, betas), linear.sweep(process, betas, decoder=process.mixing)
-    return {v.claim: v.verdict for v in statements.analytical(process, trained, fixed, best)}
+    return statements.analytical(process, trained, fixed, best)
+
+
+def analytical_verdicts(matrix, noise_std):
+    return {v.claim: v.verdict for v in analytical_found(matrix, noise_std)}
 
 
 @pytest.mark.parametrize("noise_std", [1.0, 0.5])
@@ -85,6 +93,16 @@ def test_claims_about_the_analytical_model(noise_std):
         "A diagonal q for a conditionally dependent posterior moves the best β",
     } | ({"With D = A the model's posterior is the true one"} if noise_std != 1 else set())
     assert any("σ_x = σ" in claim for claim in set(found) - false)  # the fixed decoder, well specified
+
+
+def test_what_is_zero_reads_as_zero_and_every_claim_says_what_shows_it():
+    worst = dict.fromkeys(propositions.STATEMENTS, 0.0)
+    found = statements.general(worst, [0.5], [5e-16])
+    assert {v.estimate for v in found[:-1]} == {"largest violation 0 nats"}
+    assert found[-1].estimate.endswith("with orthogonal columns at most 5 × 10⁻¹⁶")
+    labels = {label for file in CHAPTERS.glob("*.md") for label in sum(LABEL.findall(file.read_text()), ())} - {""}
+    assert {v.target for v in found} <= labels
+    assert {v.target for v in analytical_found([[2.0, 1.0], [0.5, 1.5]], 1.0)} <= labels
 
 
 def test_with_orthogonal_columns_the_best_beta_is_the_noise_ratio():

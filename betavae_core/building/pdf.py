@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import http.server
+import re
 import shutil
 import threading
 from pathlib import Path
@@ -10,8 +11,40 @@ from pathlib import Path
 from betavae_core.building import book
 from betavae_core.paths import BUILD
 
-FOOTER = '<div style="font-size:8px;width:100%;text-align:center"><span class="pageNumber"></span></div>'
-MARGIN = dict.fromkeys(("top", "bottom", "left", "right"), "18mm")
+LINE = '<div style="font-size: 8px; width: 100%; text-align: center"><span class="{}"></span></div>'
+LAYOUT = {
+    "format": "A4",
+    "scale": 0.72,  # text of nine points, and two panels of a figure beside each other
+    "margin": dict.fromkeys(("top", "bottom", "left", "right"), "18mm"),
+    "print_background": True,
+    "display_header_footer": True,
+    "header_template": LINE.format("title"),
+    "footer_template": LINE.format("pageNumber"),
+    "outline": True,
+    "tagged": True,
+}
+# The package's pages are left out, and each line of the theme's contents gets a place for its page. A table taller than
+# two thirds of a page may go on overleaf.
+PREPARE = """() => {
+    document.title = document.querySelector('.bd-article h1').firstChild.textContent;
+    for (const mark of document.querySelectorAll('[id^="document-book/"]')) {
+        const { id } = mark, chapter = mark.nextElementSibling;
+        mark.remove();
+        if (id.startsWith('document-book/api')) chapter.remove();
+        else chapter.querySelector('h2').id = id;  // the mark before it may end the page before
+    }
+    const contents = document.querySelector('#jb-print-toc');
+    for (const link of contents.querySelectorAll('a')) {
+        if (document.getElementById(decodeURIComponent(link.hash.slice(1)))) link.append(document.createElement('b'));
+        else link.closest('li').remove();
+    }
+    for (const table of document.querySelectorAll('table')) if (table.offsetHeight > 900) table.classList.add('long');
+    for (const list of contents.querySelectorAll('ul')) if (!list.children.length) list.previousElementSibling.remove();
+}"""
+NUMBER = """pages => {
+    for (const page of document.querySelectorAll('#jb-print-toc a b'))
+        page.textContent = pages[decodeURIComponent(page.parentElement.hash.slice(1))];
+}"""
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
@@ -30,9 +63,13 @@ def served(folder: Path):
 
 def print_book(report=print) -> Path:
     """Bring the chapters up to date, render them as one page and print it; returns _build/betavae-companion.pdf."""
+    return printed(book.build(report, "singlehtml").parent, BUILD / "betavae-companion.pdf")
+
+
+def printed(folder: Path, target: Path) -> Path:
+    """Print the book that is one page in `folder`: twice, as the contents take page numbers from the first printing."""
     from playwright.sync_api import sync_playwright
 
-    folder, target = book.build(report, "singlehtml").parent, BUILD / "betavae-companion.pdf"
     shutil.copyfile(folder / "book/intro.html", folder / "whole.html")  # where its relative links are right
     with sync_playwright() as playwright, served(folder) as site:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
@@ -40,16 +77,26 @@ def print_book(report=print) -> Path:
         page.goto(f"{site}/whole.html")
         page.wait_for_function("() => window.MathJax && MathJax.startup && MathJax.startup.promise")
         page.evaluate("() => MathJax.startup.promise.then(() => true)")
-        page.pdf(
-            path=target,
-            format="A4",
-            margin=MARGIN,
-            print_background=True,
-            display_header_footer=True,
-            header_template="<span></span>",
-            footer_template=FOOTER,
-            outline=True,
-            tagged=True,
-        )
+        page.evaluate(PREPARE)
+        page.pdf(path=target, **LAYOUT)
+        page.evaluate(NUMBER, pages(target.read_bytes()))
+        page.pdf(path=target, **LAYOUT)
         browser.close()
     return target
+
+
+def pages(document: bytes) -> dict[str, int]:
+    """The page of each named destination of a PDF as Chromium writes it, counted from 1."""
+    objects = {int(n): body for n, body in re.findall(rb"(?:^|\n)(\d+) 0 obj\n(.*?)\nendobj", document, re.DOTALL)}
+    order, trees = [], [body for body in objects.values() if b"/Type /Pages" in body]
+    (root,) = (body for body in trees if b"/Parent" not in body)
+
+    def walk(body):
+        for kid in re.findall(rb"(\d+) 0 R", re.search(rb"/Kids\s*\[(.*?)\]", body, re.DOTALL)[1]):
+            child = objects[int(kid)]
+            walk(child) if b"/Type /Pages" in child else order.append(int(kid))
+
+    walk(root)
+    named = objects[int(re.search(rb"/Dests (\d+) 0 R", document)[1])]
+    found = re.findall(rb"/(\S+) \[(\d+) 0 R /XYZ", named)
+    return {name.decode().replace("#2F", "/"): order.index(int(page)) + 1 for name, page in found}

@@ -5,6 +5,7 @@ import xarray as xr
 
 from betavae_core.findings import latents, optima, tiles, verdicts
 from betavae_core.findings.claims import Verdict
+from betavae_core.findings.verdicts import written
 from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.terms import HELDOUT
@@ -19,27 +20,27 @@ def general(worst: dict[str, float], correlations, control) -> list[Verdict]:
     `correlations` are those between sources given the data, of random models and, `control`, with orthogonal columns.
     """
     where = "Results, Theoretical Statements"
+    tractable = "Results, Analytically Tractable"
     claimed = [
-        ("The optimal β-VAE objective does not increase with β", where, "objective"),
-        ("C at the optimum does not increase with β", where, "kl_prior"),
-        ("R at the optimum does not increase with β", where, "reconstruction"),
-        ("ELBO at the optimum is largest at β = 1", where, "elbo"),
-        ("As β → ∞ the inference model goes to the prior, C to 0", where, "limit"),
-        ("With a fixed decoder MIE is least at β = 1", "Results, Analytically Tractable", "fixed_decoder"),
+        ("The optimal β-VAE objective does not increase with β", where, "objective", "p1"),
+        ("C at the optimum does not increase with β", where, "kl_prior", "p2"),
+        ("R at the optimum does not increase with β", where, "reconstruction", "p2"),
+        ("ELBO at the optimum is largest at β = 1", where, "elbo", "p3"),
+        ("As β → ∞ the inference model goes to the prior, C to 0", where, "limit", "p-limit"),
+        ("With a fixed decoder MIE is least at β = 1", tractable, "fixed_decoder", "fixed-decoder"),
     ]
-    found = [
-        verdicts.exact(
-            claim, source, "theory", f"largest violation {worst[name]:.1e} nats", worst[name] < verdicts.ROUNDING
-        )
-        for claim, source, name in claimed
-    ]
+    found = []
+    for claim, source, name, target in claimed:
+        text = f"largest violation {written(worst[name])} nats"
+        found.append(verdicts.exact(claim, source, "theory", text, worst[name] < verdicts.ROUNDING).at(target))
     claim = "Independent sources are in general conditionally dependent given the data"
-    return [*found, verdicts.dependent(claim, "Abstract; Results", "theory", correlations, control)]
+    dependent = verdicts.dependent(claim, "Abstract; Results", "theory", correlations, control)
+    return [*found, dependent.at("independence")]
 
 
 def analytical(process: LinearGaussian, trained: xr.Dataset, fixed: xr.Dataset, best: float) -> list[Verdict]:
     """The claims about the analytical model, exact at this process."""
-    verified = "Results, Numerical Verification; Fig. 3"
+    verified, curves = "Results, Numerical Verification; Fig. 3", "fig-identity"
     peak = optima.exact_peak(trained)
     R, C = (float(np.diff(trained[name]).max()) for name in ("reconstruction", "kl_prior"))
     least, ends = float(linear.sweep(process, best).tie[0]), float(trained.tie[[0, -1]].min())
@@ -47,29 +48,34 @@ def analytical(process: LinearGaussian, trained: xr.Dataset, fixed: xr.Dataset, 
     climb = float(trained.log_likelihood.sel(beta=1) - before.log_likelihood[0])
     at_one, around = abs(float(trained.mie.sel(beta=1))), [float(part.mie.max()) for part in (before, after)]
     claimed = [
-        ("ELBO is largest at β = 1", verified, f"at β = {peak:g}", peak == 1),
-        ("R decreases with β", verified, f"largest rise {R:.1e} nats", verdicts.ROUNDING >= R),
-        ("C decreases with β", verified, f"largest rise {C:.1e} nats", verdicts.ROUNDING >= C),
+        ("ELBO is largest at β = 1", verified, f"at β = {peak:g}", peak == 1, curves),
+        ("R decreases with β", verified, f"largest rise {written(R)} nats", verdicts.ROUNDING >= R, curves),
+        ("C decreases with β", verified, f"largest rise {written(C)} nats", verdicts.ROUNDING >= C, curves),
         (
             "The data likelihood falls as β grows",
             "Results, Theoretical Statements",
             f"rises by {climb:.3g} nats from β = {float(trained.beta[0]):g} to 1, falls after",
             climb < verdicts.ROUNDING,
+            "p-mie",
         ),
         (
             "MIE is non-monotonic in β, with an optimum",
             "Results, Theoretical Statements; Fig. 3",
-            f"{at_one:.1e} nats at β = 1; up to {around[0]:.3g} below and {around[1]:.3g} above",
+            f"{written(at_one)} nats at β = 1; up to {around[0]:.3g} below and {around[1]:.3g} above",
             at_one < verdicts.ROUNDING < min(around),
+            curves,
         ),
         (
             "TIE is non-monotonic in β, with a finite optimum",
             verified,
             f"least, {least:.4f} nats, at β = {best:.4f}; at the ends at least {ends:.4f}",
             least < ends,
+            curves,
         ),
     ]
-    found = [verdicts.exact(claim, source, "analytical", text, bool(ok)) for claim, source, text, ok in claimed]
+    found = [
+        verdicts.exact(c, source, "analytical", text, bool(ok)).at(target) for c, source, text, ok, target in claimed
+    ]
     return [*found, *_fixed_decoder(process, fixed), *_causes(process, fixed, best)]
 
 
@@ -87,7 +93,7 @@ def _fixed_decoder(process: LinearGaussian, fixed: xr.Dataset) -> list[Verdict]:
         (
             "With D = A the model's posterior is the true one",
             where,
-            f"MIE and TIE differ by {gap:.1e} nats at most",
+            f"MIE and TIE differ by {written(gap)} nats at most",
             gap < verdicts.ROUNDING,
         ),
         (
@@ -103,7 +109,8 @@ def _fixed_decoder(process: LinearGaussian, fixed: xr.Dataset) -> list[Verdict]:
             wrong == 1,
         ),
     ]
-    return [verdicts.exact(claim, source, "analytical", text, ok) for claim, source, text, ok in claimed]
+    judged = [verdicts.exact(claim, source, "analytical", text, ok) for claim, source, text, ok in claimed]
+    return [verdict.at("fig-fixed") for verdict in judged]
 
 
 def _causes(process: LinearGaussian, fixed: xr.Dataset, best: float) -> list[Verdict]:
@@ -116,19 +123,25 @@ def _causes(process: LinearGaussian, fixed: xr.Dataset, best: float) -> list[Ver
             "The conflict of conditional with statistical independence is what makes TIE non-monotonic",
             f"with orthogonal columns, so without the conflict, TIE is {shown}",
             not errors[0] > errors[1] < errors[2],
+            "rotation-bounds",
         ),
         (
             "A diagonal q for a conditionally dependent posterior moves the best β",
             f"with D = A, where both are there, TIE is least at β = {imposed:g}, the noise ratio {ratio:g}",
             abs(imposed / ratio - 1) > verdicts.ROUNDING,
+            "rotation-lemma",
         ),
         (
             "With a trained decoder and conditionally dependent sources the best β is above the noise ratio",
             f"β* = {best:.4f}, noise ratio {ratio:g}",
             best > ratio,
+            "best-beta",
         ),
     ]
-    return [verdicts.exact(claim, "Abstract" + READ, "analytical", text, bool(ok)) for claim, text, ok in claimed]
+    where = "Abstract" + READ
+    return [
+        verdicts.exact(claim, where, "analytical", text, bool(ok)).at(target) for claim, text, ok, target in claimed
+    ]
 
 
 def _control(process: LinearGaussian) -> tuple[list[float], np.ndarray]:
@@ -146,7 +159,7 @@ def deep(stored: xr.Dataset, scored: xr.Dataset, where: str, page: str) -> list[
     beside = {term: f" (fresh images: {e.value:g})" for term, e in fresh.items()}
     R, C, elbo = (optima.largest_rise(stored, term) for term in ("reconstruction", "kl_prior", "elbo"))
     late = optima.largest_rise(stored.sel(beta=slice(1, None)), "elbo")
-    return [
+    judged = [
         verdicts.near(f"{name}: ELBO is largest near β = 1", where, page, found["elbo"], 1.0, beside["elbo"]),
         verdicts.falls(f"{name}: ELBO otherwise decreases with β", where, page, elbo),
         verdicts.falls(f"{name}: beyond β = 1 ELBO decreases with β", where + READ, page, late),
@@ -161,8 +174,8 @@ def deep(stored: xr.Dataset, scored: xr.Dataset, where: str, page: str) -> list[
             True,
             beside["tie"],
         ),
-        *segregation(scored, name, page),
     ]
+    return [*(verdict.at(f"fig-{page}") for verdict in judged), *segregation(scored, name, page)]
 
 
 def segregation(scored: xr.Dataset, name: str, page: str) -> list[Verdict]:
@@ -188,7 +201,8 @@ def segregation(scored: xr.Dataset, name: str, page: str) -> list[Verdict]:
             change = "minus" if sign > 0 else "below"
             what = f"{what} at β = {used[-1]:g} {change} {'that ' if sign < 0 else ''}at β = {used[0]:g}"
         claim = f"{name}: higher β segregates the latents: {how}"
-        found.append(verdicts.positive(claim, "Results, Fig. 5 and text", page, what, gains))
+        judged = verdicts.positive(claim, "Results, Fig. 5 and text", page, what, gains)
+        found.append(judged.at(f"fig-{page}-scores"))
     return found
 
 
@@ -204,7 +218,8 @@ def angles_in_use(scored: xr.Dataset) -> dict:
 def axes_of_motion(scored: xr.Dataset) -> Verdict:
     """On orthogonal axes of motion in localisation, against chance at each β with both latents in use."""
     claim = "Deep localisation: latents encode orthogonal axes of motion, beyond chance"
-    return verdicts.beyond_chance(claim, "Results, Fig. 5 E", "localisation", angles_in_use(scored))
+    judged = verdicts.beyond_chance(claim, "Results, Fig. 5 E", "localisation", angles_in_use(scored))
+    return judged.at("fig-localisation-axes")
 
 
 def dependence(stores: dict) -> list[Verdict]:
@@ -214,10 +229,10 @@ def dependence(stores: dict) -> list[Verdict]:
         return []
     gains = {"log β* above the control's": optima.Estimate(*np.log(ratio))}
     claim = "Deep tiles: more conditional dependence, larger best β"
-    return [verdicts.positive(claim, "Abstract" + READ, "tiles", "paired by realization", gains)]
+    return [verdicts.positive(claim, "Abstract" + READ, "tiles", "paired by realization", gains).at("tab-tiles")]
 
 
 def control(least: optima.Estimate, betas) -> Verdict:
     """On a finite optimum without conditional dependence, from where the control has its least TIE."""
     claim = "Deep mixing: without conditional dependence there is no finite optimum (least TIE with orthogonal columns)"
-    return verdicts.interior(claim, "Abstract" + READ, "beyond", least, betas, exists=False)
+    return verdicts.interior(claim, "Abstract" + READ, "beyond", least, betas, exists=False).at("fig-orthogonal")

@@ -19,6 +19,7 @@ DEPENDENT = 1e-4  # correlation given the data that counts as dependence; roundi
 STRONG = 0.05  # correlation whose share of models is told beside it, and judges nothing
 CHANCE = 0.05  # one-sided level of the test against chance, shared among the β that are tested (Holm)
 DRAWS = 20_000  # of mean angles by chance
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def decide(holds: bool, possible: bool = False) -> str:
@@ -52,7 +53,7 @@ def interior(claim: str, source: str, evidence: str, found, betas, exists: bool 
 
 def falls(claim: str, source: str, evidence: str, rise) -> Verdict:
     """On whether a curve decreases: `rise` is its `optima.largest_rise`, in nats."""
-    change = f"{_signed(rise.value, '+.3g')} nats (β {rise.before:g} to {rise.after:g})"
+    change = f"{written(rise.value, '+.3g')} nats (β {rise.before:g} to {rise.after:g})"
     estimate = f"largest change between neighbours {change}"
     return Verdict(claim, source, evidence, estimate, _range(rise, "+.3g"), decide(rise.high <= 0, rise.low <= 0))
 
@@ -60,7 +61,7 @@ def falls(claim: str, source: str, evidence: str, rise) -> Verdict:
 def positive(claim: str, source: str, evidence: str, what: str, gains: dict) -> Verdict:
     """On whether differences are above zero, each an `Estimate` by name: the weakest of them decides."""
     verdict = decide(all(g.low > 0 for g in gains.values()), all(g.high > 0 for g in gains.values()))
-    estimate = ", ".join(f"{name} {_signed(g.value, '+.3f')}" for name, g in gains.items())
+    estimate = ", ".join(f"{name} {written(g.value, '+.3f')}" for name, g in gains.items())
     interval = "; ".join(_range(g, "+.3f") for g in gains.values())
     return Verdict(claim, source, evidence, f"{what}: {estimate}", interval, verdict)
 
@@ -77,7 +78,7 @@ def beyond_chance(claim: str, source: str, evidence: str, angles: dict) -> Verdi
     above = passed.index(False) if False in passed else len(passed)
     means = [float(np.mean(a)) for a in angles.values()] or [np.nan]
     estimate = f"mean angle {min(means):.0f}° to {max(means):.0f}°, above chance at {above} of {len(order)} β"
-    interval = f"least p {min(values.values(), default=1):.2g}"
+    interval = f"least p {written(min(values.values(), default=1))}"
     return Verdict(claim, source, evidence, estimate, interval, decide(0 < above == len(order), above > 0))
 
 
@@ -99,7 +100,7 @@ def dependent(claim: str, source: str, evidence: str, correlations, control) -> 
     least, share = float(found.min()), float(np.mean(found > STRONG))
     estimate = (
         f"largest correlation of a model at least {least:.2g}, median {np.median(found):.2g}, above {STRONG:g} in "
-        f"{100 * share:.0f} %; with orthogonal columns at most {most:.1g}"
+        f"{100 * share:.0f} %; with orthogonal columns at most {written(most)}"
     )
     return exact(claim, source, evidence, estimate, least > DEPENDENT and most < ROUNDING)
 
@@ -115,8 +116,15 @@ def multiplicity(verdicts: list[Verdict]) -> tuple[int, float, float]:
 
 
 def _range(found, form: str) -> str:
-    return f"{_signed(found.low, form)} to {_signed(found.high, form)}"
+    return f"{written(found.low, form)} to {written(found.high, form)}"
 
 
-def _signed(value: float, form: str) -> str:
-    return f"{value:{form}}".replace("-", "−").replace("inf", "∞")
+def written(value: float, form: str = ".2g") -> str:
+    """A number in a format of Python's, with a true minus sign, powers of ten in full and no sign of zero.
+
+    >>> written(-0.0), written(-0.123), written(8.9e-16), written(np.inf, "+.3g")
+    ('0', '−0.12', '8.9 × 10⁻¹⁶', '+∞')
+    """
+    mantissa, _, exponent = f"{value + 0.0:{form}}".partition("e")  # −0 + 0 is 0
+    power = f" × 10{str(int(exponent)).translate(SUPERSCRIPTS)}" if exponent else ""
+    return mantissa.replace("-", "−").replace("inf", "∞") + power

@@ -72,17 +72,22 @@ def rotation_figure(process: LinearGaussian, found, drawn) -> Figure:
     return figure
 
 
-def many_source_models(models: int, rng) -> dict[int, np.ndarray]:
-    """For each number of sources: β*, its law, the gain over β = 1, its law, TIE at β*; arrays (models, 5), σ = 1.
+def random_model(k: int, rng) -> LinearGaussian:
+    """A model of k sources: σ = 1, singular values uniform over `SIGNAL`, both rotations random (Haar measure)."""
+    left, right = (stats.ortho_group.rvs(k, random_state=rng) for _ in range(2))
+    return LinearGaussian(left * rng.uniform(*SIGNAL, k) @ right, 1.0)
 
-    Singular values are uniform over `SIGNAL`, both rotations random; β* is searched without the law.
+
+def many_source_models(models: int, rng) -> dict[int, np.ndarray]:
+    """For each number of sources: β*, its law, the gain over β = 1, its law, TIE at β*; arrays (models, 5).
+
+    β* is searched without the law, in models drawn by `random_model`.
     """
     found = {}
     for k in SOURCES:
         rows = []
         for _ in range(models):
-            left, right = (stats.ortho_group.rvs(k, random_state=rng) for _ in range(2))
-            process = LinearGaussian(left * rng.uniform(*SIGNAL, k) @ right, 1.0)
+            process = random_model(k, rng)
             best, tie = least_rotated_tie(process, np.eye(k), "full")  # at the principal axes the family is immaterial
             ratio, gain = linear.many_source_law(process)
             rows.append([best, ratio, rotated_tie(process, 1.0, np.eye(k), "full") - tie, gain, tie])

@@ -1,9 +1,13 @@
-"""Numbers in prose, and numbered tables, as Markdown."""
+"""Numbers in prose, numbered tables, and verdicts on claims, as Markdown."""
 
 import re
 
+from betavae_core.findings import verdicts
+from betavae_core.findings.claims import FAILED, HELD, VERDICTS, WITHIN, Verdict, headlines
+
 INTERVAL = re.compile(r"[−+\d∞][\d.,−+ ()to∞%×⁰¹²³⁴⁵⁶⁷⁸⁹⁻]{0,32}")  # numbers, alone or with their interval
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+MARKS = {HELD: ("✓", "held"), WITHIN: ("≈", "within"), FAILED: ("✗", "failed")}  # symbol, and class in the style sheet
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -15,8 +19,7 @@ def number(value: float, digits: int = 4) -> str:
     if value == 0:
         return "0"
     if abs(value) < 0.5 * 10**-digits:
-        mantissa, exponent = f"{value:.1e}".split("e")
-        return f"{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPTS)}".replace("-", "−")
+        return verdicts.written(value)
     return f"{value:,.{digits}f}".replace("-", "−")
 
 
@@ -41,3 +44,44 @@ def _as_text(cell: str) -> str:
     if INTERVAL.fullmatch(cell):
         return cell.replace(" ", "\N{NO-BREAK SPACE}")
     return re.sub(r"(?<!\\)\|", r"\|", without_tags)
+
+
+def ledger(found: list[Verdict], caption: str, name: str):
+    """The ledger of claims as a numbered table: a verdict, the claim, what was measured, and a link to the evidence."""
+    rows = [
+        [
+            badge(v.verdict, v.verdict),
+            f"{v.claim} [{v.source}]{{.place}}",
+            f"{v.estimate} [{v.interval if v.interval == verdicts.EXACT else f'95 %: {v.interval}'}]{{.place}}",
+            f"{{doc}}`{v.evidence} <{v.evidence}>` " + (reference(v) if v.target else ""),
+        ]
+        for v in found
+    ]
+    return table(["verdict", "claim", "measured here", "evidence"], rows, caption, name, "betavae-ledger")
+
+
+def answers(found: list[Verdict]):
+    """How many claims have each verdict, and the headlines among them with a link to the evidence, as Markdown."""
+    from IPython.display import Markdown
+
+    parts = []
+    for verdict in VERDICTS:
+        lines = [f"- {reference(v, text)}" for text, v in headlines(found).items() if v.verdict == verdict]
+        count = sum(v.verdict == verdict for v in found)
+        parts += [":::{container}", badge(verdict, f"{count} {verdict}"), "", *lines, ":::"]
+    return Markdown("\n".join(["::::{container} answers", *parts, "::::"]))
+
+
+def badge(verdict: str, text: str) -> str:
+    """A verdict as symbol, words and colour."""
+    symbol, kind = MARKS[verdict]
+    return f"[{symbol} {text}]{{.verdict .{kind}}}"
+
+
+def reference(found: Verdict, text: str = "") -> str:
+    """A link to the figure, table or proposition behind a verdict, by its number or in other words."""
+    if not found.target:
+        return f"{{doc}}`{text or found.evidence} <{found.evidence}>`"
+    if not found.target.startswith(("fig-", "tab-")):
+        return f"{{prf:ref}}`{text} <{found.target}>`" if text else f"{{prf:ref}}`{found.target}`"
+    return f"{{ref}}`{text} <{found.target}>`" if text else f"{{numref}}`{found.target}`"

@@ -8,6 +8,7 @@ from docutils import nodes
 
 LENGTH = 200  # characters; what search engines show
 CARD = "_static/card.png"
+MESSAGE = "The best β is finite, and a rotation moves it"  # what the home page is titled with, and its card
 
 
 def describe(app, pagename, templatename, context, doctree):
@@ -18,14 +19,18 @@ def describe(app, pagename, templatename, context, doctree):
     text = " ".join(first.split())
     if len(text) > LENGTH:
         text = text[: text.rindex(" ", 0, LENGTH)] + " …"
-    title = escape(context.get("title", ""))
+    title = context.get("title", "")
+    if pagename == app.config.root_doc:
+        context["title"] = title = f"{title}: {MESSAGE[0].lower()}{MESSAGE[1:]}"
     card = f"{app.config.html_baseurl or '../'}{CARD}"
     context["metatags"] = context.get("metatags", "") + "\n".join(
         [
             f'<meta name="description" content="{escape(text)}">',
-            f'<meta property="og:title" content="{title}">',
+            f'<meta property="og:title" content="{escape(title)}">',
             f'<meta property="og:description" content="{escape(text)}">',
             f'<meta property="og:image" content="{card}">',
+            f'<meta property="og:image:alt" content="{escape(MESSAGE)}">',
+            '<meta name="twitter:card" content="summary_large_image">',
             '<meta property="og:type" content="article">',
         ]
     )
@@ -63,28 +68,38 @@ def as_restructured_text(app, what, name, obj, options, lines):
 
 
 def draw_card(app, exception):
-    """A picture of 1200 × 630: the book's title and the curve that it is about."""
+    """A picture of 1200 × 630: the book's title, what it found, and the two curves that show it."""
     if exception or app.builder.name != "html":
         return
     import matplotlib.pyplot as plt
     import numpy as np
 
-    from betavae_core.theory import linear
     from betavae_core.showing import figures
+    from betavae_core.theory import linear, rotation
     from betavae_core.theory.gaussian import LinearGaussian
 
     plt.rcdefaults()
-    process = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)
-    dataset, best = linear.sweep(process, np.geomspace(0.1, 10, 300)), linear.optimal_beta(process)
+    process, betas = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0), np.geomspace(0.1, 7.5, 300)
+    best, turn = linear.optimal_beta(process), rotation.right_rotation(process)
+    trained, turned = linear.sweep(process, betas).tie, [rotation.rotated_tie(process, b, turn) for b in betas]
     figure, axis = plt.subplots(figsize=(12, 6.3), dpi=100)
-    axis.plot(dataset.beta, dataset.tie, color=figures.BLUE, linewidth=5)
-    axis.axvline(best, color=figures.ORANGE, linestyle="--", linewidth=3)
-    axis.set(xscale="log", xlabel="β", ylabel="true inference error, nats")
+    for curve, at, colour, text, height in (
+        (trained, best, figures.BLUE, f"as trained: least at β = {best:.2f}", 6.2),
+        (turned, process.noise_std**2, figures.GREEN, f"turned to the sources: at β = {process.noise_std**2:g}", 5.4),
+    ):
+        axis.plot(betas, curve, color=colour, linewidth=5)
+        axis.axvline(at, color=colour, linestyle="--", linewidth=3)
+        axis.text(0.1, height, text, color=colour, fontsize=22)
+    axis.set(xscale="log", ylim=(0, 7))
+    axis.set_xticks([0.1, 1], ["0.1", "1"])
+    axis.set_xlabel("β", fontsize=22)
+    axis.set_ylabel("error of inference, nats", fontsize=22)
+    axis.tick_params(labelsize=18)
     axis.spines[["top", "right"]].set_visible(False)
-    axis.set_title("A closer look at disentangling in β-VAE", fontsize=30, loc="left", pad=24)
+    axis.set_title(MESSAGE, fontsize=36, loc="left", pad=24)
+    figure.suptitle("A closer look at disentangling in β-VAE", fontsize=22, x=0.066, ha="left", color=figures.GREY)
     figure.tight_layout()
-    target = Path(app.outdir) / CARD
-    figure.savefig(target, metadata={"Software": None})
+    figure.savefig(Path(app.outdir) / CARD, metadata={"Software": None})
     plt.close(figure)
 
 

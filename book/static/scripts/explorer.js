@@ -1,6 +1,7 @@
 // The explorer: controls, their state in the address, and what they show. A page asks for it with
 // <div class="explorer" data-size="full|small" data-beta data-mixing="a,b,c,d" data-noise>.
 
+import { sentences } from "./words.js";
 import { optimalBeta, posteriors, spectrum, terms } from "./model.js";
 import { SVG, element, slider } from "./controls.js";
 import { drawEllipses, drawPanel, listValues, number } from "./plot.js";
@@ -47,7 +48,8 @@ function show(root, state) {
   const plane = root.querySelector("svg.plane"), [[p, c], [, r]] = exact.covariance, correlation = c / Math.sqrt(p * r);
   drawEllipses(plane, [{ ...exact, kind: "orange" }, { ...q, kind: "blue" }], SOURCE);
   plane.setAttribute("aria-label", `Exact posterior of the sources, correlation ${number(correlation)}, and the encoder's, which has none`);
-  root.querySelector(".readout").textContent =
+  root.querySelector(".readout").textContent = root.dataset.size === "small" ?
+    sentences(beta, here, best, terms(A, noise, best, found), exact.covariance) :
     `β = ${number(beta)}: TIE ${number(here.tie)}, MIE ${number(here.mie)} nats. Least TIE at β* = ${number(best)}. ` +
     `Latents in use: ${here.d2.filter((d) => d > 0).length}. Posterior correlation ${number(correlation)}.` +
     (found.repeated ? " Eigenvalues coincide: the optimum is free to rotate." : "");
