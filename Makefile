@@ -7,6 +7,7 @@ PY := $(or $(PYTHON),$(VENV)/bin/python)
 unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONOPTIMIZE PYTHONWARNINGS PYTHONUSERBASE
 test test-fast coverage lint format browser: EXTRAS := test
 export CHAPTER BETA PARAMS EXPERIMENT PROFILE JOBS
+given = $(if $(filter-out undefined file,$(origin $2)),$1 "$$$2")#  an option if its variable is given, be it empty
 
 .DEFAULT_GOAL := help
 .PHONY: help env book page render notebooks pdf chapter sweep sweeps status publish claims doctor bench browser test test-fast coverage lint audit \
@@ -19,7 +20,7 @@ env:  ## create .venv from requirements.lock (EXTRAS=test|gpu|bench|audit adds; 
 	@sh tools/env.sh "$(VENV)" "$(PYTHON)" "$(EXTRAS)"
 
 book: env  ## execute the chapters that have changed and render the book into _build/html (PROFILE=thesis JOBS=1)
-	@$(PY) -m betavae_core book $${PROFILE:+--profile "$$PROFILE"} $${JOBS:+--jobs "$$JOBS"}
+	@$(PY) -m betavae_core book $(call given,--profile,PROFILE) $(call given,--jobs,JOBS)
 
 page: env  ## a first look: run one chapter, if it has changed, and render its page alone: CHAPTER=theory
 	@$(PY) -m betavae_core page "$$CHAPTER"
@@ -34,19 +35,19 @@ notebooks: env  ## write chapters as .ipynb for Colab into _build/notebooks (nee
 	@$(PY) -m betavae_core notebooks
 
 chapter: env  ## run a chapter again: CHAPTER=analytical BETA=4 PARAMS="noise_std=0.5"
-	@$(PY) -m betavae_core chapter "$$CHAPTER" $${BETA:+-p beta "$$BETA"} --params "$$PARAMS"
+	@$(PY) -m betavae_core chapter "$$CHAPTER" $(call given,-p beta,BETA) $(call given,--params,PARAMS)
 
 sweep: env  ## train what is missing of an experiment: EXPERIMENT=mixing ARGS="--realizations 5 --explain"
 	@$(PY) -m betavae_core sweep "$${EXPERIMENT:?names an experiment; make sweeps trains all}" $(ARGS)
 
 sweeps: env  ## train what is missing of every experiment and of what the book shows beside it (PROFILE=thesis)
-	@$(PY) -m betavae_core sweep --profile "$${PROFILE:-published}" $(ARGS)
+	@$(PY) -m betavae_core sweep $(call given,--profile,PROFILE) $(ARGS)
 
 status: env  ## how much of each experiment there is, and from which store
 	@$(PY) -m betavae_core status $(ARGS)
 
 publish: env  ## merge stored members into data/results, which git tracks
-	@$(PY) -m betavae_core publish $${PROFILE:+--profile "$$PROFILE"} $(ARGS)
+	@$(PY) -m betavae_core publish $(call given,--profile,PROFILE) $(ARGS)
 
 claims: env  ## print each claim of the thesis with the verdict of the last build
 	@$(PY) -m betavae_core claims

@@ -186,6 +186,8 @@ def test_page_executes_and_renders_one_chapter(trio):
         (["page"], "no chapter ''; chapters: first"),
         (["book", "JOBS=0"], "0 is not in the range x>=1"),
         (["book", "JOBS=x"], "'x' is not a valid integer"),
+        (["chapter", "CHAPTER=theory", "BETA=$(x)"], "beta must have a value; got an empty one"),
+        (["chapter", "CHAPTER=theory", "PARAMS=$(x)"], "PARAMS is empty"),
     ],
 )
 def test_make_refuses_bad_input_in_one_line(trio, words, message):

@@ -143,7 +143,7 @@ def test_an_experiment_is_a_record_and_its_drawing(copy, missing):
 def test_a_chapter_is_its_text_and_a_line_of_the_contents(copy):
     text = (copy.folder / "book/theory.md").read_text()
     front = text[: text.index("(theory)=")] if "(theory)=" in text else text[: text.index("\n# ")]
-    cell = "```{code-cell} ipython3\n:tags: [parameters]\nnetworks = 3  # >= 1\n```\n"
+    cell = "```{code-cell} ipython3\n:tags: [parameters]\nnetworks = 3  # 1 to 9\n```\n"
     use = "```{code-cell} ipython3\nprint('twice is', 2 * networks)\n```\n"
     (copy.folder / "book/extra.md").write_text(f"{front}\n# Extra\n\n{cell}\n{use}")
     copy.change("_toc.yml", ("      - file: book/beyond\n", "      - file: book/beyond\n      - file: book/extra\n"))
@@ -158,7 +158,7 @@ names = chapters.names()
 print(json.dumps([names.index("extra") - names.index("beyond"), refused,
                   "twice is 8" in (stage / "book/extra.ipynb").read_text()]))
 """)
-    assert told[1:] == ["networks must be finite and >= 1; got 0", True]
+    assert told[1:] == ["networks must be from 1 to 9; got 0", True]
     assert told[0] == 1
     assert copy.touched == {"_toc.yml"}
 

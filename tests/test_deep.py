@@ -5,9 +5,9 @@ import pytest
 
 from betavae_core.findings import latents, prediction
 from betavae_core.images import datasets, experiments
-from betavae_core.showing import deep
-from betavae_core.sweeps import sweep
-from betavae_core.theory import linear
+from betavae_core.showing import deep, figures
+from betavae_core.sweeps import planning, record, store, sweep
+from betavae_core.theory import linear, terms
 from betavae_core.theory.gaussian import LinearGaussian
 
 
@@ -151,3 +151,31 @@ def test_scores_of_live_members(live):
     assert found.mig.shape == (1, 2)
     assert (found.active <= 2).all()
     assert ((found.axes >= 0) & (found.axes <= 90)).all()
+
+
+def live_of(beta, *sound):
+    """Live members as `deep.live` makes them, sound or diverged; of the sound ones the numbers are published."""
+    members = planning.plan("mixing", betas=[beta], realizations=len(sound))
+    published = sweep.load("mixing", betas=[beta], realizations=len(sound)).isel(beta=0)
+    cells = {}
+    for member, good in zip(members, sound, strict=True):
+        values = dict.fromkeys(terms.SCALARS, np.nan)
+        if good:
+            values = {name: float(published[name][member.realization]) for name in terms.SCALARS}
+            values |= {name: published[name].values[member.realization] for name in ("traversals", "grey_scale")}
+        cells[member.key] = record.cell(member, values, {})
+    return store.collect(members, source=lambda member: cells[member.key])
+
+
+@pytest.mark.parametrize("sound", [(False, False), (False, True)])
+def test_live_networks_that_diverged_are_told_and_not_shown(sound):
+    live, stored = live_of(1.0, *sound), sweep.load("mixing", betas=[1.0])
+    told = deep._reproduced(stored, live)
+    assert told.startswith(f"Training diverged in {sound.count(False)} of them, of which nothing can be said. The ")
+    assert ("differ from them by 0.000 nats" in told) == any(sound)
+    _, rows = deep.live_table(live)
+    assert all(row[1:3] == ["–", "–"] and ("–" in row[3:]) != any(sound) for row in rows)
+    pictures, labels = deep.live_rows(live)
+    assert labels == (["β = 1, z₁", "β = 1, z₂"] if any(sound) else ["training diverged: there is nothing to show"])
+    assert (np.abs(pictures).max() > 0) == any(sound)
+    figures.picture_rows(pictures, labels).canvas.draw()

@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from betavae_core.building import parameters
 from betavae_core.images import datasets, digits, experiments
 from betavae_core.sweeps import members, planning, sweep
 from betavae_core.sweeps.members import Member, Specification
@@ -121,12 +122,13 @@ def test_seeds_are_paired_across_beta_and_the_pair_is_fixed_where_promised():
     [
         (("nowhere",), {}, "no experiment 'nowhere'; experiments: mixing"),
         (("mixing", "huge"), {}, "no profile 'huge'; profiles: smoke"),
-        (("mixing",), {"betas": [-1.0]}, "beta must be finite and >= 0; got -1.0"),
-        (("mixing",), {"betas": [float("nan")]}, "beta must be finite and >= 0; got nan"),
-        (("mixing",), {"betas": [float("inf")]}, "beta must be finite and >= 0; got inf"),
+        (("mixing",), {"betas": [-1.0]}, "beta must be from 0 to 1e.09; got -1.0"),
+        (("mixing",), {"betas": [float("nan")]}, "beta must be from 0 to 1e.09; got nan"),
+        (("mixing",), {"betas": [float("inf")]}, "beta must be from 0 to 1e.09; got inf"),
         (("mixing",), {"realizations": 0}, "realizations must be >= 1; got 0"),
-        (("mixing",), {"epochs": 0}, "epochs must be >= 1; got 0"),
-        (("mixing",), {"samples": -5}, "samples must be >= 1; got -5"),
+        (("mixing",), {"realizations": 7693}, "at most 100,000 members; got 13 β × 7,693 realizations of mixing"),
+        (("mixing",), {"epochs": 0}, "epochs must be from 1 to 100,000; got 0"),
+        (("mixing",), {"samples": -5}, "samples must be from 1 to 100,000; got -5"),
         (("mixing",), {"learning_rate": 0.0}, "learning_rate must be finite and > 0; got 0.0"),
         (("mixing",), {"scaling": "row"}, "scaling must be global or pixel; got row"),
     ],
@@ -134,3 +136,18 @@ def test_seeds_are_paired_across_beta_and_the_pair_is_fixed_where_promised():
 def test_bad_plans_are_refused_in_one_line(arguments, options, message):
     with pytest.raises(ValueError, match=message):
         planning.plan(*arguments, **options)
+
+
+def test_a_plan_that_is_too_large_is_refused_before_any_member_is_made(monkeypatch):
+    assert len(planning.plan("mixing", betas=[1.0], realizations=planning.MOST_MEMBERS)) == 100_000
+    monkeypatch.setattr(planning, "Member", lambda *_: pytest.fail("a member was made"))
+    with pytest.raises(ValueError, match=r"got 1 β × 100,001 realizations"):
+        planning.plan("mixing", betas=[1.0], realizations=100_001)
+
+
+@pytest.mark.parametrize("chapter", ["mixing", "localisation", "tiles"])
+def test_a_chapter_takes_no_more_than_its_networks_do(chapter):
+    rules = {name: found.rule for name, found in parameters.declarations(chapter).items()}
+    most = {name: float(rules[name].split(" to ")[1]) for name in ("beta", "epochs", "realizations")}
+    assert (most["beta"], most["epochs"]) == (members.LARGEST_BETA, members.LIMITS["epochs"][1])
+    planning.plan(chapter, betas=[most["beta"]], realizations=int(most["realizations"]), epochs=int(most["epochs"]))

@@ -1,18 +1,23 @@
 """The parameters that a reader may set in a chapter: each stands in its tagged cell with a default and a rule.
 
-    beta = 2.0  # beta > 0
+    noise_std = 1.0  # 1e-3 to 1e3
 
-The comment names one of `RULES`; a value given as text is parsed to the default's type and checked by that rule.
+The comment is a range or names one of `RULES`; a value given as text is parsed to the default's type and checked.
 """
 
 import ast
 import io
-import math
+import re
 import tokenize
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from betavae_core.building import chapters
 from betavae_core.errors import UsageError
+
+# Of the analytical model, so that closed form, solver and training keep their digits: tried at the corners
+ROWS, ENTRY, SIGNAL = 100, 1_000, 100_000  # N, |a|, and singular values of A in units of σ
 
 
 class Declaration(NamedTuple):
@@ -82,45 +87,41 @@ def _parsed(name: str, text: str, default):
 
 
 def _check(rules: dict[str, str], values: dict) -> None:
-    """ValueError if a value breaks its rule; a rule may look at the other values."""
+    """ValueError if a value is out of its range, or breaks its rule, which may look at the other values."""
     for name, value in values.items():
-        if rules[name] not in RULES:
-            raise ValueError(f"the rule of {name} is not known: {rules[name]!r}; rules: {'; '.join(RULES)}")
-        RULES[rules[name]](name, value, values)
+        limits = re.match(r"(\S+) to (\S+)", rules[name])
+        if limits and not float(limits[1]) <= value <= float(limits[2]):
+            raise ValueError(f"{name} must be from {rules[name]}; got {value}")
+        if not limits and rules[name] not in RULES:
+            known = "; ".join(["LOW to HIGH", *RULES])
+            raise ValueError(f"the rule of {name} is not known: {rules[name]!r}; rules: {known}")
+    for name, value in values.items():  # ranges first: what a rule looks at is within its own
+        if rules[name] in RULES:
+            RULES[rules[name]](value, values)
 
 
-def _at_least(least: int):
-    def check(name: str, value, _) -> None:
-        if not (math.isfinite(value) and value >= least):
-            raise ValueError(f"{name} must be finite and >= {least}; got {value}")
-
-    return check
-
-
-def _beta(_, value, __) -> None:
-    from betavae_core.theory import identity
-
-    identity.checked_beta(value)
-
-
-def _process(_, __, values: dict) -> None:
+def _process(mixing_matrix, values: dict) -> None:
     from betavae_core.theory import alignment, gaussian
 
-    gaussian.LinearGaussian(values["mixing_matrix"], values["noise_std"])
-    alignment.signed_permutations(len(values["mixing_matrix"][0]))  # the page enumerates them: k <= 6
+    mixing, noise_std = gaussian.LinearGaussian(mixing_matrix).mixing, values["noise_std"]
+    alignment.signed_permutations(mixing.shape[1])  # the page enumerates them: k <= 6
+    entry, singular = abs(mixing).max(), np.linalg.norm(mixing, 2)
+    if len(mixing) > ROWS:
+        raise ValueError(f"mixing_matrix must have at most {ROWS} rows; got {len(mixing)}")
+    if entry > ENTRY:
+        raise ValueError(f"entries of mixing_matrix must be from {-ENTRY:g} to {ENTRY:g}; got {entry:g} in size")
+    if singular > SIGNAL * noise_std:
+        told = f"got {singular:g}, and noise_std {noise_std:g}"
+        raise ValueError(f"singular values of mixing_matrix must be at most {SIGNAL:,} noise_std; {told}")
 
 
-def _profile(_, value: str, __) -> None:
+def _profile(value: str, _) -> None:
     from betavae_core.sweeps import planning
 
     planning.profile(value)
 
 
 RULES = {
-    ">= 0": _at_least(0),
-    ">= 1": _at_least(1),
-    "beta > 0": _beta,
-    "N x k, N >= k, k <= 6": _process,
-    "> 0, with mixing_matrix": _process,
+    f"N x k, {ROWS} >= N >= k, k <= 6, entries to {ENTRY:,}, singular values to {SIGNAL:,} noise_std": _process,
     "a profile": _profile,
 }

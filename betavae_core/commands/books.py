@@ -82,7 +82,7 @@ def notebooks():
     metavar="NAME VALUE",
     help="One parameter of the chapter; may be given many times.",
 )
-@click.option("--params", default="", metavar="TEXT", help='Several at once: "name=value …", quoted as in a shell.')
+@click.option("--params", metavar="TEXT", help='Several at once: "name=value …", quoted as in a shell.')
 def chapter(name, pairs, params):
     """Run one chapter with other parameters.
 
@@ -94,12 +94,16 @@ def chapter(name, pairs, params):
     """
     from betavae_core.building import book, parameters
 
-    values = parameters.checked(name, {**split_pairs(params), **dict(pairs)})
+    values = parameters.checked(name, only_once([*pairs, *split_pairs(params)]))
     click.echo(f"page: {book.build_variant(name, values, click.echo)}")
 
 
-def split_pairs(params: str) -> dict[str, str]:
+def split_pairs(params: str | None) -> list[tuple[str, str]]:
     """name=value pairs, split as a shell would; UsageError if they are none."""
+    if params is None:
+        return []
+    if not params.strip():
+        raise UsageError("PARAMS is empty; leave it out for the defaults (for make, write $$ for a dollar sign)")
     try:
         words = shlex.split(params)
     except ValueError as error:
@@ -107,7 +111,19 @@ def split_pairs(params: str) -> dict[str, str]:
     for word in words:
         if "=" not in word:
             raise UsageError(f"PARAMS must be name=value, separated by spaces; got {word}")
-    return dict(word.split("=", 1) for word in words)
+    return [tuple(word.split("=", 1)) for word in words]
+
+
+def only_once(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Parameters by name; UsageError for one that is given twice, or without a value."""
+    values: dict[str, str] = {}
+    for name, text in pairs:
+        if name in values:
+            raise UsageError(f"{name} must be given once; got {values[name]} and {text}")
+        if not text.strip():
+            raise UsageError(f"{name} must have a value; got an empty one (for make, write $$ for a dollar sign)")
+        values[name] = text
+    return values
 
 
 @click.group()

@@ -70,7 +70,9 @@ def plan_options(command):
     options = [
         click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]"),
         click.option("--profile", default="published", show_default=True, help="How much of each experiment."),
-        click.option("--beta", "betas", multiple=True, callback=_beta_list, metavar="B", help="Many times, or a,b,c."),
+        click.option(
+            "--beta", "betas", multiple=True, callback=_beta_list, metavar="B", help="To 1e9; many times, or a,b,c."
+        ),
         click.option("--realizations", type=int, metavar="N", help="In place of the profile's."),
     ]
     for option in reversed(options):

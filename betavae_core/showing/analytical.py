@@ -6,11 +6,12 @@ from matplotlib.figure import Figure
 from betavae_core.findings.optima import exact_peak
 from betavae_core.showing import figures, tables
 from betavae_core.showing.curves import Mark, Panel, exact
-from betavae_core.theory import linear, propositions, stationarity
+from betavae_core.theory import linear, stationarity
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.terms import LINEAR, TERMS
 
 STARTS, STEPS, EARLY_STEPS = 40, 10_000, 2_000
+ROUNDING = 1e-7  # of an objective, relative or in nats
 SETTLED = {"objective": 1e-3, "tie": 1e-2}  # gap to the optimum, relative or in nats, below which training has settled
 
 
@@ -31,15 +32,15 @@ def three_routes(process: LinearGaussian, beta: float) -> dict:
     """
     closed = linear.terms(process, linear.optimum(process, beta), beta)
     plain, led = (
-        stationarity.stationary_points(process, beta, STARTS, np.random.default_rng(0), ascent) for ascent in (0, 50)
+        stationarity.stationary_points(process, beta, STARTS, np.random.default_rng(0), ascent)
+        for ascent in (0, stationarity.ASCENT)
     )
-    tolerance = 1e-7 * max(1, abs(closed["objective"]))
     gaps = [
         [float(linear.terms(process, point, beta)["objective"] - closed["objective"]) for point in points]
         for points in (plain, led)
     ]
-    reached = [sum(abs(gap) < tolerance for gap in group) for group in gaps]
-    solver = linear.terms(process, led[0], beta)
+    reached = [sum(found_optimum(gap, closed) for gap in group) for group in gaps]
+    solver = linear.terms(process, led[0], beta) if led else dict.fromkeys(LINEAR, np.nan)
     early, network = (trained_linear_network(process, beta, steps) for steps in (EARLY_STEPS, STEPS))
     return {
         "closed": closed,
@@ -50,10 +51,25 @@ def three_routes(process: LinearGaussian, beta: float) -> dict:
         "plain_global": reached[0],
         "led_converged": len(led),
         "led_global": reached[1],
-        "solver_gap": gaps[1][0],
+        "solving": solver_sentence(gaps[1], closed),
         "training": training_sentence(STEPS, closed, network),
         "early_training": training_sentence(EARLY_STEPS, closed, early),
     }
+
+
+def found_optimum(gap: float, closed) -> bool:
+    """Whether a solution's objective is the closed form's, up to rounding."""
+    return abs(gap) < ROUNDING * max(1, abs(closed["objective"]))
+
+
+def solver_sentence(gaps: list[float], closed) -> str:
+    """What the solver came to: how far the best of its solutions, if there is one, is from the closed form."""
+    if not gaps:
+        return "No start that was led converged, so the solver says nothing of the optimum."
+    if found_optimum(gaps[0], closed):
+        return f"The best objective found differs from the closed form by {tables.number(gaps[0], 4)} nats."
+    size, where = tables.number(abs(gaps[0]), 4), "below" if gaps[0] < 0 else "above"
+    return f"The search ended {size} nats {where} the closed form: it has not found the optimum."
 
 
 def trained_linear_network(process: LinearGaussian, beta: float, steps: int) -> dict[str, float]:
@@ -82,13 +98,9 @@ def training_sentence(steps: int, closed, network) -> str:
 
 
 def route_rows(routes: dict) -> list[list[str]]:
-    """Rows of the table of terms by three routes; a dash where training diverged."""
+    """Rows of the table of terms by three routes."""
     columns = [routes[name] for name in ("closed", "solver", "network")]
-    return [[TERMS[name].long_name, *(_in_table(float(column[name])) for column in columns)] for name in LINEAR]
-
-
-def _in_table(value: float) -> str:
-    return tables.number(value, 4) if np.isfinite(value) else "–"
+    return [[TERMS[name].long_name, *(tables.number(float(column[name])) for column in columns)] for name in LINEAR]
 
 
 def identification_note(process: LinearGaussian, beta: float):
@@ -116,7 +128,7 @@ def summary(process: LinearGaussian, best: float) -> dict[str, float]:
         "beta_fixed_best": ratio,
         "tie_fixed_best": fixed,
         "turn": trained[2] - fixed,
-        "gain_percent": 100 * (1 - trained[2] / trained[1]) if trained[1] > 1e-12 else 0.0,
+        "gain_percent": 100 * max(0.0, 1 - trained[2] / trained[1]) if trained[1] > 1e-12 else 0.0,
     }
 
 
@@ -131,19 +143,6 @@ def purchase_rows(process: LinearGaussian, best: float, ratio: float) -> list[li
         ("decoder fixed at the truth: the best any diagonal encoder can do", ratio, values["tie_fixed_best"]),
     ]
     return [[text, f"{beta:.5g}", tables.number(tie, 4)] for text, beta, tie in rows]
-
-
-def gain_over_family(count: int) -> np.ndarray:
-    """Relative gain in TIE of β* over β = 1 in random well-specified models of two or three sources."""
-    rng, gains = np.random.default_rng(0), []
-    while len(gains) < count:
-        process = propositions.random_process(rng)
-        if process.mixing.shape[1] > 1:
-            variance = process.noise_std**2
-            best = linear.optimal_beta(process, variance)
-            at_best, at_one = linear.sweep(process, [best, 1.0], decoder_variance=variance).tie.values
-            gains.append(1 - at_best / at_one)
-    return np.array(gains)
 
 
 def identity_panels(dataset, beta: float, optimum: float) -> list[Panel]:

@@ -19,10 +19,7 @@ CHANGED = ["objective", "elbo", "kl_prior", "tie"]  # terms that longer training
 def live(experiment: str, beta: float, realizations: int, epochs: int) -> xr.Dataset:
     """Train members at one β in this process; labelled like what `sweep.load` returns."""
     members = planning.plan(experiment, betas=[beta], realizations=realizations, epochs=epochs)
-    cells = {}
-    for member in members:
-        [(values, provenance)] = work.train([member])
-        cells[member.key] = record.cell(member, values, provenance)
+    cells = {member.key: record.cell(member, *work.train([member])[0]) for member in members}
     return store.collect(members, source=lambda member: cells[member.key])
 
 
@@ -59,6 +56,14 @@ def traversal_rows(stored: xr.Dataset, betas, realization: int = 0) -> tuple[np.
     """Rows of pictures: for each β one row a latent, moved from −3 to 3 with the other held at 0."""
     rows = np.concatenate([pictures(stored, "traversals", beta, realization) for beta in betas])
     return rows, [f"β = {beta:g}, z{latent}" for beta in betas for latent in "₁₂"]
+
+
+def live_rows(live: xr.Dataset) -> tuple[np.ndarray, list[str]]:
+    """`traversal_rows` of the first live member that has them; blank pictures that say so if all diverged."""
+    kept = np.flatnonzero(live.grey_scale.isel(beta=0).notnull()) if "grey_scale" in live else []
+    if not len(kept):
+        return np.zeros((1, 7, 40, 40)), ["training diverged: there is nothing to show"]
+    return traversal_rows(live, live.beta.values, int(kept[0]))
 
 
 def sheets(stored: xr.Dataset, realization: int = 0) -> dict[float, np.ndarray]:
@@ -149,11 +154,13 @@ def _reproduced(stored: xr.Dataset, live: xr.Dataset) -> str:
     """A sentence on how live members compare with the stored ones of the same key."""
     known = dict(zip(stored.key.values.ravel(), stored.objective.values.ravel(), strict=True))
     pairs = zip(live.key.values.ravel(), live.objective.values.ravel(), strict=True)
-    gaps = [abs(objective - known[key]) for key, objective in pairs if key in known]
+    gaps = [abs(objective - known[key]) for key, objective in pairs if np.isfinite(objective - known.get(key, np.nan))]
+    lost = int(live.diverged.sum())
+    told = f"Training diverged in {lost} of them, of which nothing can be said. " if lost else ""
     if not gaps:
-        return "The store holds no member of these settings to compare with."
+        return f"{told}The store holds no member of these settings to compare with."
     return (
-        f"The stored members of the same seeds differ from them by {max(gaps):.3f} nats of objective at most: "
+        f"{told}The stored members of the same seeds differ from them by {max(gaps):.3f} nats of objective at most: "
         "they were trained one to a core, these with all cores, which adds in another order, "
         "and a thousand steps amplify that."
     )

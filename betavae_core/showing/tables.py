@@ -1,5 +1,6 @@
 """Numbers in prose, numbered tables, and verdicts on claims, as Markdown."""
 
+import math
 import re
 
 from betavae_core.findings import verdicts
@@ -11,11 +12,13 @@ MARKS = {HELD: ("✓", "held"), WITHIN: ("≈", "within"), FAILED: ("✗", "fail
 
 
 def number(value: float, digits: int = 4) -> str:
-    """A number for prose and tables: fixed decimals, a true minus sign, powers of ten where it is tiny, 0 for zero.
+    """A number for prose and tables: fixed decimals, a true minus sign, powers of ten where tiny, a dash for none.
 
-    >>> number(-1234.5, 1), number(0.0), number(1.2e-9)
-    ('−1,234.5', '0', '1.2 × 10⁻⁹')
+    >>> number(-1234.5, 1), number(0.0), number(1.2e-9), number(float("nan"))
+    ('−1,234.5', '0', '1.2 × 10⁻⁹', '–')
     """
+    if not math.isfinite(value):
+        return "–"
     if value == 0:
         return "0"
     if abs(value) < 0.5 * 10**-digits:

@@ -13,6 +13,8 @@ from betavae_core.networks.architecture import FAMILIES, LEARNING_RATE
 
 NUMERICS_VERSION = 1  # part of each member's key: raise it when a change of code may change numbers (CHANGES.md)
 DETAILED = 5  # realizations 0-4 keep curves, latents and pictures
+LARGEST_BETA = 1e9  # far beyond every threshold of collapse, and squares of gradients are still finite in float32
+LIMITS = {"samples": (1, 100_000), "epochs": (1, 100_000), "settling": (0, 1), "warmup": (0, 1)}  # memory; days
 ALWAYS_COUNTED = ("experiment", "samples", "epochs", "learning_rate", "scaling")
 RECORDED = {  # `fingerprint` of each experiment when keys did not count it yet; later ones need no line
     "mixing": "6373d34402544fa3",
@@ -50,14 +52,11 @@ class Specification:
 
     def __post_init__(self):
         experiments.experiment(self.experiment)
-        for name in ("samples", "epochs", "learning_rate"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                rule = "finite and > 0" if name == "learning_rate" else ">= 1"
-                raise UsageError(f"{name} must be {rule}; got {value}")
-        for name in ("settling", "warmup"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"{name} must be from 0 to 1; got {getattr(self, name)}")
+        for name, (low, high) in LIMITS.items():
+            if not low <= getattr(self, name) <= high:
+                raise UsageError(f"{name} must be from {low:,} to {high:,}; got {getattr(self, name)}")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise UsageError(f"learning_rate must be finite and > 0; got {self.learning_rate}")
         for name, choices in (("scaling", experiments.SCALINGS), ("family", FAMILIES)):
             if getattr(self, name) not in choices:
                 raise UsageError(f"{name} must be {' or '.join(choices)}; got {getattr(self, name)}")

@@ -1,14 +1,15 @@
 """Which members are wanted: profiles over experiments, and the supplements that the book shows beside them."""
 
 import itertools
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from betavae_core.errors import UsageError
 from betavae_core.images import experiments
 from betavae_core.images.experiments import Supplement
-from betavae_core.sweeps.members import Member, Specification
+from betavae_core.sweeps.members import LARGEST_BETA, Member, Specification
+
+MOST_MEMBERS = 100_000  # of a plan, which is held in memory
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,11 @@ def plan(
         raise UsageError(f"realizations must be >= 1; got {count}")
     betas = sorted(set(map(float, default_betas if betas is None else betas)))
     for beta in betas:
-        if not (math.isfinite(beta) and beta >= 0):
-            raise UsageError(f"beta must be finite and >= 0; got {beta}")
+        if not 0 <= beta <= LARGEST_BETA:
+            raise UsageError(f"beta must be from 0 to {LARGEST_BETA:g}; got {beta}")
+    if count * len(betas) > MOST_MEMBERS:
+        asked = f"{len(betas)} β × {count:,} realizations"
+        raise UsageError(f"a plan has at most {MOST_MEMBERS:,} members; got {asked} of {experiment}")
     return [Member(specification, beta, r) for r, beta in itertools.product(range(count), betas)]
 
 
