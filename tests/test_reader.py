@@ -124,6 +124,15 @@ def test_what_a_killed_process_left_in_its_home_is_swept_away_by_the_next():
         assert Path(found["HOME"]).is_dir()
 
 
+def test_this_process_keeps_its_folder_for_temporary_files(monkeypatch):
+    """There the fork server has its socket, whose path may have 107 letters; and the workers' home goes."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.delenv("TMPDIR", raising=False)
+    with crews.single_threaded():
+        assert not Path(tempfile.gettempdir()).is_relative_to(paths.BUILD)
+        assert os.environ["TMPDIR"] == os.environ["HOME"]
+
+
 def test_where_build_cannot_be_written_there_is_a_home_all_the_same(monkeypatch):
     monkeypatch.setattr(paths, "BUILD", Path("/proc/nothing"))
     with environment.clean() as found:

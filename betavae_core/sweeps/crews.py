@@ -73,6 +73,7 @@ def _end_with(parent) -> None:
 def single_threaded():
     """The environment that spawned workers inherit: one thread each, nothing of the user's own settings."""
     before = dict(os.environ)
+    tempfile.gettempdir()  # for this process it stays: the home's path may be too long for a socket, and goes
     with environment.clean() as variables:
         try:
             _replace_environment(variables)
