@@ -25,11 +25,20 @@ from betavae_core.sweeps import sweep
 from tests.test_bad_input import files
 
 HOSTILE = [
-    *("", " ", "\n", "0", "-1", "1", "2", "3.5", "1e-160", "1e300", "1e39", "nan", "-inf", "1e999", "0x10", "1_0", "٣"),
-    *("1,2", "1,,2", "[[1,2],[3,4]]", "[[1e8,0],[0,1e-8]]", "[]", "[[]]", "[[[1]]]", "[[1,2],[3]]", "[" * 300, "{4}"),
-    *("None", "True", "()", "__import__('os').getcwd()", "4\nimport os", "$(touch injected)", "`touch injected`", "β"),
+    *("", " ", "\n", "0", "-1", "1", "2", "3.5", "1e-160", "1e300", "nan", "-inf", "1e999", "1_0", "٣"),
+    *("1,2", "1,,2", "[[1,2],[3,4]]", "[[1e8,0],[0,1e-8]]", "[]", "[[]]", "[[[1]]]", "[[1,2],[3]]", "[" * 300),
+    *(
+        "{4}",
+        "None",
+        "True",
+        "()",
+        "__import__('os').getcwd()",
+        "4\nimport os",
+        "$(touch injected)",
+        "`touch injected`",
+    ),
     *("a=b", "=", "'", '"', "\\", "../..", "/", "-", "--", "-h", "--x", "\udcff", "mixing", "tiles", "analytical"),
-    *("theory", "claims", "smoke", "thesis", "global", "full", "beta=4", "beta=4 beta=5", "beta=4 noise_std=2"),
+    *("9" * 400, "1000000000", "β", "theory", "claims", "smoke", "thesis", "global", "full", "beta=4", "beta=4 beta=5"),
 ]
 typed = st.one_of(
     st.sampled_from(HOSTILE),
@@ -74,6 +83,7 @@ def cut_off(results, tmp_path, monkeypatch):
         (digits, "fetch", page),
         (bench, "run", []),
         (sweep, "run", (member for member in ())),
+        (sweep, "draw_atlases", ()),
     ):
         monkeypatch.setattr(module, name, lambda *_, instead=instead, **__: instead)
     (tmp_path / "here").mkdir()
@@ -159,7 +169,7 @@ shapes = st.tuples(st.integers(1, 4), st.integers(1, 3))
 matrices = shapes.flatmap(lambda s: st.tuples(*[st.tuples(*[entries] * s[1])] * s[0])).map(lambda m: [*map(list, m)])
 
 
-@settings(max_examples=4, phases=[Phase.explicit, Phase.reuse, Phase.generate], **FUZZ)  # shrinking takes minutes
+@settings(max_examples=3, phases=[Phase.explicit, Phase.reuse, Phase.generate], **FUZZ)  # shrinking takes minutes
 @given(beta=powers(-6, 9), matrix=matrices, noise=powers(-6, 6))
 def test_whatever_parameters_are_accepted_no_nan_is_on_the_page(shell, beta, matrix, noise):
     given = {"beta": beta, "mixing_matrix": matrix, "noise_std": noise}
