@@ -23,7 +23,7 @@ class OneLine(click.Group):
             sys.exit(2)
         except click.UsageError as error:
             command = error.ctx.command_path if error.ctx else "betavae"
-            code, message = 2, f"{error.format_message().splitlines()[0].rstrip('.')} (see {command} --help)"
+            code, message = 2, f"{_printable(error.format_message()).rstrip('.')} (see {command} --help)"
         except BrokenPipeError:  # the reader of our output, `head` for one, has had enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             sys.exit(0)
@@ -31,11 +31,16 @@ class OneLine(click.Group):
             click.echo("betavae: interrupted", err=True)
             sys.exit(130)
         except (UsageError, OSError) as error:
-            code, message = 2, error
+            code, message = 2, _printable(str(error))
         except (BuildError, SweepError) as error:
             code, message = 1, error
         click.echo(f"betavae: {message}", err=True)
         sys.exit(code)
+
+
+def _printable(text: str) -> str:
+    """Text with line breaks, and whatever else a terminal cannot show, written out: it may quote what was typed."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

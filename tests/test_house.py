@@ -114,6 +114,15 @@ def test_every_module_is_on_a_page_of_the_api():
     assert listed == {module for module in modules if not module.startswith(("commands", "cli"))}
 
 
+def test_the_cases_name_tests_that_there_are():
+    file = None
+    named = re.findall(r"`(test_\w+\.py)?::(\w+)`", (ROOT / "tests/CASES.md").read_text())
+    for given, test in named:
+        file = given or file
+        assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(), (file, test)
+    assert len(named) > 30
+
+
 def test_the_list_of_experiments_stands_once():
     """Makefile, command line and README name no list of their own."""
     for file in (ROOT / "Makefile", ROOT / "README.md", *PACKAGE.glob("commands/*.py")):

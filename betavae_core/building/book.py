@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -151,4 +152,8 @@ def _only_build():
             fcntl.flock(lock, fcntl.LOCK_EX)
         for stale in BUILD.glob("render-*"):
             shutil.rmtree(stale, ignore_errors=True)
-        yield
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, in order
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)

@@ -86,6 +86,8 @@ def _run(command: list) -> None:
     with environment.clean() as variables:
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=variables)
     if done.returncode:
+        if "No space left on device" in done.stderr + done.stdout:
+            raise BuildError(f"rendering failed: no space is left for {BUILD}")
         warnings = [s for s in (done.stderr + done.stdout).splitlines() if re.search("WARNING|ERROR|rror:", s)]
         raise BuildError("rendering failed:\n" + "\n".join(dict.fromkeys(warnings or [done.stderr])))
 

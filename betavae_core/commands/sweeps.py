@@ -216,6 +216,9 @@ def publish(**options):
 def atlas(names, profile, betas, jobs):
     """Draw what the network of realization 0 decodes over the plane of its latents, at each β where that is missing.
 
+    \b
+    betavae atlas mixing --beta 1,20
+
     Weights are not kept, so each network is trained again. Pictures and records go to data/results/atlas, which git
     tracks and pages show. Interrupt it at any time; the next run goes on from there.
     """

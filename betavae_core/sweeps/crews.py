@@ -73,7 +73,7 @@ def _end_with(parent) -> None:
 def single_threaded():
     """The environment that spawned workers inherit: one thread each, nothing of the user's own settings."""
     before = dict(os.environ)
-    tempfile.gettempdir()  # found now, so that what this process leaves until its end is not in a home that goes first
+    tempfile.gettempdir()  # for this process it stays: the home's path may be too long for a socket, and goes
     with environment.clean() as variables:
         try:
             _replace_environment(variables)
