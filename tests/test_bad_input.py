@@ -56,7 +56,7 @@ CHAPTERS = [  # chapter, parameters, what the line says
         {"mixing_matrix": "[[300, 0], [0, 1]]", "noise_std": "1e-3"},
         "most 100,000 noise_std; got 300, ",
     ),
-    ("rotation", {"mixing_matrix": str([[1.0]] * 101)}, "mixing_matrix must have at most 100 rows; got 101"),
+    ("rotation", {"mixing_matrix": str([[1.0]] * 31)}, "mixing_matrix must have at most 30 rows; got 31"),
     ("rotation", {"noise_std": "1e4"}, "noise_std must be from 1e-3 to 1e3; got 10000.0"),
     ("theory", {"seed": "1" + "0" * 400}, "seed must be from 0 to 4294967295; got 1000"),
     ("mixing", {"beta": "1e39"}, r"beta must be from 0 to 1e9; got 1e\+39"),

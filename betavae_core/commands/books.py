@@ -158,9 +158,10 @@ def claims():
     from tabulate import tabulate
 
     from betavae_core import paths
-    from betavae_core.building import chapters
+    from betavae_core.building import chapters, execution
     from betavae_core.findings import claims
 
+    execution.require_whole(paths.EXECUTED)
     verdicts = claims.load(chapters.names(), paths.EXECUTED)
     if not verdicts:
         raise UsageError("no verdicts yet; `make book` computes them")
