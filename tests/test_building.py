@@ -6,9 +6,11 @@ import pty
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 import psutil
 import pytest
@@ -286,6 +288,28 @@ def test_make_refuses_bad_input_in_one_line(trio, words, message):
     assert ours.startswith("betavae: ")
     assert message in ours
     assert not (trio.folder / "_build").exists()
+
+
+def test_the_book_is_served_to_this_machine_and_a_port_that_is_taken_is_refused(trio):
+    trio.write()
+    (trio.folder / "_build/html").mkdir(parents=True)
+    (trio.folder / "_build/html/index.html").write_text("the book")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = trio.make("serve", f"PORT={port}").stderr.splitlines()[0]
+    refused = re.fullmatch(rf"betavae: port {port} cannot be had \(.*in use\); PORT=(\d+) is free", told)
+    server = trio.start("serve", f"PORT={refused[1]}")
+    try:
+        address = server.stdout.readline().removeprefix("book: ").strip()
+        assert address == f"http://127.0.0.1:{refused[1]}"
+        with urllib.request.urlopen(address) as answer:
+            assert answer.read() == b"the book"
+        ours = psutil.Process(server.pid).children(recursive=True)
+        sockets = [c for process in ours for c in process.net_connections("tcp") if not c.raddr]
+        assert [(c.laddr.ip, c.laddr.port) for c in sockets] == [("127.0.0.1", int(refused[1]))]
+    finally:
+        os.killpg(server.pid, signal.SIGINT)
+    assert "Traceback" not in server.communicate(timeout=30)[1]
 
 
 def test_a_terminal_shows_what_runs(trio):

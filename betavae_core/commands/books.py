@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from betavae_core.commands.serving import serve
 from betavae_core.errors import UsageError
 
 
@@ -188,4 +189,4 @@ def bench(rounds, file):
         bench.write(rows, file)
 
 
-VERBS = (book, page, pdf, notebooks, chapter, data, claims, bench)
+VERBS = (book, page, serve, pdf, notebooks, chapter, data, claims, bench)
