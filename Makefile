@@ -2,11 +2,10 @@
 VENV ?= .venv
 PYTHON ?=
 EXTRAS ?=
-PORT ?= 8000
 PY := $(or $(PYTHON),$(VENV)/bin/python)
 unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONOPTIMIZE PYTHONWARNINGS PYTHONUSERBASE
 test test-fast coverage lint format browser: EXTRAS := test
-export CHAPTER BETA PARAMS EXPERIMENT PROFILE JOBS
+export CHAPTER BETA PARAMS EXPERIMENT PROFILE JOBS PORT
 given = $(if $(filter-out undefined file,$(origin $2)),$1 "$$$2")#  an option if its variable is given, be it empty
 
 .DEFAULT_GOAL := help
@@ -88,7 +87,7 @@ lock: env  ## resolve pyproject.toml into requirements.lock and its companions
 	@echo uv | $(PY) -m uv $(COMPILE) - -o requirements-uv.lock
 
 serve: env  ## show the built book at http://127.0.0.1:8000 (PORT=8001 for another port)
-	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+	@$(PY) -m betavae_core serve $(call given,--port,PORT)
 
 clean:  ## remove everything that was built (_build)
 	rm -rf _build

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from betavae_core.errors import UsageError
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "betavae_core"
 CHAPTERS = ROOT / "book"
@@ -20,14 +22,23 @@ def digits() -> Path:
     return Path(os.environ.get("BETAVAE_DIGITS") or EMBEDDED_DIGITS)
 
 
+def _folder(variable: str, usual: Path) -> Path:
+    """The folder that a variable names, or the usual one; it may be absent, and UsageError if it cannot be made."""
+    folder = Path(os.environ.get(variable) or usual)
+    if not folder.is_dir() and os.path.lexists(folder):
+        what = "is a link to nothing" if folder.is_symlink() else "is a file"
+        raise UsageError(f"{variable} must be a folder, or absent; {folder} {what}")
+    return folder
+
+
 def working_store() -> Path:
     """Folder of one file for each trained member: results/, or BETAVAE_RESULTS."""
-    return Path(os.environ.get("BETAVAE_RESULTS") or ROOT / "results")
+    return _folder("BETAVAE_RESULTS", ROOT / "results")
 
 
 def published_store() -> Path:
     """Folder of one Dataset for each experiment, which git tracks: data/results/, or BETAVAE_PUBLISHED."""
-    return Path(os.environ.get("BETAVAE_PUBLISHED") or DATA / "results")
+    return _folder("BETAVAE_PUBLISHED", DATA / "results")
 
 
 def atlases() -> Path:

@@ -56,7 +56,7 @@ CHAPTERS = [  # chapter, parameters, what the line says
         {"mixing_matrix": "[[300, 0], [0, 1]]", "noise_std": "1e-3"},
         "most 100,000 noise_std; got 300, ",
     ),
-    ("rotation", {"mixing_matrix": str([[1.0]] * 101)}, "mixing_matrix must have at most 100 rows; got 101"),
+    ("rotation", {"mixing_matrix": str([[1.0]] * 31)}, "mixing_matrix must have at most 30 rows; got 31"),
     ("rotation", {"noise_std": "1e4"}, "noise_std must be from 1e-3 to 1e3; got 10000.0"),
     ("theory", {"seed": "1" + "0" * 400}, "seed must be from 0 to 4294967295; got 1000"),
     ("mixing", {"beta": "1e39"}, r"beta must be from 0 to 1e9; got 1e\+39"),
@@ -86,6 +86,8 @@ COMMANDS = [  # words, what the line says
     (["chapter", "analytical", "-p", "beta", "4", "--params", "beta=5"], "beta must be given once; got 4 and 5"),
     (["chapter", "analytical", "--params", "beta=4 noise_std="], "noise_std must have a value"),
     (["chapter", "analytical", "--params", "=4"], "no parameter ''; it has: beta"),
+    (["serve", "--port", "abc"], "'abc' is not a valid integer"),
+    (["serve", "--port", "0"], "not in the range 1<=x<=65535"),
     (["data", "x"], "No such command 'x'"),
     (["sweep", "mixing", "nowhere"], "no experiment 'nowhere'; experiments: mixing"),
     (["sweep", "mixing", "--family", "round"], "family must be diagonal or full; got round"),
@@ -151,6 +153,21 @@ def test_a_chapter_s_bad_parameters(chapter, given, message, results, monkeypatc
 @pytest.mark.parametrize(("words", "message"), COMMANDS)
 def test_bad_commands(words, message, results):
     refused(words, message, results)
+
+
+@pytest.mark.parametrize("words", [["status"], ["sweep", "--explain"], ["publish"]])
+@pytest.mark.parametrize("variable", ["BETAVAE_RESULTS", "BETAVAE_PUBLISHED"])
+def test_a_store_that_is_a_file_or_a_link_to_nothing(variable, words, results, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    for name, what in (("file", "is a file"), ("link", "is a link to nothing")):
+        monkeypatch.setenv(variable, str(tmp_path / name))
+        refused(words, f"{variable} must be a folder, or absent; .*/{name} {what}", results)
+
+
+def test_serve_says_that_nothing_is_built(results, monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "BUILD", tmp_path)
+    refused(["serve"], "no book is built yet; `make book` builds it", results)
 
 
 def test_there_are_many_cases():

@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 
 import pytest
 import yaml
@@ -110,3 +111,13 @@ def test_the_hash_follows_text_package_parameters_lock_and_data(tmp_path, monkey
     seen.add(execution.digest("analytical", {}, []))
     assert len(seen) == 8
     assert execution.digest("analytical", {}, []) in seen
+
+
+def test_a_checkout_has_the_bytes_that_were_written_whatever_git_does_to_line_ends(tmp_path):
+    if not (ROOT / ".git").exists():
+        pytest.skip("no git repository here")
+    command = ["git", "clone", "-q", "--no-tags", "-c", "core.autocrlf=true", "-c", "core.eol=crlf", str(ROOT)]
+    subprocess.run([*command, str(tmp_path / "clone")], check=True)
+    files = [file for file in (tmp_path / "clone").rglob("*") if file.is_file() and ".git" not in file.parts]
+    assert len(files) > 100
+    assert not [file for file in files if file.suffix not in (".nc", ".npz", ".png") and b"\r\n" in file.read_bytes()]

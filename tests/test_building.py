@@ -6,15 +6,18 @@ import pty
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 import psutil
 import pytest
 
-from betavae_core.building import crew, execution
+from betavae_core.building import chapters, crew, execution
 from betavae_core.building.progress import Progress
+from betavae_core.errors import UsageError
 from tests.conftest import copied
 
 pytestmark = pytest.mark.xdist_group("trio")  # one process, so one copy
@@ -59,6 +62,15 @@ class Trio:
 @pytest.fixture(scope="session")
 def trio(tmp_path_factory):
     return Trio(tmp_path_factory.mktemp("trio"), tmp_path_factory.mktemp("chapters"))
+
+
+def wait_for(condition, build):
+    """What a condition finds in the end, while a build goes on."""
+    deadline = time.monotonic() + 60
+    while not (found := condition()):
+        assert build.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    return found
 
 
 THREADS = "import os; note({k: v for k, v in os.environ.items() if k.endswith('THREADS')})\n"
@@ -132,13 +144,20 @@ def test_after_a_failure_no_chapter_starts_and_those_that_run_are_kept(trio):
 
 
 def test_a_kernel_or_a_worker_that_is_killed_is_a_failure(trio):
-    """Both at once, each told what it was."""
-    kill = "import os, time; time.sleep(1); os.kill({}, 9)"
-    trio.write(first=kill.format("os.getpid()"), theory=kill.format("os.getppid()"))
-    done = trio.make("book", "JOBS=2")
-    assert done.returncode == 2
-    assert re.search("^betavae: chapter first failed: its kernel was killed", done.stderr)
-    assert re.search(r"^chapter theory failed: its process was killed \(SIGKILL\)", done.stderr, re.MULTILINE)
+    """Both in one build, each told what it was; a kernel's with the cell."""
+    sleeps = "import os, time; note(f'is {os.getpid()}'); time.sleep(60)"
+    trio.write(first=sleeps, theory="import os, time; time.sleep(1); os.kill(os.getppid(), 9)")
+    build = trio.start("book", "JOBS=2")
+    (kernel,) = wait_for(lambda: [int(note.split()[-1]) for note in trio.log() if " is " in note], build)
+    os.kill(kernel, signal.SIGKILL)
+    _, errors = build.communicate(timeout=120)
+    assert build.returncode == 2
+    assert re.match(
+        r"betavae: chapter first failed in cell 1: the kernel was killed, perhaps for want of memory; "
+        r"see _build/kernels\.log \(partial notebook: _build/failed/first\.ipynb\)\n"
+        r"chapter theory failed: its process was killed \(SIGKILL\)",
+        errors,
+    )
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
@@ -146,10 +165,7 @@ def test_a_build_that_is_stopped_leaves_nothing_running(trio, how):
     endless = "import os, re; note(f'is {os.getpid()}'); re.match('(a+)+b', 'a' * 60)"  # deaf, too, to all but a kill
     trio.write(first=endless, theory=endless)
     build = trio.start("book", "JOBS=2")
-    deadline = time.monotonic() + 60
-    while sum(" is " in note for note in trio.log()) < 2:
-        assert build.poll() is None and time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for(lambda: sum(" is " in note for note in trio.log()) == 2, build)
     ours = psutil.Process(build.pid).children(recursive=True)
     assert {int(note.split()[-1]) for note in trio.log() if " is " in note} < {process.pid for process in ours}
     os.killpg(build.pid, how)
@@ -164,6 +180,69 @@ def test_a_build_that_is_stopped_leaves_nothing_running(trio, how):
     assert build.returncode != 0
     assert ("betavae: interrupted" in errors) == (how == signal.SIGINT)
     assert not [*(trio.folder / "_build").rglob("*.ipynb"), *(trio.folder / "_build").rglob("*.partial")]
+
+
+CLAIMING = """from betavae_core.findings import claims
+claims.record("theory", [claims.Verdict("so", "there", "here", "1", "0 to 2", "held")])
+"""
+
+
+def test_what_was_damaged_after_it_was_executed_is_named_and_executed_again(trio):
+    trio.write(theory=CLAIMING)
+    assert trio.make("book").returncode == 0
+    log, executed = trio.log(), trio.folder / "_build/executed/book"
+    os.truncate(executed / "theory.ipynb", 700)
+    (executed / "theory.claims.json").unlink()
+    told = trio.make("claims")
+    damaged = f"{executed}/theory.ipynb, {executed}/theory.claims.json"
+    expected = f"betavae: damaged or gone: {damaged}; `make book` executes their chapters again"
+    assert (told.returncode, told.stdout, told.stderr.splitlines()[0]) == (2, "", expected)
+    done = trio.make("book")
+    assert (done.returncode, line(done.stdout, "intro")) == (0, "intro: up to date")
+    assert trio.log() == [*log, "theory starts", "theory ends", "claims starts", "claims ends"]
+    assert "held" in trio.make("claims").stdout
+
+
+@pytest.fixture
+def stage(tmp_path):
+    """A stage with one chapter, executed and with verdicts, as a build leaves it."""
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book/theory.claims.json").write_text("[]")
+    execution.keep(crew.Job("theory", {}, "digest"), chapters.notebook("theory"), 1.0, tmp_path)
+    return tmp_path
+
+
+def is_done(stage):
+    with Progress(["theory"], print) as progress:
+        return execution._is_done_here(crew.Job("theory", {}, "digest"), stage, progress)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("theory.ipynb", lambda file: os.truncate(file, 700)),
+        ("theory.ipynb", lambda file: file.unlink()),
+        ("theory.claims.json", lambda file: os.truncate(file, 1)),
+        ("theory.claims.json", lambda file: file.unlink()),
+    ],
+)
+def test_a_chapter_is_done_only_as_its_execution_left_it(name, damage, stage):
+    execution.require_whole(stage)
+    assert is_done(stage)
+    damage(stage / "book" / name)
+    assert not is_done(stage)
+    with pytest.raises(UsageError, match=f"^damaged or gone: {stage}/book/{name}; `make book`"):
+        execution.require_whole(stage)
+
+
+@pytest.mark.parametrize("record", ["", "{", "3", "\udcff"])
+def test_a_damaged_record_is_none_and_what_lies_beside_it_is_read_before_it_is_used(record, stage):
+    (stage / "book/theory.json").write_text(record, errors="surrogateescape")
+    assert not is_done(stage)
+    execution.require_whole(stage)
+    os.truncate(stage / "book/theory.ipynb", 700)
+    with pytest.raises(UsageError, match=r"theory\.ipynb; "):
+        execution.require_whole(stage)
 
 
 def test_page_executes_and_renders_one_chapter(trio):
@@ -198,6 +277,28 @@ def test_make_refuses_bad_input_in_one_line(trio, words, message):
     assert ours.startswith("betavae: ")
     assert message in ours
     assert not (trio.folder / "_build").exists()
+
+
+def test_the_book_is_served_to_this_machine_and_a_port_that_is_taken_is_refused(trio):
+    trio.write()
+    (trio.folder / "_build/html").mkdir(parents=True)
+    (trio.folder / "_build/html/index.html").write_text("the book")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = trio.make("serve", f"PORT={port}").stderr.splitlines()[0]
+    refused = re.fullmatch(rf"betavae: port {port} cannot be had \(.*in use\); PORT=(\d+) is free", told)
+    server = trio.start("serve", f"PORT={refused[1]}")
+    try:
+        address = server.stdout.readline().removeprefix("book: ").strip()
+        assert address == f"http://127.0.0.1:{refused[1]}"
+        with urllib.request.urlopen(address) as answer:
+            assert answer.read() == b"the book"
+        ours = psutil.Process(server.pid).children(recursive=True)
+        sockets = [c for process in ours for c in process.net_connections("tcp") if not c.raddr]
+        assert [(c.laddr.ip, c.laddr.port) for c in sockets] == [("127.0.0.1", int(refused[1]))]
+    finally:
+        os.killpg(server.pid, signal.SIGINT)
+    assert "Traceback" not in server.communicate(timeout=30)[1]
 
 
 def test_a_terminal_shows_what_runs(trio):

@@ -105,4 +105,3 @@ def test_the_book_is_served_to_this_machine_only(tmp_path):
             c.laddr.ip for c in psutil.Process().net_connections("tcp") if c.laddr.port == port and not c.raddr
         ]
         assert listening == ["127.0.0.1"]
-    assert "http.server --bind 127.0.0.1" in (paths.ROOT / "Makefile").read_text()

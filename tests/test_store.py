@@ -294,3 +294,18 @@ def test_a_stored_member_without_a_later_term_has_it_missing(monkeypatch):
     found = store.collect([member(), member(2.0)])
     assert np.isnan(found.tie_later).all()
     assert np.isfinite(found.tie).all()
+
+
+def test_what_is_stored_beside_a_plan_is_found_in_either_store(stores):
+    planned, outside = [member(1.0)], [member(3.0), member(1.0, 1), member(7.5)]
+    for each in (*planned, *outside[:2]):
+        store.write(each, values(), {})
+    store.publish([*planned, *outside])
+    store.write(outside[2], values(), {})
+    store.write(Member(Specification("mixing", samples=11, epochs=1), 4.0, 0), values(), {})  # has other settings
+    (store.path(member(9.0))).write_bytes(b"damaged")
+    assert set(store.others(planned)) == set(outside)
+    for file in (stores / "working/mixing").glob("*.nc"):
+        file.unlink()
+    assert set(store.others(planned)) == set(outside[:2])
+    assert set(store.others([*planned, *outside])) == set()

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from betavae_core import cli
 from betavae_core.errors import SweepError
 from betavae_core.sweeps import crews, packing, planning, store, sweep, work
 from betavae_core.sweeps.members import Member, Specification
+from betavae_core.theory.terms import SCALARS
 from tests.conftest import betavae, without
 
 REMEMBERED = json.loads((Path(__file__).parent / "remembered_members.json").read_text())
@@ -120,6 +123,22 @@ def test_explain_runs_nothing_and_loads_no_tensorflow(results):
     assert done.returncode == 0, done.stderr
     assert done.stdout == "beta 3: in no store, realizations 0, 1\n"
     assert not results.exists()
+
+
+def test_a_sweep_says_what_diverged_and_status_what_no_profile_asks_for(results, crew, monkeypatch):
+    monkeypatch.setattr(crews, "here", lambda jobs: crew)
+    smoke = ["sweep", "mixing", "--profile", "smoke", "--realizations", "1"]
+    wild = [*smoke, "--learning-rate", "1e30", "--beta", "1,3"]
+    first = CliRunner().invoke(cli.main, wild)
+    assert "training diverged in 2 of 2, at beta 1, 3\n" in first.stderr
+    assert "0 members to train, 2 there already, 2 of them diverged" in CliRunner().invoke(cli.main, wild).stderr
+    [sound] = planning.plan("mixing", "smoke", betas=[3.0], realizations=1)
+    store.write(sound, dict.fromkeys(SCALARS, 1.0), {})
+    assert (
+        CliRunner().invoke(cli.main, [*smoke, "--beta", "3"]).stderr.endswith("0 members to train, 1 there already\n")
+    )
+    told = CliRunner().invoke(cli.main, ["status", "mixing", "--profile", "smoke"]).stdout
+    assert told.splitlines()[-1] == "  beta 3        1 that profile smoke does not ask for"
 
 
 def test_status_counts_by_beta_and_store(results):

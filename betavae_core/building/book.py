@@ -49,6 +49,7 @@ def render() -> Path:
     missing = [name for name in chapters.names() if not (stage / "book" / f"{name}.ipynb").exists()]
     if missing:
         raise UsageError(f"not executed yet: {', '.join(missing)}; `make book` does both")
+    execution.require_whole(stage)
     with _only_build():
         _stage_assets(stage)
         return rendering.render(stage, BUILD / "html")
@@ -87,15 +88,10 @@ def build_page(chapter: str, report=print) -> Path:
         execution.bring_up_to_date({chapter: {}}, EXECUTED, report)
         _stage_assets(stage)
         for name in chapters.names():
-            text = json.dumps(_as_executed(name) if name == chapter else _without_modules(_as_executed(name)))
+            found = execution.notebook(name)
+            text = json.dumps(found if name == chapter else _without_modules(found))
             (stage / "book" / f"{name}.ipynb").write_text(text)
         return rendering.render_page(stage, folder / "html", chapter)
-
-
-def _as_executed(chapter: str) -> dict:
-    """A chapter's notebook as it was executed last; its text alone if it never was."""
-    executed = EXECUTED / "book" / f"{chapter}.ipynb"
-    return json.loads(executed.read_text()) if executed.exists() else chapters.notebook(chapter)
 
 
 def _without_modules(notebook: dict) -> dict:

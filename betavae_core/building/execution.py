@@ -5,6 +5,7 @@ what else could change a number (`environment.decisive`).
 """
 
 import contextlib
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -88,7 +89,8 @@ def _digest(chapter: str, values: dict, stage: Path) -> str:
 
 def _is_done_here(job: Job, stage: Path, progress: Progress) -> bool:
     """Whether a chapter needs no worker: it is up to date, or text alone, which is kept as it is."""
-    if _file(stage, job.chapter, ".ipynb").exists() and _record(job.chapter, stage).get("digest") == job.digest:
+    known, there = _record(job.chapter, stage), _checksums(job.chapter, stage)
+    if known.get("digest") == job.digest and known.get("files") == there:
         progress.ended(job.chapter, "up to date")
         return True
     source = chapters.notebook(job.chapter)
@@ -109,10 +111,16 @@ def _file(stage: Path, chapter: str, kind: str) -> Path:
 
 
 def _record(chapter: str, stage: Path) -> dict:
-    """What is known of a chapter's last execution; {} if there is none."""
+    """What is known of a chapter's last execution; {} if there is none, or no whole one."""
+    found = _parsed(_file(stage, chapter, ".json"))
+    return found if isinstance(found, dict) else {}
+
+
+def _parsed(file: Path):
+    """What a JSON file holds; None if it is absent or damaged."""
     with contextlib.suppress(OSError, ValueError):
-        return json.loads(_file(stage, chapter, ".json").read_text())
-    return {}
+        return json.loads(file.read_text(encoding="utf-8"))
+    return None
 
 
 def keep(job: Job, notebook, seconds: float, stage: Path) -> None:
@@ -120,7 +128,32 @@ def keep(job: Job, notebook, seconds: float, stage: Path) -> None:
     target = _file(stage, job.chapter, ".ipynb")
     files.write_text(target, json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True))
     known = {"chapter": job.chapter, "seconds": round(seconds, 1), "parameters": job.values, "digest": job.digest}
+    known["files"] = _checksums(job.chapter, stage)
     files.write_text(_file(stage, job.chapter, ".json"), json.dumps(known))
+
+
+def _checksums(chapter: str, stage: Path) -> dict[str, str]:
+    """SHA-256 of what an execution leaves beside its record: the notebook, and verdicts if it has some."""
+    left = [_file(stage, chapter, kind) for kind in (".ipynb", ".claims.json")]
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in left if file.exists()}
+
+
+def require_whole(stage: Path) -> None:
+    """UsageError naming the files of executed chapters that are gone, or no longer what their execution wrote."""
+    damaged = []
+    for chapter in chapters.names():
+        there = _checksums(chapter, stage)
+        recorded = _record(chapter, stage).get("files", there)
+        damaged += [name for name in recorded if there.get(name) != recorded[name]]
+        damaged += [name for name in set(there) - set(damaged) if _parsed(stage / "book" / name) is None]
+    if damaged:
+        told = ", ".join(str(stage / "book" / name) for name in damaged)
+        raise UsageError(f"damaged or gone: {told}; `make book` executes their chapters again")
+
+
+def notebook(chapter: str) -> dict:
+    """A chapter's notebook as it was executed last; its text alone if it never was, or if that is damaged."""
+    return _parsed(_file(EXECUTED, chapter, ".ipynb")) or chapters.notebook(chapter)
 
 
 def records(stage: Path | None = None) -> list[dict]:

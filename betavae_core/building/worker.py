@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from betavae_core import paths
-from betavae_core.building import chapters, execution
+from betavae_core.building import chapters, crew, execution
 from betavae_core.building.crew import Job
 from betavae_core.errors import BuildError, first_line
 from betavae_core.paths import BUILD
@@ -69,9 +69,8 @@ def _run(chapter: str, source, values: dict):
         what = f"{error.ename}: {error.evalue}".splitlines()[0]
         raise BuildError(f"chapter {chapter} failed in cell {error.exec_count}: {what} {kept}") from None
     except nbclient.exceptions.DeadKernelError:
-        raise BuildError(
-            f"chapter {chapter} failed: its kernel was killed, perhaps for want of memory {kept}"
-        ) from None
+        cause = f"the kernel was killed, perhaps for want of memory; see {crew.LOG.relative_to(paths.ROOT)}"
+        raise BuildError(f"chapter {chapter} failed in cell {_begun(partial)}: {cause} {kept}") from None
     partial.unlink()
     return _tidied(chapter, done)
 
@@ -86,6 +85,13 @@ def _own_kernel() -> type:
         kernel_spec = KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
 
     return OwnKernel
+
+
+def _begun(partial: Path) -> int:
+    """How many code cells of a partial notebook were begun: the number of the one in which it ended."""
+    cells = json.loads(partial.read_text(encoding="utf-8"))["cells"]
+    states = [c["metadata"].get("papermill", {}).get("status") for c in cells if c["cell_type"] == "code"]
+    return sum(state in ("completed", "running") for state in states)
 
 
 def _tidied(chapter: str, done):

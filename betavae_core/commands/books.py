@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from betavae_core.commands.serving import serve
 from betavae_core.errors import UsageError
 
 
@@ -186,9 +187,10 @@ def claims():
     from tabulate import tabulate
 
     from betavae_core import paths
-    from betavae_core.building import chapters
+    from betavae_core.building import chapters, execution
     from betavae_core.findings import claims
 
+    execution.require_whole(paths.EXECUTED)
     verdicts = claims.load(chapters.names(), paths.EXECUTED)
     if not verdicts:
         raise UsageError("no verdicts yet; `make book` computes them")
@@ -218,4 +220,4 @@ def bench(rounds, file):
         bench.write(rows, file)
 
 
-VERBS = (book, page, pdf, notebooks, chapter, data, claims, bench)
+VERBS = (book, page, serve, pdf, notebooks, chapter, data, claims, bench)

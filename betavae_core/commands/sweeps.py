@@ -81,9 +81,11 @@ def plan_options(command):
 
 
 def _planned(names, profile, **options):
-    """A plan for each experiment, and its label."""
+    """A plan for each experiment, and its label; UsageError if the working store is none, before anything is said."""
+    from betavae_core import paths
     from betavae_core.sweeps import planning
 
+    paths.working_store()
     given = {name: value for name, value in options.items() if value is not None}
     plans = planning.plans(names, profile, **given)
     return [(plan[0].specification.label, plan) for plan in plans]
@@ -119,13 +121,17 @@ def sweep(jobs, workers, scheduler, pack, explain, **options):
         store.check_writable()
     for label, members in planned:
         plan = sweep.survey(members)
-        done = len(plan.working) + len(plan.published)
-        click.echo(f"{label}: {len(plan.missing)} members to train, {done} there already", err=True)
+        done = f"{len(plan.working) + len(plan.published)} there already"
+        lost = f", {len(plan.diverged)} of them diverged" if plan.diverged else ""
+        click.echo(f"{label}: {len(plan.missing)} members to train, {done}{lost}", err=True)
         if explain:
             _explain(label if len(planned) > 1 else "", plan.missing)
         elif plan.missing:
-            _run_sweep(plan.missing, _crew(jobs, workers, scheduler), pack)
+            lost = _run_sweep(plan.missing, _crew(jobs, workers, scheduler), pack)
             click.echo(f"stored in {paths.working_store() / members[0].specification.experiment}", err=True)
+            if lost:
+                betas = ", ".join(f"{beta:g}" for beta in sorted({member.beta for member in lost}))
+                click.echo(f"training diverged in {len(lost)} of {len(plan.missing)}, at beta {betas}", err=True)
 
 
 def _explain(label: str, missing) -> None:
@@ -145,18 +151,21 @@ def _crew(jobs, workers, scheduler):
     return crews.here(jobs)
 
 
-def _run_sweep(missing, crew, pack) -> None:
+def _run_sweep(missing, crew, pack) -> list:
+    """Train what is missing; returns those that diverged."""
     from tqdm import tqdm
 
     from betavae_core.sweeps import sweep
 
-    training = sweep.run(missing, crew, pack, _above_the_bar)
+    training, lost = sweep.run(missing, crew, pack, _above_the_bar), []
     with contextlib.closing(training) as finished, tqdm(total=len(missing), unit="member") as bar:
         try:
-            for _ in finished:
+            for member, made in finished:
                 bar.update()
+                lost += [member] if made.get("diverged") else []
         except KeyboardInterrupt:
             sys.exit(130)  # `run` has said so, and stored the members in hand
+    return lost
 
 
 def _above_the_bar(line: str) -> None:
@@ -175,7 +184,7 @@ def status(names, profile):
     betavae status
     betavae status mixing --profile thesis
     """
-    from betavae_core.sweeps import sweep
+    from betavae_core.sweeps import store, sweep
 
     for label, members in _planned(names, profile):
         plan = sweep.survey(members)
@@ -187,6 +196,10 @@ def status(names, profile):
             )
             stores = f"{working} working, {published} published" + (f", {diverged} diverged" if diverged else "")
             click.echo(f"  beta {beta:<6g} {working + published:3d} of {wanted} ({stores})")
+        others = store.others(members)
+        for beta in sorted({member.beta for member in others}):
+            count = sum(member.beta == beta for member in others)
+            click.echo(f"  beta {beta:<6g} {count:3d} that profile {profile} does not ask for")
 
 
 @click.command(cls=PlannedCommand)

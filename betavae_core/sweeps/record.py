@@ -37,10 +37,15 @@ def cell(member: Member, values: dict, provenance: dict) -> xr.Dataset:
         "key": member.key,
         "beta": float(member.beta),
         "realization": member.realization,
-        "diverged": int(not all(np.isfinite(dataset[name]).all() for name in SCALARS)),
+        "diverged": int(diverged(values)),
         "checksum": checksum(dataset),
     }
     return dataset
+
+
+def diverged(values: dict) -> bool:
+    """Whether training diverged: then some term is not finite."""
+    return not all(np.isfinite(values[name]) for name in SCALARS)
 
 
 def understood(dataset: xr.Dataset, name: str) -> xr.Dataset:

@@ -174,6 +174,21 @@ def published_keys(specification: Specification) -> dict[str, bool]:
     return {str(key): bool(diverged) for key, diverged in pairs if key}
 
 
+def others(members: list[Member]) -> list[Member]:
+    """Stored and published members of the same specification that are not among these; damaged files count as none."""
+    specification, base = members[0].specification, _load_published(members[0].specification)
+    cells = [] if base is None else [(b, r) for b in base.beta.values for r in base.realization.values]
+    known, there = {member.key for member in members}, set([] if base is None else base.key.values.ravel().tolist())
+    for file in (paths.working_store() / specification.experiment).glob("*.nc"):
+        if file.stem not in known | there:
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                stored = _opened(file).attrs
+                cells.append((stored["beta"], stored["realization"]))
+                there.add(file.stem)
+    found = {Member(specification, float(beta), int(realization)) for beta, realization in cells}
+    return [member for member in found if member.key in there - known]
+
+
 def publish(members: list[Member]) -> Path | None:
     """Merge what is stored of these members into the tracked file, which keeps what it has; None if there is nothing.
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import xarray as xr
 
 from betavae_core import paths
-from betavae_core.sweeps import crews, packing, planning, store, work
+from betavae_core.sweeps import crews, packing, planning, record, store, work
 from betavae_core.sweeps.members import Member
 
 
@@ -124,10 +124,13 @@ def draw_atlases(members: Iterable[Member], crew=None) -> Iterator[Member]:
 
 
 def _keep(results, members: list[Member]) -> list[tuple[Member, dict]]:
-    """Store trained members; (member, provenance) of each."""
+    """Store trained members; (member, provenance) of each, which says too whether training diverged."""
     for member, (values, provenance) in zip(members, results, strict=True):
         store.write(member, values, {**provenance, "revision": revision()})
-    return [(member, provenance) for member, (_, provenance) in zip(members, results, strict=True)]
+    return [
+        (member, provenance | {"diverged": record.diverged(values)})
+        for member, (values, provenance) in zip(members, results, strict=True)
+    ]
 
 
 @functools.cache
