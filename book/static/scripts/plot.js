@@ -11,8 +11,8 @@ const finite = Number.isFinite;
 /** A number as the page writes it: so many digits, a true minus sign, powers of ten where it is tiny or huge. */
 export function number(value, digits = 3) {
   if (!finite(value)) return "–";
-  const size = Math.abs(value);
-  const text = size && (size < 0.001 || size >= 1e6) ? value.toExponential(1) : String(Number(value.toPrecision(digits)));
+  const size = Math.abs(value) < 1e-12 ? 0 : Math.abs(value); // a rounding error is zero
+  const text = size && (size < 0.001 || size >= 1e6) ? value.toExponential(1) : String(size && Number(value.toPrecision(digits)));
   return text.replace("-", "−");
 }
 
