@@ -39,6 +39,7 @@ def visit(request, site, browser):
             page.goto(f"{site}/book/{chapter}.html", wait_until="load")
             page.wait_for_function("() => !window.MathJax || (MathJax.startup && MathJax.startup.promise)")
             page.evaluate("() => window.MathJax && MathJax.startup.promise")
+            page.evaluate(pdf.ALL_IMAGES)
             yield chapter, page, troubles
             troubles.clear()  # axe fetches style sheets again and asks for what is not there
 
@@ -165,13 +166,16 @@ def test_a_deep_chapter_follows_beta_and_says_what_is_stored(site, browser, chap
     page.close()
 
 
-def test_the_home_page_is_light(site, browser):
+@pytest.mark.parametrize(
+    ("chapter", "most"), [("intro", 2.5e6), ("mixing", 3e6), ("localisation", 3e6), ("beyond", 3e6)]
+)
+def test_a_page_is_light(site, browser, chapter, most):
     """All that a first visit fetches, in bytes; time is for `make bench`, not for a test."""
     page, sizes = browser.new_page(), []
     page.on("response", lambda response: sizes.append(len(response.body())))
-    page.goto(f"{site}/book/intro.html", wait_until="networkidle")
+    page.goto(f"{site}/book/{chapter}.html", wait_until="networkidle")
     page.evaluate("() => window.MathJax && MathJax.startup.promise")
-    assert sum(sizes) < 2.5e6
+    assert sum(sizes) < most
     page.close()
 
 

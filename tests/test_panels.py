@@ -27,7 +27,7 @@ def drawn(tmp_path):
 
 
 def trees(file):
-    return [ElementTree.parse(file.with_name(name)).getroot() for _, name, _ in panels.split(file)]
+    return [ElementTree.parse(file.with_name(name)).getroot() for _, name, *_ in panels.split(file)]
 
 
 def test_each_panel_defines_every_letter_that_it_uses(drawn):
@@ -50,7 +50,7 @@ def test_a_row_of_pictures_is_labelled_by_the_page(drawn, tmp_path):
     with mpl.rc_context(figures.STYLE):
         figures.picture_rows([[[[0.0, 1.0]]] * 3] * 2, ["images", "β = 2"]).savefig(tmp_path / "rows.svg")
     found = panels.split(tmp_path / "rows.svg")
-    assert [label for label, _, _ in found] == ["images", "β = 2"]
+    assert [label for label, *_ in found] == ["images", "β = 2"]
     for root in trees(tmp_path / "rows.svg"):
         assert not [group for group in root.iter() if group.get("id", "").startswith("text_")]
         assert len(list(root.iter(f"{{{panels.SVG}}}image"))) == 3
