@@ -61,7 +61,7 @@ def site(panels, dataset, tmp_path_factory):
         interactive.page_beta("mixing", np.array(BETAS), 1.0),
         interactive.follows(panels[0].curves[0].said(), 1.0),
         interactive.pictures({beta: np.ones((2, 3, 4, 4)) for beta in BETAS}, "rows", 1.0),
-        interactive.scatter(means, np.array([[-2.0, 2.0], [0.0, 0.0], [9.0, 9.0]])),
+        interactive.scatter(means, np.array([[-2.0, 2.0], [0.0, 0.0], [9.0, 9.0]]), 1.0),
         figure,
     ]
     (folder / "sub/figure.html").write_text(PAGE.format(figure.data))
