@@ -49,12 +49,13 @@ def curves(name: str, described: list[Panel], key: bool = False):
 def _panel(panel: Panel) -> dict:
     marks = [{"beta": _number(at.beta), "label": at.label, "colour": COLOURS[at.colour]} for at in panel.marks]
     looks = {"bend": panel.bend, "floor": panel.floor, "shade": panel.shade and list(map(float, panel.shade))}
+    looks |= {"across": panel.across, "tags": list(panel.tags)}
     lines = [_curve(curve) for curve in panel.curves]
     return {"title": panel.title, "unit": panel.unit, **looks, "marks": marks, "curves": lines}
 
 
 def _curve(curve: Curve) -> dict:
-    arrays = {name: getattr(curve, name) for name in ("beta", "value", "low", "high", "networks")}
+    arrays = {name: getattr(curve, name) for name in ("beta", "value", "low", "high", "networks", "across")}
     numbers = {name: _numbers(array) for name, array in arrays.items() if array is not None}
     return {"name": curve.name, "colour": COLOURS[curve.colour], "line": curve.line, **numbers}
 
