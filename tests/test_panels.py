@@ -1,6 +1,7 @@
 """Panels of a figure as files of their own: each whole, with its letters and digits, and nothing of the others."""
 
 import importlib.util
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -61,3 +62,18 @@ def test_a_figure_without_panels_is_left_alone(tmp_path):
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><g id="axes_1"/></svg>'
     )
     assert panels.split(tmp_path / "plain.svg") == []
+
+
+def test_panels_that_scripts_draw_are_not_shown_and_the_others_wait_until_they_are_near(drawn, tmp_path):
+    image = '<img alt="a" class="plot" src="_images/figure.svg" />'
+    asked = '<div class="curves" data-figure="fig-b" data-replaced="2"></div>'
+    figures_of = "".join(f'<figure id="fig-{name}">{image}</figure>' for name in "abc")
+    (tmp_path / "_images").mkdir()
+    drawn.rename(tmp_path / "_images/figure.svg")
+    (tmp_path / "page.html").write_text(f"{figures_of}{asked}")
+    panels.flow(SimpleNamespace(builder=SimpleNamespace(format="html"), outdir=tmp_path), None)
+    page = (tmp_path / "page.html").read_text()
+    shown = [part.split("<div ")[2:] for part in page.split("<figure ")[1:]]
+    replaced = [[div.startswith('class="replaced"') for div in figure[:3]] for figure in shown]
+    assert replaced == [[False] * 3, [True, True, False], [False] * 3]
+    assert page.count('width="312" height="240" loading="lazy"') == 9

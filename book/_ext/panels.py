@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 SVG = "http://www.w3.org/2000/svg"
 IMAGE = re.compile(r'<img alt="([^"]*)" class="(plot|digits)" src="([^"]*_images/[^"]+\.svg)"[^>]*?/?>')
+ASKED = re.compile(r'data-figure="([^"]+)" data-replaced="(\d+)"')  # `interactive.curves` draws these in place of pictures
 TITLE = 18  # points that the label of a row of pictures takes
 PIXELS = 96 / 72  # CSS pixels to a point
 
@@ -64,6 +65,8 @@ def flow(app, exception):
     for page in folder.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         changed = IMAGE.sub(lambda found: _panels(folder, *found.groups()) or found[0], text)
+        for name, count in ASKED.findall(changed):
+            changed = _replaced(changed, name, int(count))
         if changed != text:
             page.write_text(changed, encoding="utf-8")
 
@@ -80,6 +83,12 @@ def _panels(folder: Path, alt: str, kind: str, source: str) -> str:
         words = f"<span>{html.escape(label)}</span>" if label else ""
         parts.append(f'<div style="max-width: {1.6 * width:.0f}px">{words}{image}</div>')
     return f'<div class="panels" style="--panel: {panels[0][2]:.0f}px">{"".join(parts)}</div>'
+
+
+def _replaced(page: str, name: str, count: int) -> str:
+    """A page that does not show the first panels of a figure where scripts draw them: neither loaded nor seen to change."""
+    before, figure, after = page.partition(f'id="{name}"')
+    return before + figure + after.replace('<div style="max-width', '<div class="replaced" style="max-width', count)
 
 
 def setup(app):
