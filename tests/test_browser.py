@@ -82,6 +82,8 @@ BROKEN = {
     "wider than its column": "image.style.marginLeft = '-300px'",
     "scrolls sideways": "image.style.minWidth = '1200px'; image.parentElement.style.cssText = 'overflow-x: auto'",
     "text of": "image.style.cssText = 'width: 100px !important'",
+    "drawn text of": "add('<svg viewBox=\"0 0 900 90\" width=\"300\"><text y=\"50\">x</text></svg>')",
+    "drawn text is cut": "add('<svg width=\"90\" height=\"90\"><text x=\"80\" y=\"50\">word</text></svg>')",
     "a sentence in bold": "add('<p><b>' + 'word '.repeat(9) + '</b></p>')",
     "a target of": "add('<button style=\"all: revert; height: 9px\">x</button>')",
     "a number that wraps": "add('<table><tr><td style=\"width: 2em\">1.5 (1.2 to 1.8)</td></tr></table>')",

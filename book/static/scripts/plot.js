@@ -4,7 +4,7 @@ import { SVG, element as anyElement } from "./controls.js";
 
 const element = (name, attributes, text = "") => anyElement(name, attributes, text, SVG);
 
-const HEIGHT = 190, TOP = 8, BOTTOM = 34, RIGHT = 16, DIGIT = 7; // CSS pixels; text is 12 of them tall
+const HEIGHT = 190, TOP = 8, BOTTOM = 34, RIGHT = 16, DIGIT = 8; // CSS pixels; text is 12 of them tall
 const DASHES = { "--": "6 4", ":": "2 3" };
 const finite = Number.isFinite;
 
