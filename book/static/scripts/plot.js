@@ -40,7 +40,7 @@ function ticks(low, high, bend) {
     const all = [...powers.map((p) => -p).reverse(), 0, ...powers].filter((value) => value >= low && value <= high);
     return all.length > 6 ? all.filter((value) => value === 0 || Math.round(Math.log10(Math.abs(value) / bend)) % 2 === 0) : all;
   }
-  const rough = (high - low) / 4, power = 10 ** Math.floor(Math.log10(rough));
+  const rough = (high - low) / 5, power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough);
   const count = Math.floor(high / step) - Math.ceil(low / step) + 1;
   return Array.from({ length: count }, (_, i) => Number(((Math.ceil(low / step) + i) * step).toPrecision(12)));
@@ -104,7 +104,7 @@ export function drawPanel(svg, panel, networks = false) {
     for (const point of dots.join(" ").split(" ").filter(Boolean)) add("circle", { cx: point.split(",")[0], cy: point.split(",")[1], r: 3, class: `dot ${curve.colour}` });
   }
   panel.marks.filter(({ beta }) => beta >= found.betas[0] && beta <= found.betas.at(-1)).forEach(({ beta, label, colour }, i) => {
-    const end = x(beta) > width - 11 * DIGIT;
+    const end = x(beta) > width - DIGIT * label.length;
     add("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: `mark ${colour}` });
     add("text", { x: x(beta) + (end ? -4 : 4), y: TOP + 10 + 13 * (i % 4), "text-anchor": end ? "end" : "start" }, label.replace("\n", " "));
   });
