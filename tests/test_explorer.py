@@ -168,7 +168,7 @@ def test_the_sources_own_angle_and_the_least_error_there(page, rng):
         [[1, -2], [1.5, 0.5]],
         [[1, 2], [2, 1]],
         [[2, 1], [1.5, -0.5]],
-    )  # the last two mirror
+    )  # two mirror
     given = list(zip(matrices, (1.0, 0.5, 0.7, 1.2), strict=True))
     for (A, sigma), (own, *least) in zip(given, page.evaluate(script, given), strict=True):
         assert -np.pi / 4 < own <= np.pi / 4
