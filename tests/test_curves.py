@@ -148,6 +148,23 @@ def test_pointing_shows_a_value_and_a_click_keeps_it(page):
     assert heading.inner_text() == "at β = 0.1"
 
 
+def test_a_tap_chooses_and_a_finger_that_scrolls_does_not(browser, site):
+    context = browser.new_context(has_touch=True, viewport={"width": 390, "height": 850})
+    page = context.new_page()
+    page.goto(f"{site}/chapter.html")
+    frame = page.locator(".frame").first
+    frame.scroll_into_view_if_needed()
+    box = frame.bounding_box()
+    at = {"clientX": box["x"] + box["width"] - 5, "clientY": box["y"] + 50, "pointerType": "touch", "bubbles": True}
+    for kind in ("pointerdown", "pointermove", "pointercancel"):
+        frame.dispatch_event(kind, at)
+    assert follows(page)[0] == ["1"] * 3
+    page.touchscreen.tap(box["x"] + box["width"] - 5, box["y"] + 50)
+    page.wait_for_function("location.hash == '#beta=1000'")
+    assert follows(page)[0] == ["1000"] * 3
+    context.close()
+
+
 def test_the_table_holds_the_same_numbers(page, dataset):
     assert page.locator("table").count() == 0
     page.locator("summary").click()

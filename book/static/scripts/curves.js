@@ -29,9 +29,9 @@ function panelOf(panel, preview) {
     const box = svg.getBoundingClientRect();
     return drawn.betaAt(event.clientX - box.left, event.clientY - box.top);
   };
-  frame.addEventListener("pointermove", (event) => (event.buttons ? choose : preview)(pointed(event)));
-  frame.addEventListener("pointerdown", (event) => choose(pointed(event)));
-  frame.addEventListener("pointerleave", () => preview(null));
+  frame.addEventListener("pointermove", (event) => preview(pointed(event)));
+  frame.addEventListener("pointerup", (event) => choose(pointed(event)));
+  for (const end of ["pointerleave", "pointercancel"]) frame.addEventListener(end, () => preview(null)); // a finger that scrolls chooses nothing
   frame.addEventListener("keydown", (event) => {
     const last = betas.length - 1, far = Math.ceil(last / 8);
     const moves = { ArrowRight: step, ArrowUp: step, ArrowLeft: -step, ArrowDown: -step, PageUp: far, PageDown: -far, Home: -last, End: last };
