@@ -31,6 +31,13 @@ async () => {
     }
     holder.remove();
   }
+  for (const text of [...column.querySelectorAll("svg text")].filter(shown)) {
+    const { a, b } = text.getScreenCTM(), size = parseFloat(getComputedStyle(text).fontSize) * Math.hypot(a, b);
+    if (size < 10.95) found.push(`drawn text of ${size.toFixed(1)} px: ${text.textContent}`);
+    const at = text.getBoundingClientRect(), drawing = text.ownerSVGElement, frame = drawing.getBoundingClientRect();
+    const cut = at.left < frame.left - 1 || at.right > frame.right + 1 || at.top < frame.top - 1 || at.bottom > frame.bottom + 1;
+    if (cut && getComputedStyle(drawing).overflow !== "visible") found.push(`drawn text is cut by the figure's edge: ${text.textContent}`);
+  }
   for (const words of column.querySelectorAll(".pasted-text, strong, b"))
     if (shown(words) && +getComputedStyle(words).fontWeight >= 600 && words.innerText.split(/\s+/).length > 8) say(words, "a sentence in bold");
   for (const control of column.querySelectorAll("button, input, select, summary, [role=button], [role=slider]")) {

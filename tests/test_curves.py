@@ -16,6 +16,7 @@ from betavae_core.showing import curves, interactive
 pytestmark = pytest.mark.slow
 BETAS = [0.1, 1.0, 20.0, 1000.0]
 NAMES = ("tie", "elbo")
+RATES, VALUES = [6.5, 4.25, 1.75, 0.0], [1.0, 3.5, 8.25, 9.0]  # of a curve that does not stand over β
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>t</title>
 <link rel="stylesheet" href="_static/companion.css"></head><body><div class="bd-content">
 <figure id="fig-x"><div class="panels"><div>static A</div><div>static B</div><div>bars</div></div></figure>{}</div>
@@ -61,9 +62,14 @@ def site(panels, dataset, tmp_path_factory):
         interactive.page_beta("mixing", np.array(BETAS), 1.0),
         interactive.follows(panels[0].curves[0].said(), 1.0),
         interactive.pictures({beta: np.ones((2, 3, 4, 4)) for beta in BETAS}, "rows", 1.0),
-        interactive.scatter(means, np.array([[-2.0, 2.0], [0.0, 0.0], [9.0, 9.0]])),
+        interactive.scatter(means, np.array([[-2.0, 2.0], [0.0, 0.0], [9.0, 9.0]]), 1.0),
         figure,
     ]
+    rates = curves.Curve(
+        name="networks", beta=np.array(BETAS), value=np.array(VALUES), across=np.array(RATES), line="o-"
+    )
+    across = curves.Panel(title="A", unit="distortion", curves=[rates], across="rate, nats", tags=[20.0])
+    (folder / "sub/across.html").write_text(PAGE.format(interactive.curves("fig-x", [across]).data))
     (folder / "sub/figure.html").write_text(PAGE.format(figure.data))
     (folder / "sub/chapter.html").write_text(PAGE.format("".join(part.data for part in following)))
     with pdf.served(folder) as address:
@@ -78,7 +84,7 @@ def visit(browser, site):
 
     def go(address):
         opened.goto(f"{site}/{address}")
-        opened.locator(".asked .chosen").first.wait_for(state="attached")
+        opened.locator(".asked .now .dot").first.wait_for(state="attached")
         return opened
 
     yield go
@@ -142,6 +148,23 @@ def test_pointing_shows_a_value_and_a_click_keeps_it(page):
     assert heading.inner_text() == "at β = 0.1"
 
 
+def test_a_tap_chooses_and_a_finger_that_scrolls_does_not(browser, site):
+    context = browser.new_context(has_touch=True, viewport={"width": 390, "height": 850})
+    page = context.new_page()
+    page.goto(f"{site}/chapter.html")
+    frame = page.locator(".frame").first
+    frame.scroll_into_view_if_needed()
+    box = frame.bounding_box()
+    at = {"clientX": box["x"] + box["width"] - 5, "clientY": box["y"] + 50, "pointerType": "touch", "bubbles": True}
+    for kind in ("pointerdown", "pointermove", "pointercancel"):
+        frame.dispatch_event(kind, at)
+    assert follows(page)[0] == ["1"] * 3
+    page.touchscreen.tap(box["x"] + box["width"] - 5, box["y"] + 50)
+    page.wait_for_function("location.hash == '#beta=1000'")
+    assert follows(page)[0] == ["1000"] * 3
+    context.close()
+
+
 def test_the_table_holds_the_same_numbers(page, dataset):
     assert page.locator("table").count() == 0
     page.locator("summary").click()
@@ -199,6 +222,23 @@ def test_the_static_figure_draws_the_same_numbers(panels, dataset):
     texts = [text.get_text() for text in figure.axes[2].get_legend().get_texts()]
     assert texts == ["networks", "networks, least to largest", "live", "extremum of the mean"]
     plt.close(figure)
+
+
+def test_a_curve_across_another_quantity_says_both(visit):
+    page = visit("across.html")
+    item = page.locator(".values li")
+    dots = page.locator(".frame svg > circle").all()
+    assert len(dots) == len(BETAS)
+    for dot, beta, value, rate in zip(dots, BETAS, VALUES, RATES, strict=True):
+        box = dot.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2 + 4, box["y"] + box["height"] / 2 + 4)
+        assert page.locator(".asked .at").inner_text() == f"at β = {beta:g}"
+        assert number(item.locator("b").inner_text()) == value
+        assert item.locator("small").inner_text() == f"rate {rate:g}"
+    page.locator("summary").click()
+    page.locator("table").wait_for()
+    assert page.locator("tbody tr").nth(2).inner_text().split() == ["20", "8.25", "1.75"]
+    assert "20" in page.locator(".frame text").all_text_contents()
 
 
 def follows(page):

@@ -1,15 +1,24 @@
 """The explorer's JavaScript in a real Chromium: its numbers against Python's, its state, its keyboard."""
 
+import shutil
+
 import numpy as np
 import pytest
 
 from betavae_core import paths
 from betavae_core.building import pdf
+from betavae_core.showing import interactive
 from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian
+from betavae_core.theory.identity import Parameters
+from betavae_core.theory.identity import terms as terms_of
+from betavae_core.theory.rotation import FAMILIES, least_rotated_tie, right_rotation, rotated_tie
 
 pytestmark = pytest.mark.slow
 SAME = 1e-9  # relative to one nat and to the term, both closed forms in double precision
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>t</title>
+<link rel="stylesheet" href="_static/companion.css"></head><body>{}
+<script type="module" src="_static/scripts/explorer.js"></script></body></html>"""
 NAMES = ("reconstruction", "kl_prior", "elbo", "objective", "mie", "tie")
 SPECIAL = [
     ([[2, 0], [0, 2]], 1.0),  # repeated eigenvalues
@@ -98,10 +107,148 @@ def test_sentences_say_how_sure_the_encoder_is_what_is_off_and_how_far_the_error
     assert ("One latent" in found[2.0], "q is the prior" in found[8.0]) == (True, True)
 
 
+TURNED = """async given => { const m = await import('/scripts/model.js'), r = await import('/scripts/rotation.js');
+    return given.map(([A, sigma, beta, angle, family]) => ({
+        ...r.turnedTerms(A, sigma, beta, angle, family), u: m.spectrum(A, sigma).u,
+        own: r.ownAngle(A, sigma), trained: m.terms(A, sigma, beta).tie })) }"""
+
+
+def rotation(process, ours, angle):
+    """Q of rotation.py for an angle counted from the explorer's eigenvectors."""
+    left = np.linalg.svd(process.mixing)[0]
+    c, s = np.cos(angle), np.sin(angle)
+    return left.T @ np.transpose(ours["u"]) @ [[c, -s], [s, c]]
+
+
+def turned(page, rng, count):
+    """(process, beta, angle, family, what the explorer finds) of special and random models, with either family."""
+    given = [
+        (A, sigma, beta, float(rng.uniform(-0.7, 0.7)), family)
+        for A, sigma, beta in cases(rng, count)
+        for family in FAMILIES
+    ]
+    for (A, sigma, *rest), ours in zip(given, page.evaluate(TURNED, given), strict=True):
+        yield LinearGaussian(A, sigma), *rest, ours
+
+
+def test_turned_latents_are_python_s(page, rng):
+    for process, beta, angle, family, ours in turned(page, rng, 100):
+        expected = rotated_tie(process, beta, rotation(process, ours, angle), family)
+        assert ours["tie"] == pytest.approx(expected, rel=SAME, abs=1e-8), (process, beta, angle, family)
+
+
+def test_the_other_terms_of_turned_latents(page, rng):
+    """With a diagonal q, those of `identity.terms`; with a full one, the objective is the optimum's at any angle."""
+    for process, beta, angle, family, ours in turned(page, rng, 50):
+        values = np.linalg.eigvalsh(process.covariance)[::-1]
+        c, s = np.cos(angle), np.sin(angle)
+        D = np.transpose(ours["u"]) * np.sqrt(np.maximum(values - beta, 0)) @ [[c, -s], [s, c]]
+        T = D @ D.T + np.eye(2)
+        likelihood = -0.5 * (
+            2 * np.log(2 * np.pi) + np.linalg.slogdet(T)[1] + np.trace(np.linalg.solve(T, process.covariance))
+        )
+        assert ours["elbo"] + ours["mie"] == pytest.approx(likelihood, abs=1e-8)
+        if family == "full":
+            best = float(linear.sweep(process, beta).objective[0])
+            assert ours["objective"] == pytest.approx(best, rel=1e-8, abs=1e-8)
+        else:
+            variance = beta / (beta + (D**2).sum(0))
+            encoder = np.linalg.solve(D.T @ D + beta * np.eye(2), D.T)
+            expected = terms_of(process, Parameters(D, encoder, variance), beta)
+            for name in NAMES:
+                assert ours[name] == pytest.approx(float(expected[name]), rel=1e-8, abs=1e-8), name
+
+
+def test_the_sources_own_angle_and_the_least_error_there(page, rng):
+    script = """async given => { const r = await import('/scripts/rotation.js');
+        return given.map(([A, sigma]) => { const own = r.ownAngle(A, sigma);
+            return [own, ...r.FAMILIES.map(f => [f, r.leastTurned(A, sigma, own, f)])] }) }"""
+    matrices = (
+        [[2, 1], [0.5, 1.5]],
+        [[1, -2], [1.5, 0.5]],
+        [[1, 2], [2, 1]],
+        [[2, 1], [1.5, -0.5]],
+    )  # two mirror
+    given = list(zip(matrices, (1.0, 0.5, 0.7, 1.2), strict=True))
+    for (A, sigma), (own, *least) in zip(given, page.evaluate(script, given), strict=True):
+        assert -np.pi / 4 < own <= np.pi / 4
+        process = LinearGaussian(A, sigma)
+        for family, beta in least:
+            expected, tie = least_rotated_tie(process, right_rotation(process), family)
+            assert beta == pytest.approx(expected, rel=1e-4)
+            assert beta == pytest.approx(sigma**2, rel=1e-4)
+            (ours,) = page.evaluate(TURNED, [(A, sigma, beta, own, family)])
+            assert ours["tie"] == pytest.approx(tie, abs=1e-8)
+
+
+def test_unturned_and_diagonal_is_the_trained_model(page, rng):
+    given = [(*case, 0.0, "diagonal") for case in cases(rng, 50)]
+    for ours in page.evaluate(TURNED, given):
+        assert ours["tie"] == pytest.approx(ours["trained"], abs=1e-8)
+
+
 def test_states_travel_through_addresses(page):
     script = """async text => { const { parseState, formatState } = await import('/scripts/explorer.js');
         return formatState(parseState(text, {beta: 2, noise: 1, entries: [2, 1, 0.5, 1.5]})) }"""
-    same = "beta=4.5&A=1,-2,0.3,0&sigma=0.5"
-    assert page.evaluate(script, same) == same
-    for broken in ("", "beta=-1", "beta=1e9", "A=1,2,3", "A=1,2,3,x", "sigma=0", "<script>"):
+    plain = "beta=4.5&A=1,-2,0.3,0&sigma=0.5"
+    for same in (plain, f"{plain}&turn=-12.5&q=full", f"{plain}&q=full"):
+        assert page.evaluate(script, same) == same
+    for broken in (
+        "",
+        "beta=-1",
+        "beta=1e9",
+        "A=1,2,3",
+        "A=1,2,3,x",
+        "sigma=0",
+        "turn=46",
+        "turn=x",
+        "q=other",
+        "<script>",
+    ):
         assert page.evaluate(script, broken) == "beta=2&A=2,1,0.5,1.5&sigma=1"
+
+
+@pytest.fixture
+def explorer(browser, tmp_path, process):
+    """The explorer at β = 1 with the reference model."""
+    shutil.copytree(paths.ROOT / "book/static", tmp_path / "_static")
+    (tmp_path / "page.html").write_text(PAGE.format(interactive.explorer(process, 1.0).data))
+    with pdf.served(tmp_path) as site:
+        opened = browser.new_page(viewport={"width": 900, "height": 900})
+        opened.goto(f"{site}/page.html")
+        opened.locator(".explorer .dial").wait_for(state="attached")
+        yield opened
+        opened.close()
+
+
+def test_at_the_sources_own_axes_the_family_costs_a_constant(explorer, process):
+    readout = explorer.locator(".explorer .readout")
+    assert "TIE 1.74," in readout.inner_text()
+    explorer.get_by_label("full").check()
+    assert "TIE 1.74," in readout.inner_text()  # at the principal axes the family is immaterial
+    explorer.get_by_role("button", name="Turn to the sources").click()
+    assert "TIE 0," in readout.inner_text()
+    assert "β* = 1." in readout.inner_text()
+    assert "the sources’ own;" in readout.inner_text()
+    other = explorer.locator(".asked").nth(1).locator(".values li").nth(2)
+    assert other.inner_text().split() == ["TIE,", "diagonal", "q", "0.207"]
+    explorer.get_by_role("button", name="Reset").click()
+    assert "TIE 1.74," in readout.inner_text()
+    assert explorer.get_by_label("diagonal").is_checked()
+
+
+def test_the_latents_turn_by_slider_and_by_handle(explorer):
+    slider, readout = explorer.get_by_label("turn", exact=True), explorer.locator(".explorer .readout")
+    slider.focus()
+    explorer.keyboard.press("ArrowRight")
+    assert "turned by 0.1°" in readout.inner_text()
+    handle = explorer.locator(".dial .handle").bounding_box()
+    plane = explorer.locator("svg.plane").bounding_box()
+    explorer.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)
+    explorer.mouse.down()
+    explorer.mouse.move(plane["x"] + plane["width"] * 0.8, plane["y"] + plane["height"] * 0.2)
+    assert "turned by 45°" in readout.inner_text()
+    assert slider.input_value() == "45"
+    explorer.mouse.up()
+    explorer.mouse.move(plane["x"] + plane["width"] * 0.9, plane["y"] + plane["height"] * 0.5)
+    assert slider.input_value() == "45"

@@ -1,6 +1,7 @@
 """Panels of a figure as files of their own: each whole, with its letters and digits, and nothing of the others."""
 
 import importlib.util
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -27,7 +28,7 @@ def drawn(tmp_path):
 
 
 def trees(file):
-    return [ElementTree.parse(file.with_name(name)).getroot() for _, name, _ in panels.split(file)]
+    return [ElementTree.parse(file.with_name(name)).getroot() for _, name, *_ in panels.split(file)]
 
 
 def test_each_panel_defines_every_letter_that_it_uses(drawn):
@@ -50,7 +51,7 @@ def test_a_row_of_pictures_is_labelled_by_the_page(drawn, tmp_path):
     with mpl.rc_context(figures.STYLE):
         figures.picture_rows([[[[0.0, 1.0]]] * 3] * 2, ["images", "β = 2"]).savefig(tmp_path / "rows.svg")
     found = panels.split(tmp_path / "rows.svg")
-    assert [label for label, _, _ in found] == ["images", "β = 2"]
+    assert [label for label, *_ in found] == ["images", "β = 2"]
     for root in trees(tmp_path / "rows.svg"):
         assert not [group for group in root.iter() if group.get("id", "").startswith("text_")]
         assert len(list(root.iter(f"{{{panels.SVG}}}image"))) == 3
@@ -61,3 +62,18 @@ def test_a_figure_without_panels_is_left_alone(tmp_path):
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><g id="axes_1"/></svg>'
     )
     assert panels.split(tmp_path / "plain.svg") == []
+
+
+def test_panels_that_scripts_draw_are_not_shown_and_the_others_wait_until_they_are_near(drawn, tmp_path):
+    image = '<img alt="a" class="plot" src="_images/figure.svg" />'
+    asked = '<div class="curves" data-figure="fig-b" data-replaced="2"></div>'
+    figures_of = "".join(f'<figure id="fig-{name}">{image}</figure>' for name in "abc")
+    (tmp_path / "_images").mkdir()
+    drawn.rename(tmp_path / "_images/figure.svg")
+    (tmp_path / "page.html").write_text(f"{figures_of}{asked}")
+    panels.flow(SimpleNamespace(builder=SimpleNamespace(format="html"), outdir=tmp_path), None)
+    page = (tmp_path / "page.html").read_text()
+    shown = [part.split("<div ")[2:] for part in page.split("<figure ")[1:]]
+    replaced = [[div.startswith('class="replaced"') for div in figure[:3]] for figure in shown]
+    assert replaced == [[False] * 3, [True, True, False], [False] * 3]
+    assert page.count('width="312" height="240" loading="lazy"') == 9

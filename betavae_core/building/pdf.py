@@ -41,6 +41,10 @@ PREPARE = """() => {
     for (const table of document.querySelectorAll('table')) if (table.offsetHeight > 900) table.classList.add('long');
     for (const list of contents.querySelectorAll('ul')) if (!list.children.length) list.previousElementSibling.remove();
 }"""
+ALL_IMAGES = """() => Promise.all([...document.images].map(image => {
+    image.loading = 'eager';  // pages fetch what lies far below only when it comes near
+    return image.decode().catch(() => null);
+}))"""
 NUMBER = """pages => {
     for (const page of document.querySelectorAll('#jb-print-toc a b'))
         page.textContent = pages[decodeURIComponent(page.parentElement.hash.slice(1))];
@@ -78,6 +82,7 @@ def printed(folder: Path, target: Path) -> Path:
         page.wait_for_function("() => window.MathJax && MathJax.startup && MathJax.startup.promise")
         page.evaluate("() => MathJax.startup.promise.then(() => true)")
         page.evaluate(PREPARE)
+        page.evaluate(ALL_IMAGES)
         page.pdf(path=target, **LAYOUT)
         page.evaluate(NUMBER, pages(target.read_bytes()))
         page.pdf(path=target, **LAYOUT)

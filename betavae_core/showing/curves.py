@@ -39,6 +39,7 @@ class Curve:
     colour: str = BLUE
     line: str = "-"  # as matplotlib names it: -, --, :, o, o-
     written: int | None = None  # at which β the static figure writes the name
+    across: np.ndarray | None = None  # (β,), where each value stands, if not at its β
 
     def said(self, what: str = "value", digits: int = 2) -> dict[float, str]:
         """Its `value`, `low` or `high` at each β, as a sentence quotes it."""
@@ -48,7 +49,7 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """Curves on one pair of axes, over a logarithmic β."""
+    """Curves on one pair of axes, over a logarithmic β, or over a quantity that has a value at each β."""
 
     title: str
     curves: Sequence[Curve]
@@ -57,6 +58,8 @@ class Panel:
     bend: float | None = None  # up to here the vertical axis is linear, logarithmic beyond
     floor: float | None = None  # where it begins
     shade: tuple[float, float] | None = None  # range of β
+    across: str | None = None  # what the curves stand over, with its unit, if not β
+    tags: Sequence[float] = ()  # β that are written at the points of the first curve
     start: float | None = None  # the page's β, a circle on each curve that has it
 
 
@@ -101,8 +104,18 @@ def _draw(axis, panel: Panel) -> None:
         axis.axvspan(*panel.shade, color=GREEN, alpha=0.08, linewidth=0)
     if panel.bend:
         axis.set_yscale("symlog", linthresh=panel.bend)
-    figures.beta_axis(axis, panel.title, panel.unit)
+    if panel.across:
+        axis.set(xlabel=panel.across, ylabel=panel.unit, title=panel.title)
+    else:
+        figures.beta_axis(axis, panel.title, panel.unit)
     axis.set_ylim(bottom=panel.floor)
+    for beta in panel.tags:
+        x, y = (values[panel.curves[0].beta == beta][0] for values in _places(panel.curves[0]))
+        axis.annotate(f"{beta:g}", (x, y), xytext=(4, 3), textcoords="offset points")
+
+
+def _places(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
+    return curve.beta if curve.across is None else np.asarray(curve.across), np.asarray(curve.value)
 
 
 def line(axis, curve: Curve) -> None:
@@ -111,7 +124,7 @@ def line(axis, curve: Curve) -> None:
     if curve.low is not None and curve.high is not None and "o" not in curve.line:
         axis.fill_between(curve.beta, curve.low, curve.high, color=curve.colour, alpha=0.18, linewidth=0)
     values = curve.networks if curve.line == "o" and curve.networks is not None else curve.value[None]
-    axis.plot(curve.beta, np.transpose(values), curve.line, **looks)
+    axis.plot(_places(curve)[0], np.transpose(values), curve.line, **looks)
     if curve.written is not None:
         place = (curve.beta[curve.written], curve.value[curve.written])
         axis.annotate(curve.name, place, xytext=(4, 6), textcoords="offset points", color=curve.colour)

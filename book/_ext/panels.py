@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 SVG = "http://www.w3.org/2000/svg"
 IMAGE = re.compile(r'<img alt="([^"]*)" class="(plot|digits)" src="([^"]*_images/[^"]+\.svg)"[^>]*?/?>')
+ASKED = re.compile(r'data-figure="([^"]+)" data-replaced="(\d+)"')  # `interactive.curves` draws these in place of pictures
 TITLE = 18  # points that the label of a row of pictures takes
 PIXELS = 96 / 72  # CSS pixels to a point
 
@@ -19,8 +20,8 @@ ElementTree.register_namespace("", SVG)
 ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 
 
-def split(file: Path) -> list[tuple[str, str, float]]:
-    """Write each panel of an SVG beside it; (label, name, width in CSS pixels) of each, none if it has no panels."""
+def split(file: Path) -> list[tuple[str, str, float, float]]:
+    """Write each panel of an SVG beside it; (label, name, width, height in CSS pixels) of each, if it has panels."""
     root = ElementTree.parse(file).getroot()
     names = [group.get("id") for group in root.iter(f"{{{SVG}}}g") if group.get("id", "").startswith("panel ")]
     width, height = map(float, root.get("viewBox").split()[2:])
@@ -35,7 +36,7 @@ def split(file: Path) -> list[tuple[str, str, float]]:
         alone.set("height", f"{h - top:g}pt")
         target = file.with_name(f"{file.stem}-{i}.svg")
         target.write_bytes(ElementTree.tostring(alone))
-        found.append((" ".join(label), target.name, w * PIXELS))
+        found.append((" ".join(label), target.name, w * PIXELS, (h - top) * PIXELS))
     return found
 
 
@@ -64,6 +65,8 @@ def flow(app, exception):
     for page in folder.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         changed = IMAGE.sub(lambda found: _panels(folder, *found.groups()) or found[0], text)
+        for name, count in ASKED.findall(changed):
+            changed = _replaced(changed, name, int(count))
         if changed != text:
             page.write_text(changed, encoding="utf-8")
 
@@ -73,12 +76,19 @@ def _panels(folder: Path, alt: str, kind: str, source: str) -> str:
     if not panels:
         return ""
     parts = []
-    for i, (label, name, width) in enumerate(panels):
+    for i, (label, name, width, height) in enumerate(panels):
         described = alt if i == 0 else f"Panel {i + 1} of {len(panels)}{': ' + html.escape(label) if label else ''}"
-        image = f'<img alt="{described}" class="{kind}" src="{source.rsplit("/", 1)[0]}/{name}" />'
+        size = f'width="{width:.0f}" height="{height:.0f}" loading="lazy"'  # a shape to wait with: pages stay light
+        image = f'<img alt="{described}" class="{kind}" {size} src="{source.rsplit("/", 1)[0]}/{name}" />'
         words = f"<span>{html.escape(label)}</span>" if label else ""
         parts.append(f'<div style="max-width: {1.6 * width:.0f}px">{words}{image}</div>')
     return f'<div class="panels" style="--panel: {panels[0][2]:.0f}px">{"".join(parts)}</div>'
+
+
+def _replaced(page: str, name: str, count: int) -> str:
+    """A page that does not show the first panels of a figure where scripts draw them: neither loaded nor seen to change."""
+    before, figure, after = page.partition(f'id="{name}"')
+    return before + figure + after.replace('<div style="max-width', '<div class="replaced" style="max-width', count)
 
 
 def setup(app):

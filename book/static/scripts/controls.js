@@ -23,3 +23,18 @@ export function slider(label, [min, max, step], value, text, changed) {
   row.append(element("label", { for: id }, label), input, shown);
   return { row, set: (next) => { input.value = next; update(); } };
 }
+
+/** A choice between a few, as radio buttons under a legend; `changed` hears of a new one. Returns row and setter. */
+export function choice(legend, names, value, changed) {
+  const row = element("fieldset", { class: "choice" }), group = `choice-${made++}`;
+  const inputs = names.map((name) => {
+    const label = element("label"), input = element("input", { type: "radio", name: group, value: name });
+    input.checked = name === value;
+    input.addEventListener("change", () => changed(name));
+    label.append(input, ` ${name}`);
+    row.append(label);
+    return input;
+  });
+  row.prepend(element("legend", {}, legend));
+  return { row, set: (next) => inputs.forEach((input) => { input.checked = input.value === next; }) };
+}

@@ -25,10 +25,13 @@ function panelOf(panel, preview) {
     frame.setAttribute("aria-valuenow", index);
     frame.setAttribute("aria-valuetext", `β = ${number(betas[index], 4)}: ${inWords(panel, betas[index])}`);
   };
-  const pointed = (event) => betas[nearest(betas, drawn.betaAt(event.clientX - svg.getBoundingClientRect().left))];
-  frame.addEventListener("pointermove", (event) => (event.buttons ? choose : preview)(pointed(event)));
-  frame.addEventListener("pointerdown", (event) => choose(pointed(event)));
-  frame.addEventListener("pointerleave", () => preview(null));
+  const pointed = (event) => {
+    const box = svg.getBoundingClientRect();
+    return drawn.betaAt(event.clientX - box.left, event.clientY - box.top);
+  };
+  frame.addEventListener("pointermove", (event) => preview(pointed(event)));
+  frame.addEventListener("pointerup", (event) => choose(pointed(event)));
+  for (const end of ["pointerleave", "pointercancel"]) frame.addEventListener(end, () => preview(null)); // a finger that scrolls chooses nothing
   frame.addEventListener("keydown", (event) => {
     const last = betas.length - 1, far = Math.ceil(last / 8);
     const moves = { ArrowRight: step, ArrowUp: step, ArrowLeft: -step, ArrowDown: -step, PageUp: far, PageDown: -far, Home: -last, End: last };
@@ -41,11 +44,9 @@ function panelOf(panel, preview) {
 
 /** Rows of the numbers of a panel: β, then each curve's value and, where it has one, its range. */
 function rowsOf(panel) {
-  const header = ["β", ...panel.curves.flatMap((curve) => (curve.low ? [curve.name, "least", "largest"] : [curve.name]))];
-  const cells = (curve, beta) => {
-    const found = at(curve, beta);
-    return curve.low ? [found?.value, found?.low, found?.high] : [found?.value];
-  };
+  const extra = (curve) => (curve.low ? { low: "least", high: "largest" } : curve.across ? { across: panel.across } : {});
+  const header = ["β", ...panel.curves.flatMap((curve) => [curve.name, ...Object.values(extra(curve))])];
+  const cells = (curve, beta) => ["value", ...Object.keys(extra(curve))].map((what) => at(curve, beta)?.[what]);
   return { header, rows: grid(panel).map((beta) => [beta, ...panel.curves.flatMap((curve) => cells(curve, beta))]) };
 }
 
@@ -72,6 +73,7 @@ function csvOf(panels) {
       add("value", curve.value);
       add("least", curve.low);
       add("largest", curve.high);
+      add(quoted(panel.across ?? ""), curve.across);
       curve.networks?.forEach((values, network) => add(`network ${network}`, values));
     }
   }

@@ -73,8 +73,9 @@ export function optimalBeta(A, sigma) {
   return candidates[errors.indexOf(Math.min(...errors))];
 }
 
-/** Mean and covariance of the exact posterior and of q, both in the plane of the sources, given x = A s. */
-export function posteriors(A, sigma, beta, source) {
+/** Mean and covariance of the exact posterior and of q, both in the plane of the sources, given x = A s; q is the
+ * trained one unless another encoder, mean W x and covariance V, is given. */
+export function posteriors(A, sigma, beta, source, encoder = null) {
   const found = spectrum(A, sigma), { u } = found, { v, d2, order, cross } = terms(A, sigma, beta, found);
   const noise = sigma * sigma;
   const x = A.map((row) => row[0] * source[0] + row[1] * source[1]);
@@ -84,6 +85,7 @@ export function posteriors(A, sigma, beta, source) {
   const covariance = [[m22 / det, -m12 / det], [-m12 / det, m11 / det]];
   const pull = [dot(column(0), x) / noise, dot(column(1), x) / noise];
   const mean = covariance.map((row) => dot(row, pull));
+  if (encoder) return { exact: { mean, covariance }, q: { mean: encoder.W.map((row) => dot(row, x)), covariance: encoder.V } };
   const qMean = [0, 0], qVariance = [1, 1];
   for (const i of [0, 1]) {
     const sign = cross[i][order[i]] < 0 ? -1 : 1;

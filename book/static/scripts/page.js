@@ -60,7 +60,7 @@ function followScatter(root) {
     root.append(figure);
     return svg;
   });
-  follow((beta) => {
+  const draw = (beta) => {
     const key = betas[nearest(betas.map(Number), beta)];
     planes.forEach((svg, source) => {
       const paths = ["", "", "", "", ""];
@@ -69,10 +69,13 @@ function followScatter(root) {
       svg.append(...paths.map((d, shade) => element("path", { d, class: `points shade-${shade}` }, "", SVG)));
       svg.setAttribute("aria-label", `Posterior means of both latents at β = ${key}, coloured by source ${source + 1}`);
     });
-  });
+  };
+  draw(Number(root.dataset.start));
+  follow(draw);
 }
 
 document.querySelectorAll(".follows[data-said]").forEach(followWords);
 document.querySelectorAll(".follows.pictures").forEach(followPictures);
 document.querySelectorAll(".follows.scatter").forEach(followScatter);
-document.querySelectorAll(".page-beta").forEach(startControl);
+const controls = document.querySelectorAll(".page-beta");
+if (controls.length === 1) startControl(controls[0]); // the whole book as one page has several, and each chapter its own β

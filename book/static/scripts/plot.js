@@ -4,15 +4,15 @@ import { SVG, element as anyElement } from "./controls.js";
 
 const element = (name, attributes, text = "") => anyElement(name, attributes, text, SVG);
 
-const HEIGHT = 190, TOP = 8, BOTTOM = 34, RIGHT = 16, DIGIT = 7; // CSS pixels; text is 12 of them tall
+const HEIGHT = 190, TOP = 8, BOTTOM = 34, RIGHT = 16, DIGIT = 8; // CSS pixels; text is 12 of them tall
 const DASHES = { "--": "6 4", ":": "2 3" };
 const finite = Number.isFinite;
 
 /** A number as the page writes it: so many digits, a true minus sign, powers of ten where it is tiny or huge. */
 export function number(value, digits = 3) {
   if (!finite(value)) return "–";
-  const size = Math.abs(value);
-  const text = size && (size < 0.001 || size >= 1e6) ? value.toExponential(1) : String(Number(value.toPrecision(digits)));
+  const size = Math.abs(value) < 1e-12 ? 0 : Math.abs(value); // a rounding error is zero
+  const text = size && (size < 0.001 || size >= 1e6) ? value.toExponential(1) : String(size && Number(value.toPrecision(digits)));
   return text.replace("-", "−");
 }
 
@@ -29,7 +29,8 @@ export function nearest(betas, beta) {
 /** Value and range of a curve at a β of its own, else undefined. */
 export function at(curve, beta) {
   const i = curve.beta.indexOf(beta);
-  return i < 0 || !finite(curve.value[i]) ? undefined : { value: curve.value[i], low: curve.low?.[i], high: curve.high?.[i] };
+  if (i < 0 || !finite(curve.value[i])) return undefined;
+  return { value: curve.value[i], low: curve.low?.[i], high: curve.high?.[i], across: curve.across?.[i] };
 }
 
 /** Round numbers between two: steps of 1, 2 or 5; beyond `bend` powers of ten. */
@@ -39,15 +40,27 @@ function ticks(low, high, bend) {
     const all = [...powers.map((p) => -p).reverse(), 0, ...powers].filter((value) => value >= low && value <= high);
     return all.length > 6 ? all.filter((value) => value === 0 || Math.round(Math.log10(Math.abs(value) / bend)) % 2 === 0) : all;
   }
-  const rough = (high - low) / 4, power = 10 ** Math.floor(Math.log10(rough));
+  const rough = (high - low) / 5, power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough);
   const count = Math.floor(high / step) - Math.ceil(low / step) + 1;
   return Array.from({ length: count }, (_, i) => Number(((Math.ceil(low / step) + i) * step).toPrecision(12)));
 }
 
-/** Scales of a panel in an SVG so wide: x of β, y of a value, β at x, and the ticks of both axes. */
+/** The horizontal axis: from where to where, as `position` of what is drawn at each β or across, and its ticks. */
+function base(panel, betas) {
+  if (!panel.across) {
+    const decades = Array.from({ length: 13 }, (_, i) => 10 ** (i - 6)), last = betas.at(-1);
+    const few = last / betas[0] < 30 ? decades.flatMap((power) => [power, 2 * power, 5 * power]) : decades;
+    return { position: Math.log, low: Math.log(betas[0]), high: Math.log(last), columns: few.filter((b) => b >= 0.999 * betas[0] && b <= 1.001 * last) };
+  }
+  const all = panel.curves.flatMap((curve) => curve.across).filter(finite), low = Math.min(...all), high = Math.max(...all);
+  const room = 0.04 * (high - low || 1);
+  return { position: (value) => value, low: low - room, high: high + room, columns: ticks(low, high) };
+}
+
+/** Scales of a panel in an SVG so wide: x and y of a value, and the ticks of both axes. */
 function scales(panel, width) {
-  const betas = grid(panel), ends = [Math.log(betas[0]), Math.log(betas.at(-1))];
+  const betas = grid(panel), { position, low, high, columns } = base(panel, betas);
   const all = panel.curves.flatMap((curve) => [curve.value, curve.low ?? [], curve.high ?? []].flat()).filter(finite);
   const { bend, floor } = panel;
   const bent = (value) => !bend || Math.abs(value) <= bend ? value / (bend || 1) : Math.sign(value) * (1 + Math.log10(Math.abs(value) / bend));
@@ -55,14 +68,11 @@ function scales(panel, width) {
   const span = bent(most) - bent(least) < 1e-9 ? 1 : bent(most) - bent(least);
   const bottom = bent(least) - (finite(floor) ? 0 : 0.06 * span), top = bent(least) + 1.06 * span;
   const rows = ticks(least, Math.max(most, least + 1e-9), bend), left = 8 + DIGIT * Math.max(...rows.map((row) => number(row).length), 2);
-  const across = (width - left - RIGHT) / (ends[1] - ends[0] || 1);
-  const decades = Array.from({ length: 13 }, (_, i) => 10 ** (i - 6));
-  const few = Math.log10(betas.at(-1) / betas[0]) < 1.5 ? decades.flatMap((power) => [power, 2 * power, 5 * power]) : decades;
+  const across = (width - left - RIGHT) / (high - low || 1);
   return {
-    betas, left, rows, columns: few.filter((beta) => beta >= 0.999 * betas[0] && beta <= 1.001 * betas.at(-1)),
-    x: (beta) => left + (Math.log(beta) - ends[0]) * across,
+    betas, left, rows, columns,
+    x: (value) => left + (position(value) - low) * across,
     y: (value) => HEIGHT - BOTTOM - (bent(value) - bottom) / (top - bottom) * (HEIGHT - TOP - BOTTOM),
-    betaAt: (x) => Math.exp(ends[0] + (x - left) / across),
   };
 }
 
@@ -70,7 +80,8 @@ function scales(panel, width) {
 export function drawPanel(svg, panel, networks = false) {
   const width = Math.max(svg.clientWidth, 160), found = scales(panel, width), { x, y, left } = found;
   const add = (name, attributes, text) => svg.appendChild(element(name, attributes, text));
-  const path = (betas, values) => betas.map((b, i) => (b > 0 && finite(values[i]) ? `${x(b).toFixed(1)},${y(values[i]).toFixed(1)}` : "")).filter(Boolean).join(" ");
+  const place = (b, value) => (finite(x(b)) && finite(value) ? `${x(b).toFixed(1)},${y(value).toFixed(1)}` : ""); // β = 0 has none
+  const path = (betas, values) => betas.map((b, i) => place(b, values[i])).filter(Boolean).join(" ");
   svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
   svg.setAttribute("height", HEIGHT);
   svg.replaceChildren();
@@ -81,31 +92,45 @@ export function drawPanel(svg, panel, networks = false) {
   }
   for (const beta of found.columns) add("text", { x: x(beta), y: HEIGHT - BOTTOM + 15, "text-anchor": "middle" }, number(beta));
   add("path", { d: `M${left},${TOP} V${HEIGHT - BOTTOM} H${width - RIGHT}`, class: "axis" });
-  add("text", { x: (left + width - RIGHT) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, "β");
+  add("text", { x: (left + width - RIGHT) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, panel.across ?? "β");
   for (const curve of panel.curves.filter((c) => c.low && c.line !== "o")) {
     add("polygon", { points: `${path(curve.beta, curve.low)} ${path([...curve.beta].reverse(), [...curve.high].reverse())}`, class: `band ${curve.colour}` });
   }
   for (const curve of panel.curves) {
-    const points = path(curve.beta, curve.value);
+    const points = path(curve.across ?? curve.beta, curve.value);
     if (networks && curve.networks && curve.line !== "o") curve.networks.forEach((values) => add("polyline", { points: path(curve.beta, values), class: `network ${curve.colour}` }));
     if (curve.line !== "o") add("polyline", { points, class: `curve ${curve.colour}`, "stroke-dasharray": DASHES[curve.line] ?? "none" });
     const dots = curve.line === "o" && curve.networks ? curve.networks.map((values) => path(curve.beta, values)) : curve.line.includes("o") ? [points] : [];
     for (const point of dots.join(" ").split(" ").filter(Boolean)) add("circle", { cx: point.split(",")[0], cy: point.split(",")[1], r: 3, class: `dot ${curve.colour}` });
   }
   panel.marks.filter(({ beta }) => beta >= found.betas[0] && beta <= found.betas.at(-1)).forEach(({ beta, label, colour }, i) => {
-    const end = x(beta) > width - 11 * DIGIT;
+    const end = x(beta) > width - DIGIT * label.length;
     add("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: `mark ${colour}` });
     add("text", { x: x(beta) + (end ? -4 : 4), y: TOP + 10 + 13 * (i % 4), "text-anchor": end ? "end" : "start" }, label.replace("\n", " "));
   });
+  for (const beta of panel.tags ?? []) {
+    const { value, across } = at(panel.curves[0], beta) ?? {};
+    if (finite(value)) add("text", { x: x(across) + 5, y: y(value) - 5 }, number(beta));
+  }
   const now = add("g", { class: "now" });
   const show = (beta) => {
-    now.replaceChildren(element("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: "chosen" }));
+    now.replaceChildren();
+    if (!panel.across) now.append(element("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: "chosen" }));
     for (const curve of panel.curves) {
-      const value = at(curve, beta)?.value;
-      if (value !== undefined) now.append(element("circle", { cx: x(beta), cy: y(value), r: 4, class: `dot ${curve.colour}` }));
+      const { value, across } = at(curve, beta) ?? {};
+      if (finite(value)) now.append(element("circle", { cx: x(across ?? beta), cy: y(value), r: panel.across ? 6 : 4, class: `dot ${curve.colour}` }));
     }
   };
-  return { ...found, show };
+  /** The β whose mark is nearest to a point of the drawing: nearest in height, too, where curves stand across. */
+  const betaAt = (left, top) => {
+    const away = (beta) => Math.min(...panel.curves.map((curve) => {
+      const { value, across } = at(curve, beta) ?? {};
+      return panel.across ? (finite(value) ? Math.hypot(x(across) - left, y(value) - top) : Infinity) : Math.abs(x(beta) - left);
+    }));
+    const distances = found.betas.map(away);
+    return found.betas[distances.indexOf(Math.min(...distances))];
+  };
+  return { show, betaAt };
 }
 
 /** What each curve of a panel says at a β, as items of a list: its line, its name, its value and range. */
@@ -114,19 +139,23 @@ export function listValues(list, panel, beta) {
     const item = anyElement("li"), swatch = element("svg", { class: "swatch", width: 22, height: 10, "aria-hidden": "true" });
     if (curve.line === "o") swatch.append(element("circle", { cx: 11, cy: 5, r: 3, class: `dot ${curve.colour}` }));
     else swatch.append(element("path", { d: "M0,5 H22", class: `curve ${curve.colour}`, "stroke-dasharray": DASHES[curve.line] ?? "none" }));
-    const found = at(curve, beta), range = rangeOf(found);
+    const found = at(curve, beta), range = rangeOf(found, panel);
     item.append(swatch, anyElement("span", {}, curve.name), anyElement("b", {}, number(found?.value, 4)));
     if (range) item.append(anyElement("small", {}, range));
     return item;
   }));
 }
 
-const rangeOf = (found) => (found && finite(found.low) && found.low < found.high ? `${number(found.low)} to ${number(found.high)}` : "");
+/** What else is known of a value: its range, or what it stands across. */
+function rangeOf(found, panel) {
+  if (finite(found?.across)) return `${panel.across.split(",")[0]} ${number(found.across, 4)}`;
+  return finite(found?.low) && found.low < found.high ? `${number(found.low)} to ${number(found.high)}` : "";
+}
 
 /** What each curve of a panel says at a β, in words; those that say nothing there are left out. */
 export function inWords(panel, beta) {
   const told = panel.curves.map((curve) => ({ name: curve.name, found: at(curve, beta) })).filter(({ found }) => found);
-  return told.map(({ name, found }) => `${name} ${number(found.value, 4)}${rangeOf(found) && ` (${rangeOf(found)})`}`).join("; ");
+  return told.map(({ name, found }) => `${name} ${number(found.value, 4)}${rangeOf(found, panel) && ` (${rangeOf(found, panel)})`}`).join("; ");
 }
 
 /** Replace the content of an SVG by one- and two-sigma ellipses of Gaussians in the plane of the sources. */

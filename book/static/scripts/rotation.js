@@ -1,0 +1,71 @@
+// What the objective leaves open: the analytical β-VAE with its latents turned against the principal axes, and a
+// diagonal or a full covariance of q. The same formulas as betavae_core/theory/rotation.py; a test holds the two together.
+
+import { spectrum } from "./model.js";
+
+export const FAMILIES = ["diagonal", "full"];
+const times = (F, G) => F.map((row) => [0, 1].map((j) => row[0] * G[0][j] + row[1] * G[1][j]));
+const transposed = ([[a, b], [c, d]]) => [[a, c], [b, d]];
+const plus = (F, G, factor = 1) => F.map((row, i) => row.map((entry, j) => entry + factor * G[i][j]));
+const det = ([[a, b], [c, d]]) => a * d - b * c;
+const trace = ([[a], [, d]]) => a + d;
+const identity = (scale) => [[scale, 0], [0, scale]];
+const inverse = (F) => { const [[a, b], [c, d]] = F, size = det(F); return [[d / size, -b / size], [-c / size, a / size]]; };
+const turn = (angle) => [[Math.cos(angle), -Math.sin(angle)], [Math.sin(angle), Math.cos(angle)]];
+const SIGNED = [[1, 1], [1, -1], [-1, 1], [-1, -1]].flatMap(([f, g]) => [[[f, 0], [0, g]], [[0, f], [g, 0]]]);
+
+/** Precision M and gain G of the posterior of z ~ N(0, I) given x = B z + noise. */
+function posterior(B, noise) {
+  const M = plus(identity(1), times(transposed(B), B), 1 / noise);
+  return { M, G: times(inverse(M), transposed(B)).map((row) => row.map((entry) => entry / noise)) };
+}
+
+/** E KL(N(W x, V) ‖ N(G x, M⁻¹)) over data with covariance Σ, nats. */
+function divergence(W, V, { M, G }, covariance) {
+  const miss = plus(W, G, -1);
+  const away = times(times(miss, covariance), transposed(miss));
+  return 0.5 * (trace(times(M, V)) + trace(times(M, away)) - 2 - Math.log(det(M)) - Math.log(det(V)));
+}
+
+/** The angle Q = 𝓡ᵀ of the sources' own rotation, in (−π/4, π/4]: turning latents by a right angle only renames them. */
+export function ownAngle(A, sigma) {
+  const { u } = spectrum(A, sigma), [first, second] = times(u, A);
+  const mirrored = first[0] * second[1] - first[1] * second[0] < 0;
+  const angle = Math.atan2(mirrored ? first[1] : -first[1], first[0]), quarter = Math.PI / 2;
+  return angle - quarter * Math.ceil(angle / quarter - 0.5);
+}
+
+/** Every term, in nats, at D = U diag √(λ − β)₊ Q with the best encoder of a family, and that encoder named as the sources. */
+export function turnedTerms(A, sigma, beta, angle, family, found = spectrum(A, sigma)) {
+  const { lambda, u } = found, d2 = lambda.map((value) => Math.max(value - beta, 0)), Q = turn(angle);
+  const D = times(transposed(u), Q.map((row, i) => row.map((entry) => Math.sqrt(d2[i]) * entry)));
+  const gram = times(transposed(D), D), spread = inverse(plus(gram, identity(beta)));
+  const W = times(spread, transposed(D));
+  const V = family === "full" ? spread.map((row) => row.map((entry) => beta * entry)) : [[beta / (gram[0][0] + beta), 0], [0, beta / (gram[1][1] + beta)]];
+  const covariance = plus(times(A, transposed(A)), identity(sigma * sigma));
+  const left = plus(identity(1), times(D, W), -1);
+  const R = -0.5 * (trace(times(times(left, covariance), transposed(left))) + trace(times(gram, V))) - Math.log(2 * Math.PI);
+  const C = 0.5 * (trace(V) + trace(times(times(W, covariance), transposed(W))) - 2 - Math.log(det(V)));
+  const exact = posterior(A, sigma * sigma);
+  const named = SIGNED.map((P) => ({ W: times(P, W), V: times(times(P, V), transposed(P)) }));
+  const errors = named.map((encoder) => divergence(encoder.W, encoder.V, exact, covariance));
+  const tie = Math.min(...errors);
+  return {
+    reconstruction: R, kl_prior: C, elbo: R - C, objective: R - beta * C, mie: divergence(W, V, posterior(D, 1), covariance),
+    tie, d2, encoder: named[errors.indexOf(tie)],
+  };
+}
+
+/** The β below λ₁ with the least TIE at a rotation: the best of a grid, refined between its neighbours. */
+export function leastTurned(A, sigma, angle, family) {
+  const found = spectrum(A, sigma), low = Math.log(sigma * sigma / 10), high = Math.log(found.lambda[0]);
+  const error = (log) => turnedTerms(A, sigma, Math.exp(log), angle, family, found).tie;
+  const logs = Array.from({ length: 80 }, (_, i) => low + (high - low) * i / 79), errors = logs.map(error);
+  const i = errors.indexOf(Math.min(...errors));
+  let left = logs[Math.max(i - 1, 0)], right = logs[Math.min(i + 1, 79)];
+  for (let step = 0; step < 60; step++) {
+    const third = (right - left) / 3;
+    if (error(left + third) < error(right - third)) right -= third; else left += third;
+  }
+  return Math.exp((left + right) / 2);
+}
