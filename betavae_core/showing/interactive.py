@@ -15,7 +15,7 @@ from betavae_core.theory.gaussian import LinearGaussian, kl_divergence
 
 EXAMPLE = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)  # the thesis's, for models that do not fit the plane
 
-CHOICE = 8  # images of which a reader may see q
+CHOICE, CLOUD = 8, 200  # images of which a reader may see q, and means shown beside it
 SHADES = (-1.2, -0.4, 0.4, 1.2)  # sources on either side of these have different colours
 COLOURS = {  # their names in companion.css, where dark mode changes them
     figures.BLUE: "blue",
@@ -199,7 +199,7 @@ def latent_plane(experiment: str, beta: float, profile: str = "published"):
             "side": atlas.SIDE,
             "images": _uri(_grey(chosen), "png"),
             "scale": float(np.abs(chosen).max()),
-            "shades": np.searchsorted(SHADES, data.sources[: atlas.IMAGES]).T.tolist(),
+            "shades": np.searchsorted(SHADES, data.sources[:CLOUD]).T.tolist(),
             "networks": [_network(b, drawn, data) for b, drawn in found.items()],
         }
     )
@@ -212,6 +212,15 @@ def latent_plane(experiment: str, beta: float, profile: str = "published"):
     return HTML(f'<div class="latent-plane"><figure class="sheet">{still}</figure>{script}</div>')
 
 
+def latent_planes(experiments, beta: float, profile: str = "published"):
+    """A `latent_plane` for each experiment, the first one open."""
+    from IPython.display import HTML
+
+    found = [(name, latent_plane(name, beta, profile).data) for name in experiments]
+    folded = (f"<summary>{name}</summary>{plane}</details>" for name, plane in found)
+    return HTML('<details class="planes" open>' + '<details class="planes">'.join(folded))
+
+
 def _network(beta: float, drawn: atlas.Atlas, data) -> dict:
     """What the plane shows of one network: means, and for a few images q, the exact posterior and what is between."""
     exact, covariance = latents.exact_in_latents(drawn.mean, drawn.std, data)
@@ -219,7 +228,7 @@ def _network(beta: float, drawn: atlas.Atlas, data) -> dict:
     return {
         "beta": beta,
         "scale": drawn.scale,
-        "mean": [_rounded(mean) for mean in drawn.mean],
+        "mean": [_rounded(mean) for mean in drawn.mean[:CLOUD]],
         "std": drawn.std[:CHOICE].tolist(),
         "exact": exact[:CHOICE].round(3).tolist(),
         "covariance": covariance[np.triu_indices(2)].tolist(),
