@@ -198,7 +198,7 @@ def test_what_was_damaged_after_it_was_executed_is_named_and_executed_again(trio
     expected = f"betavae: damaged or gone: {damaged}; `make book` executes their chapters again"
     assert (told.returncode, told.stdout, told.stderr.splitlines()[0]) == (2, "", expected)
     done = trio.make("book")
-    assert (done.returncode, line(done.stdout, "intro")) == (0, "intro: up to date")
+    assert (done.returncode, line(done.stdout, "first")) == (0, "first: up to date")
     assert trio.log() == [*log, "theory starts", "theory ends", "claims starts", "claims ends"]
     assert "held" in trio.make("claims").stdout
 

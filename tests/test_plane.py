@@ -205,3 +205,9 @@ def test_a_build_puts_pictures_beside_its_pages_and_follows_what_is_drawn(drawn,
 
 def test_without_an_atlas_a_sentence_says_how_to_draw_it(results):
     assert "<code>betavae atlas mixing-diagonal</code>" in interactive.latent_plane("mixing-diagonal", 1.0).data
+
+
+def test_planes_of_several_experiments_are_folded_but_the_first(results):
+    html = interactive.latent_planes(("mixing-diagonal", "pixel-mixing"), 1.0).data
+    assert [html.count(tag) for tag in ('planes" open>', 'planes">', "</details>")] == [1, 1, 2]
+    assert html.index("pixel-mixing</summary>") < html.index("betavae atlas pixel-mixing") < html.rindex("</details>")

@@ -61,8 +61,6 @@ def draw(ensemble, data) -> Atlas:
     UsageError
         if it has no plane: its latents are not two, or its training diverged.
     """
-    import cv2
-
     from betavae_core.networks import evaluation
 
     if ensemble.latents != 2:
@@ -72,8 +70,14 @@ def draw(ensemble, data) -> Atlas:
     decoded = evaluation.plane(ensemble, [data], GRID)[0]
     scale = max(np.abs(decoded).max(), 1e-9)
     sheet = decoded.swapaxes(1, 2).reshape(SIDE * CANVAS, SIDE * CANVAS)
-    grey = np.uint8(np.round(128 + 127 * sheet / scale))
-    image = cv2.imencode(".webp", grey, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1].tobytes()
     q = evaluation.encode(ensemble, [data])[0][:IMAGES]
     std = np.sqrt(np.diagonal(q.covariance(), axis1=-2, axis2=-1))
-    return Atlas(image, float(scale), q.mean, std)
+    return Atlas(compressed(sheet / scale), float(scale), q.mean, std)
+
+
+def compressed(picture: np.ndarray) -> bytes:
+    """A picture (height, width) of values from −1, black, to 1, white, as WebP in bytes of grey: 128 is 0."""
+    import cv2
+
+    grey = np.uint8(np.round(128 + 127 * picture))
+    return cv2.imencode(".webp", grey, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1].tobytes()

@@ -15,7 +15,7 @@ from betavae_core.theory.gaussian import LinearGaussian, kl_divergence
 
 EXAMPLE = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)  # the thesis's, for models that do not fit the plane
 
-CHOICE = 8  # images of which a reader may see q
+CHOICE, CLOUD = 8, 200  # images of which a reader may see q, and means shown beside it
 SHADES = (-1.2, -0.4, 0.4, 1.2)  # sources on either side of these have different colours
 COLOURS = {  # their names in companion.css, where dark mode changes them
     figures.BLUE: "blue",
@@ -133,8 +133,7 @@ def pictures(sheets: dict[float, np.ndarray], rows: str, start: float):
     found = []
     for beta, sheet in sheets.items():
         hidden = "" if beta == first else " hidden"
-        text, source = f"β = {beta:g}: {html.escape(rows)}", _uri(_webp(sheet), "webp")
-        image = f'<img class="digits" alt="{text}" src="{source}">'
+        image = f'<img class="digits" alt="β = {beta:g}: {html.escape(rows)}" src="{_picture(_framed(sheet))}">'
         found.append(f'<div data-beta="{beta:g}"{hidden}>{image}</div>')
     return HTML(f'<div class="follows pictures">{"".join(found)}</div>')
 
@@ -167,14 +166,20 @@ def nearest(betas, beta: float) -> float:
     return min(betas, key=lambda b: abs(np.log(b / max(beta, 1e-9))))
 
 
-def _webp(sheet: np.ndarray) -> bytes:
-    """Rows of pictures, each row with a grey scale of its own, as WebP: a third of a PNG's bytes."""
-    import cv2
-
+def _framed(sheet: np.ndarray) -> np.ndarray:
+    """Rows of pictures as one, each row with a grey scale of its own from −1 to 1."""
     scaled = sheet / np.abs(sheet).max((1, 2, 3), keepdims=True)
     cells = np.pad(scaled, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=1.0)
-    grey = np.uint8(128 + 127 * np.concatenate([np.concatenate(list(row), 1) for row in cells]))
-    return cv2.imencode(".webp", grey, [cv2.IMWRITE_WEBP_QUALITY, 90])[1].tobytes()
+    return np.concatenate([np.concatenate(list(row), 1) for row in cells])
+
+
+def _picture(picture: np.ndarray) -> str:
+    """A picture of values from −1 to 1 as a data URI."""
+    return _uri(atlas.compressed(picture))
+
+
+def _uri(image: bytes) -> str:
+    return f"data:image/webp;base64,{base64.b64encode(image).decode()}"
 
 
 def latent_plane(experiment: str, beta: float, profile: str = "published"):
@@ -193,7 +198,7 @@ def latent_plane(experiment: str, beta: float, profile: str = "published"):
         return HTML(f"<p>{words} <code>betavae atlas {experiment}</code> draws it.</p>")
     data, _ = members[0].specification.draw(0)
     chosen = np.concatenate(list(data.images()[:CHOICE]), 1)
-    start = nearest(found, beta)
+    most, start = float(np.abs(chosen).max()), nearest(found, beta)
     text = _json(
         {
             "name": experiment,
@@ -201,19 +206,28 @@ def latent_plane(experiment: str, beta: float, profile: str = "published"):
             "start": start,
             "reach": atlas.REACH,
             "side": atlas.SIDE,
-            "images": _uri(_grey(chosen), "png"),
-            "scale": float(np.abs(chosen).max()),
-            "shades": np.searchsorted(SHADES, data.sources[: atlas.IMAGES]).T.tolist(),
+            "images": _picture(chosen / most),
+            "scale": most,
+            "shades": np.searchsorted(SHADES, data.sources[:CLOUD]).T.tolist(),
             "networks": [_network(b, drawn, data) for b, drawn in found.items()],
         }
     )
     words = (
         f"β = {start:g}: images decoded over the plane, z₁ from −{atlas.REACH} to {atlas.REACH}, z₂ upwards likewise."
     )
-    sheet = _uri(found[start].image, "webp")
+    sheet = _uri(found[start].image)
     still = f'<img class="digits" alt="{experiment}, {words}" src="{sheet}"><figcaption>{words}</figcaption>'
     script = f'<script type="application/json">{text}</script>'
     return HTML(f'<div class="latent-plane"><figure class="sheet">{still}</figure>{script}</div>')
+
+
+def latent_planes(experiments, beta: float, profile: str = "published"):
+    """A `latent_plane` for each experiment, the first one open."""
+    from IPython.display import HTML
+
+    found = [(name, latent_plane(name, beta, profile).data) for name in experiments]
+    folded = (f"<summary>{name}</summary>{plane}</details>" for name, plane in found)
+    return HTML('<details class="planes" open>' + '<details class="planes">'.join(folded))
 
 
 def _network(beta: float, drawn: atlas.Atlas, data) -> dict:
@@ -223,21 +237,9 @@ def _network(beta: float, drawn: atlas.Atlas, data) -> dict:
     return {
         "beta": beta,
         "scale": drawn.scale,
-        "mean": [_rounded(mean) for mean in drawn.mean],
+        "mean": [_rounded(mean) for mean in drawn.mean[:CLOUD]],
         "std": drawn.std[:CHOICE].tolist(),
         "exact": exact[:CHOICE].round(3).tolist(),
         "covariance": covariance[np.triu_indices(2)].tolist(),
         "kl": [float(f"{kl_divergence(m, np.diag(s**2), e, covariance):.3g}") for m, s, e in pairs],
     }
-
-
-def _grey(picture: np.ndarray) -> bytes:
-    """A picture as a PNG; 0 is grey, the largest size black or white."""
-    import cv2
-
-    grey = np.uint8(128 + 127 * picture / max(np.abs(picture).max(), 1e-9))
-    return cv2.imencode(".png", grey)[1].tobytes()
-
-
-def _uri(image: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"

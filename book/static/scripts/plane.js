@@ -162,7 +162,7 @@ function start(root) {
   const painted = anyElement("p", { class: "paint" }, "means coloured by ");
   painted.append(paints, ": blue where it is small, orange where it is large");
   const key = anyElement("p", { class: "key" });
-  key.append(anyElement("span", { class: "q" }, "q of the chosen image"), anyElement("span", { class: "exact" }, "its exact posterior"));
+  key.append(anyElement("span", { class: "q" }, "q of the image"), anyElement("span", { class: "exact" }, "exact posterior"));
   const pair = anyElement("div", { class: "pair" }), aside = anyElement("div");
   pair.append(decoded.box, original.box);
   aside.append(pair, images, key, painted, readout);
