@@ -11,6 +11,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 MATHJAX = Path("sphinx-mathjax-offline/static/mathjax")
+ICONS, SEARCH = "scripts/fontawesome", "searchtools|language_data|searchindex"
 PARTS = ("tex-chtml-full.js", "output/chtml/fonts/woff-v2")
 
 
@@ -38,13 +39,18 @@ def drop_scripts(app, pagename, templatename, context, doctree):
     context["script_files"] = kept
 
 
-def drop_icon_script(app, exception):
-    """Take Font Awesome's 1.5 MB of script off the pages: the theme's style sheet has the same icons as a font."""
+def drop_unused(app, exception):
+    """Take off the pages what they load for nothing.
+
+    Font Awesome's 1.5 MB of script: the theme's style sheet has the same icons as a font. The index for searching, off
+    all pages but the one that searches.
+    """
     if exception or app.builder.format != "html":
         return
     for page in Path(app.outdir).rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        without = re.sub(r"<(script|link)\b[^>]*scripts/fontawesome\.js[^>]*>(</script>)?", "", text)
+        unused = ICONS if page.name == "search.html" else f"{ICONS}|{SEARCH}"
+        without = re.sub(rf"<(script|link)\b[^>]*({unused})\.js[^>]*>(</script>)?", "", text)
         if without != text:
             page.write_text(without, encoding="utf-8")
     for file in (Path(app.outdir) / "_static" / "scripts").glob("fontawesome.js*"):
@@ -53,6 +59,6 @@ def drop_icon_script(app, exception):
 
 def setup(app):
     app.connect("build-finished", copy_mathjax)
-    app.connect("build-finished", drop_icon_script)
+    app.connect("build-finished", drop_unused)
     app.connect("html-page-context", drop_scripts, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
