@@ -31,6 +31,7 @@ FIXED = {
     "LC_ALL": "C.UTF-8",
     "MPLBACKEND": "agg",  # kernels have their own
     "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_USE_LEGACY_KERAS": "1",  # TensorFlow loads one Keras when it starts; TensorFlow Probability needs the older
 }
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # as in all other processes of the project: one Keras less to load
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy loads: its BLAS spins when tests share the cores
 
 import numpy as np
