@@ -2,11 +2,11 @@
 // <div class="explorer" data-size="full|small" data-beta data-mixing="a,b,c,d" data-noise>.
 
 import { sentences } from "./words.js";
-import { optimalBeta, posteriors, spectrum, terms } from "./model.js";
+import { optimalBeta, posteriors, terms } from "./model.js";
 import { SVG, choice, element, slider } from "./controls.js";
 import { dial } from "./dial.js";
 import { drawEllipses, drawPanel, listValues, number } from "./plot.js";
-import { FAMILIES, leastTurned, ownAngle, turnedTerms } from "./rotation.js";
+import { FAMILIES, leastTurned, modelOf, ownAngle, turnedTerms } from "./rotation.js";
 
 const SOURCE = [1, -0.5]; // the sources behind the observation whose posteriors are drawn
 const RANGES = { beta: [-2, 2, 0.01], entry: [-3, 3, 0.1], noise: [0.1, 3, 0.05], turn: [-45, 45, 0.1] }; // β by its decimal logarithm
@@ -44,21 +44,23 @@ function over(A, { noise, turn }, family, betas, found) {
 
 function show(root, state) {
   const A = [state.entries.slice(0, 2), state.entries.slice(2)], { beta, noise, turn, family } = state, angle = turn * Math.PI / 180;
-  const found = spectrum(A, noise), trained = turn === TRAINED.turn; // where β* is the same for both families
+  const found = modelOf(A, noise), trained = turn === TRAINED.turn; // where β* is the same for both families
   const best = trained ? optimalBeta(A, noise) : leastTurned(A, noise, angle, family);
   const [low, high] = RANGES.beta, other = FAMILIES.find((name) => name !== family);
-  const betas = [...Array.from({ length: 241 }, (_, i) => 10 ** (low + (high - low) * i / 240)), beta].sort((a, b) => a - b);
+  const betas = [...Array.from({ length: 121 }, (_, i) => 10 ** (low + (high - low) * i / 120)), beta].sort((a, b) => a - b);
   const all = over(A, state, family, betas, found), here = all[betas.indexOf(beta)];
   const marks = [
     { beta: best, label: "β*", colour: "pink" }, { beta: 1, label: "1", colour: "grey" },
     { beta: found.lambda[0], label: "λ₁", colour: "grey" }, { beta: found.lambda[1], label: "λ₂", colour: "grey" },
   ];
   const line = (name, values, colour, dashes = "-") => ({ name, colour, line: dashes, beta: betas, value: values });
-  root.querySelectorAll(".asked").forEach((view, i) => {
+  const others = trained ? all : over(A, state, other, betas, found); // at the principal axes the families have one TIE
+  const views = [...root.querySelectorAll(".asked")], widths = views.map((view) => view.querySelector("svg").clientWidth); // before any is changed
+  views.forEach((view, i) => {
     const [names] = PANELS[i], curves = names.map((name, j) => line(NAMES[name], all.map((t) => t[name]), ["blue", "orange"][j]));
-    if (names[0] === "tie") curves.push(line(`TIE, ${other} q`, over(A, state, other, betas, found).map((t) => t.tie), "green", "--"));
+    if (names[0] === "tie") curves.push(line(`TIE, ${other} q`, others.map((t) => t.tie), "green", "--"));
     const panel = { curves, marks };
-    drawPanel(view.querySelector("svg"), panel).show(beta);
+    drawPanel(view.querySelector("svg"), panel, false, widths[i]).show(beta);
     listValues(view.querySelector(".values"), panel, beta);
   });
   const plane = root.querySelector("svg.plane"), own = ownAngle(A, noise) * 180 / Math.PI;

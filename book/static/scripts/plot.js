@@ -77,8 +77,8 @@ function scales(panel, width) {
 }
 
 /** Replace the content of an SVG by a panel; returns its scales and `show`, which moves the mark to a β. */
-export function drawPanel(svg, panel, networks = false) {
-  const width = Math.max(svg.clientWidth, 160), found = scales(panel, width), { x, y, left } = found;
+export function drawPanel(svg, panel, networks = false, space = svg.clientWidth) {
+  const width = Math.max(space, 160), found = scales(panel, width), { x, y, left } = found;
   const add = (name, attributes, text) => svg.appendChild(element(name, attributes, text));
   const place = (b, value) => (finite(x(b)) && finite(value) ? `${x(b).toFixed(1)},${y(value).toFixed(1)}` : ""); // β = 0 has none
   const path = (betas, values) => betas.map((b, i) => place(b, values[i])).filter(Boolean).join(" ");

@@ -27,6 +27,24 @@ function divergence(W, V, { M, G }, covariance) {
   return 0.5 * (trace(times(M, V)) + trace(times(M, away)) - 2 - Math.log(det(M)) - Math.log(det(V)));
 }
 
+/** The spectrum of a model, with all else that is the same at every β. */
+export function modelOf(A, sigma) {
+  const covariance = plus(times(A, transposed(A)), identity(sigma * sigma));
+  return { ...spectrum(A, sigma), covariance, exact: posterior(A, sigma * sigma) };
+}
+
+/** The signed permutation P for which N(P W x, P V Pᵀ) is nearest to the exact posterior: least tr M P S Pᵀ − 2 tr P T. */
+function renaming(W, V, { covariance, exact: { M, G } }) {
+  const seen = times(W, covariance), T = times(times(seen, transposed(G)), M), [[a, b], [, c]] = plus(V, times(seen, transposed(W)));
+  const [[p, q], [, r]] = M;
+  const losses = SIGNED.map(([[f, g], [h, k]]) => {
+    const swapped = f === 0, square = swapped ? p * c + r * a : p * a + r * c;
+    const sign = swapped ? g * h : f * k, along = swapped ? g * T[1][0] + h * T[0][1] : f * T[0][0] + k * T[1][1];
+    return square + 2 * sign * q * b - 2 * along;
+  });
+  return SIGNED[losses.indexOf(Math.min(...losses))];
+}
+
 /** The angle Q = 𝓡ᵀ of the sources' own rotation, in (−π/4, π/4]: turning latents by a right angle only renames them. */
 export function ownAngle(A, sigma) {
   const { u } = spectrum(A, sigma), [first, second] = times(u, A);
@@ -36,34 +54,30 @@ export function ownAngle(A, sigma) {
 }
 
 /** Every term, in nats, at D = U diag √(λ − β)₊ Q with the best encoder of a family, and that encoder named as the sources. */
-export function turnedTerms(A, sigma, beta, angle, family, found = spectrum(A, sigma)) {
-  const { lambda, u } = found, d2 = lambda.map((value) => Math.max(value - beta, 0)), Q = turn(angle);
+export function turnedTerms(A, sigma, beta, angle, family, found = modelOf(A, sigma)) {
+  const { lambda, u, covariance, exact } = found, d2 = lambda.map((value) => Math.max(value - beta, 0)), Q = turn(angle);
   const D = times(transposed(u), Q.map((row, i) => row.map((entry) => Math.sqrt(d2[i]) * entry)));
   const gram = times(transposed(D), D), spread = inverse(plus(gram, identity(beta)));
   const W = times(spread, transposed(D));
   const V = family === "full" ? spread.map((row) => row.map((entry) => beta * entry)) : [[beta / (gram[0][0] + beta), 0], [0, beta / (gram[1][1] + beta)]];
-  const covariance = plus(times(A, transposed(A)), identity(sigma * sigma));
   const left = plus(identity(1), times(D, W), -1);
   const R = -0.5 * (trace(times(times(left, covariance), transposed(left))) + trace(times(gram, V))) - Math.log(2 * Math.PI);
   const C = 0.5 * (trace(V) + trace(times(times(W, covariance), transposed(W))) - 2 - Math.log(det(V)));
-  const exact = posterior(A, sigma * sigma);
-  const named = SIGNED.map((P) => ({ W: times(P, W), V: times(times(P, V), transposed(P)) }));
-  const errors = named.map((encoder) => divergence(encoder.W, encoder.V, exact, covariance));
-  const tie = Math.min(...errors);
+  const P = renaming(W, V, found), encoder = { W: times(P, W), V: times(times(P, V), transposed(P)) };
   return {
     reconstruction: R, kl_prior: C, elbo: R - C, objective: R - beta * C, mie: divergence(W, V, posterior(D, 1), covariance),
-    tie, d2, encoder: named[errors.indexOf(tie)],
+    tie: divergence(encoder.W, encoder.V, exact, covariance), d2, encoder,
   };
 }
 
 /** The β below λ₁ with the least TIE at a rotation: the best of a grid, refined between its neighbours. */
 export function leastTurned(A, sigma, angle, family) {
-  const found = spectrum(A, sigma), low = Math.log(sigma * sigma / 10), high = Math.log(found.lambda[0]);
+  const found = modelOf(A, sigma), low = Math.log(sigma * sigma / 10), high = Math.log(found.lambda[0]);
   const error = (log) => turnedTerms(A, sigma, Math.exp(log), angle, family, found).tie;
   const logs = Array.from({ length: 80 }, (_, i) => low + (high - low) * i / 79), errors = logs.map(error);
   const i = errors.indexOf(Math.min(...errors));
   let left = logs[Math.max(i - 1, 0)], right = logs[Math.min(i + 1, 79)];
-  for (let step = 0; step < 60; step++) {
+  for (let step = 0; step < 40; step++) {
     const third = (right - left) / 3;
     if (error(left + third) < error(right - third)) right -= third; else left += third;
   }
