@@ -147,7 +147,8 @@ def test_where_build_cannot_be_written_there_is_a_home_all_the_same(monkeypatch)
 
 
 def test_a_cluster_here_leaves_nothing_in_the_folder_for_temporary_files(monkeypatch):
-    with cluster.crew(None, 1, lambda line: None) as (submit, _):
+    with cluster.crew(None, 1, lambda line: None) as (submit, size):
+        assert size("CPU") == 1  # as many as were asked for, whatever the number of cores
         home = submit(os.path.expanduser, "~").result()
         assert [file.name for file in Path(home).iterdir()] == ["dask-scratch-space"]
     assert not Path(home).exists()

@@ -88,7 +88,7 @@ def _connected(Client, scheduler, workers):
         local = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
         local["local_directory"] = os.environ["TMPDIR"]  # which goes when this ends
         with (
-            LocalCluster(workers, threads_per_worker=1, **local) as cluster,
+            LocalCluster(n_workers=workers, threads_per_worker=1, **local) as cluster,
             Client(cluster, set_as_default=False) as client,
         ):
             client.register_plugin(Start())
