@@ -168,6 +168,24 @@ def test_a_deep_chapter_follows_beta_and_says_what_is_stored(site, browser, chap
     page.close()
 
 
+@pytest.mark.parametrize("chapter", ["mixing", "localisation"])
+def test_the_plane_follows_the_page_s_beta_and_the_keyboard(site, browser, chapter):
+    page = browser.new_page()
+    page.goto(f"{site}/book/{chapter}.html#beta=1")
+    page.locator(".latent-plane").scroll_into_view_if_needed()
+    plane, readout = page.locator(".latent-plane .map"), page.locator(".latent-plane .readout")
+    plane.focus()
+    for key in ("Home", "Shift+ArrowUp"):
+        page.keyboard.press(key)
+    assert plane.get_attribute("aria-valuetext") == "z₁ = 0, z₂ = 0.5"
+    assert f"{chapter}, β = 1, image 1:" in readout.inner_text()
+    page.get_by_label("β of this page").focus()
+    page.keyboard.press("ArrowRight")
+    assert f"{chapter}, β = 2, image 1:" in readout.inner_text()
+    assert plane.get_attribute("aria-valuetext") == "z₁ = 0, z₂ = 0.5"
+    page.close()
+
+
 MOST = {"intro": 2.5e6, "mixing": 3e6, "localisation": 3e6, "beyond": 3e6, "analytical": 3e6}  # bytes
 
 
