@@ -27,7 +27,7 @@ page: env  ## a first look: run one chapter, if it has changed, and render its p
 render: env  ## render the chapters as they were executed last, wherever that was; executes nothing
 	@$(PY) -m betavae_core book --render-only
 
-pdf: env  ## print the whole book into _build/betavae-companion.pdf (needs Chromium)
+pdf: env  ## print the book, without the pages of the package, into _build/betavae-companion.pdf (needs Chromium)
 	@$(PY) -m betavae_core pdf
 
 notebooks: env  ## write chapters as .ipynb for Colab into _build/notebooks (needs repository_url in _config.yml)

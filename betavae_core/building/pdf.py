@@ -1,4 +1,4 @@
-"""The whole book as one PDF: its single-page rendering, printed by Chromium once the mathematics is set."""
+"""The book as one PDF, without the pages of the package: its single-page rendering, printed by Chromium."""
 
 import contextlib
 import functools
