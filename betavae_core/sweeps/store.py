@@ -182,10 +182,9 @@ def others(members: list[Member]) -> list[Member]:
     for file in (paths.working_store() / specification.experiment).glob("*.nc"):
         if file.stem not in known | there:
             with contextlib.suppress(OSError, ValueError, KeyError):
-                stored = _opened(file).attrs
-                cells.append((stored["beta"], stored["realization"]))
+                cells.append(tuple(_opened(file).attrs[name] for name in ("beta", "realization")))
                 there.add(file.stem)
-    found = {Member(specification, float(beta), int(realization)) for beta, realization in cells}
+    found = (Member(specification, float(beta), int(realization)) for beta, realization in set(cells))
     return [member for member in found if member.key in there - known]
 
 
