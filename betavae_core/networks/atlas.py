@@ -45,6 +45,11 @@ class Atlas:
         rounded = {"mean": self.mean.round(3).tolist(), "std": self.std.round(4).tolist()}
         return {"image": hashlib.sha256(self.image).hexdigest(), "scale": float(self.scale), **rounded}
 
+    def gap(self, means) -> float:
+        """The largest difference between its means and others of the same images, at the precision of the others."""
+        ours = self.mean[: len(means)].astype(means.dtype)
+        return float(np.abs(ours.astype(float) - means[: len(ours)]).max())
+
     @classmethod
     def of(cls, record: dict, image: bytes) -> "Atlas":
         """The atlas of a record and its picture; ValueError if they do not belong together."""

@@ -72,10 +72,8 @@ def _beside(member: Member, atlas: Atlas) -> dict:
     stored = collect([member])
     if "latent_mean" not in stored:
         return {"same_as_stored": None}
-    means = stored.latent_mean.values[0, member.realization]
-    ours = atlas.mean[: len(means)].astype(means.dtype)
-    gap = float(np.abs(ours.astype(float) - means[: len(ours)]).max())
-    return {"same_as_stored": bool(gap == 0), "largest_difference": round(gap, 4)}
+    gap = atlas.gap(stored.latent_mean.values[0, member.realization])
+    return {"same_as_stored": gap == 0, "largest_difference": round(gap, 4)}
 
 
 def check_writable() -> None:

@@ -9,7 +9,7 @@ import { nearest } from "./plot.js";
 const element = (name, attributes, text = "") => anyElement(name, attributes, text, SVG);
 const CANVAS = 40, UNIT = 40; // pixels of an image; units of the drawing to one standard deviation of the prior
 const STEP = 0.1, GRID = 0.5; // what an arrow key moves, and with Shift
-const signed = (value) => value.toFixed(Number.isInteger(value) ? 0 : 1).replace("-", "−");
+const signed = (value) => String(Math.round(10 * value) / 10 + 0).replace("-", "−"); // + 0: no −0
 const place = ([a, b]) => `(${signed(a)}, ${signed(b)})`;
 
 /** The four pictures around a point of the plane, as [column, row, weight]; weights are bilinear and add up to 1. */
