@@ -165,6 +165,9 @@ def test_a_deep_chapter_follows_beta_and_says_what_is_stored(site, browser, chap
         )
         assert page.locator(".pictures > div:visible").get_attribute("data-beta") == f"{beta}"
         assert page.url.endswith(f"#beta={beta}")
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
+    box = page.locator(".page-beta").bounding_box()
+    assert 0 <= box["y"] < 100, "the control is always at hand"
     page.close()
 
 
