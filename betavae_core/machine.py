@@ -1,7 +1,10 @@
-"""What this process may use of the machine: cores and memory, as far as its affinity and a container's limits go."""
+"""The machine: its processor, and how many cores and how much memory affinity and a container's limits leave of it."""
 
+import contextlib
 import math
 import os
+import platform
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +23,15 @@ def memory() -> int:
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limits = [_read(group, name) for group in _groups("memory") for name in ("memory.max", "memory.limit_in_bytes")]
     return min([whole, *(int(limit) for limit in limits if limit.isdigit())])
+
+
+def processor() -> str:
+    """Its name, and on Linux its family and model: another kind may add in another order."""
+    with contextlib.suppress(OSError):
+        facts = dict(re.findall(r"^([\w ]+?)\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE))
+        if "model name" in facts:
+            return f"{facts['model name']} (family {facts.get('cpu family', '?')}, model {facts.get('model', '?')})"
+    return platform.processor() or platform.machine()
 
 
 def _quotas() -> Iterator[float]:

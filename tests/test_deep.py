@@ -1,8 +1,12 @@
 """Predictions against the analytical model, angles against known turns, and a live network's labels and pictures."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
+from betavae_core import environment
 from betavae_core.findings import latents, prediction
 from betavae_core.images import datasets, experiments
 from betavae_core.showing import deep, figures
@@ -119,6 +123,17 @@ def test_live_members_are_labelled_like_stored_ones(live):
     assert deep.source(live).startswith("2 realizations of each of 1 β (2 working; 0 diverged), made by betavae-core")
 
 
+@pytest.mark.slow
+def test_a_chapter_trains_as_a_sweep_does(results, crew):
+    """To the last bit: in the environment of a chapter, and in a process that trains for a sweep."""
+    program = "from betavae_core.showing import deep; print(deep.live('mixing', 3.0, 1, 20).objective.item().hex())"
+    with environment.clean() as variables:
+        done = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True)
+    [member] = planning.plan("mixing", betas=[3.0], realizations=1, epochs=20)
+    list(sweep.run([member], crew))
+    assert done.stdout.split() == [float(store.read(member).objective).hex()], done.stderr
+
+
 def test_pictures_come_back_in_grey_levels(live):
     rows, labels = deep.reconstruction_rows(live, [3.0], [0, 1])
     assert rows.shape == (2, 4, 40, 40)
@@ -137,7 +152,10 @@ def test_prose_and_table_of_a_live_chapter(live):
     texts = deep.texts(stored, live, predicted)
     assert texts["tie_one"] == f"{float(live.tie.mean()):.2f}"
     assert texts["beta"] == "3"
-    assert texts["reproduced"].startswith("The stored members of the same seeds differ from them by 0.000 nats")
+    assert texts["reproduced"] == "They equal the stored members of the same seeds."
+    moved = deep.texts(stored.assign(objective=stored.objective + 0.25), live, predicted)["reproduced"]
+    assert moved.count("made by betavae-core") == 2
+    assert "differ by 0.250 nats of objective at most" in moved
     other = stored.assign(key=stored.key.copy(data=[["a", "b"]]))
     assert deep.texts(other, live, predicted)["reproduced"].startswith("The store holds no member")
     header, rows = deep.live_table(live)
@@ -171,8 +189,8 @@ def live_of(beta, *sound):
 def test_live_networks_that_diverged_are_told_and_not_shown(sound):
     live, stored = live_of(1.0, *sound), sweep.load("mixing", betas=[1.0])
     told = deep._reproduced(stored, live)
-    assert told.startswith(f"Training diverged in {sound.count(False)} of them, of which nothing can be said. The ")
-    assert ("differ from them by 0.000 nats" in told) == any(sound)
+    assert told.startswith(f"Training diverged in {sound.count(False)} of them, of which nothing can be said. The")
+    assert ("They equal the stored members" in told) == any(sound)
     _, rows = deep.live_table(live)
     assert all(row[1:3] == ["–", "–"] and ("–" in row[3:]) != any(sound) for row in rows)
     pictures, labels = deep.live_rows(live)

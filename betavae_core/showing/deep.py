@@ -13,6 +13,7 @@ from betavae_core.theory.terms import HELDOUT
 
 CONSTANT = log_density_constant(PIXELS)  # what unit-variance pixels add to R, nats
 SHIFT = {"elbo": CONSTANT, "reconstruction": CONSTANT, "objective": CONSTANT}  # subtracted wherever shown
+EQUAL = 1e-6  # nats
 CHANGED = ["objective", "elbo", "kl_prior", "tie"]  # terms that longer training is held against
 
 
@@ -61,9 +62,8 @@ def traversal_rows(stored: xr.Dataset, betas, realization: int = 0) -> tuple[np.
 def live_rows(live: xr.Dataset) -> tuple[np.ndarray, list[str]]:
     """`traversal_rows` of the first live member that has them; blank pictures that say so if all diverged."""
     kept = np.flatnonzero(live.grey_scale.isel(beta=0).notnull()) if "grey_scale" in live else []
-    if not len(kept):
-        return np.zeros((1, 7, 40, 40)), ["training diverged: there is nothing to show"]
-    return traversal_rows(live, live.beta.values, int(kept[0]))
+    nothing = np.zeros((1, 7, 40, 40)), ["training diverged: there is nothing to show"]
+    return traversal_rows(live, live.beta.values, int(kept[0])) if len(kept) else nothing
 
 
 def sheets(stored: xr.Dataset, realization: int = 0) -> dict[float, np.ndarray]:
@@ -159,10 +159,12 @@ def _reproduced(stored: xr.Dataset, live: xr.Dataset) -> str:
     told = f"Training diverged in {lost} of them, of which nothing can be said. " if lost else ""
     if not gaps:
         return f"{told}The store holds no member of these settings to compare with."
+    if max(gaps) < EQUAL:
+        return f"{told}They equal the stored members of the same seeds."
+    there, here = (" and by ".join(sorted(set(d.made_by.values[np.isin(d.key, live.key)]))) for d in (stored, live))
     return (
-        f"{told}The stored members of the same seeds differ from them by {max(gaps):.3f} nats of objective at most: "
-        "they were trained one to a core, these with all cores, which adds in another order, "
-        "and a thousand steps amplify that."
+        f"{told}The stored members of the same seeds, made by {there}, differ by {max(gaps):.3f} nats of objective at "
+        f"most from these, made by {here}. One kind of processor gives the same bits; another adds in another order."
     )
 
 
@@ -228,12 +230,8 @@ def missing(supplement: experiments.Supplement):
 
     stored = {name for name, found in _supplements(supplement) if _complete(found).all()}
     lacking = [r.name for r in experiments.RECORDS if supplement in r.supplements and r.name not in stored]
-    if not lacking:
-        return None
-    return Markdown(
-        f"Networks with {supplement.name} are not all stored ({', '.join(lacking)}); what is there is shown, and "
-        f"`betavae sweep {' '.join(lacking)}` trains the rest."
-    )
+    told = f"Networks with {supplement.name} are not all stored ({', '.join(lacking)}); what is there is shown, and "
+    return Markdown(f"{told}`betavae sweep {' '.join(lacking)}` trains the rest.") if lacking else None
 
 
 def _supplements(supplement: experiments.Supplement):

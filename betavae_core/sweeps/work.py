@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import numpy as np
 
+from betavae_core import machine
 from betavae_core.environment import SINGLE_THREAD
 from betavae_core.errors import SweepError
 from betavae_core.networks import atlas
@@ -93,7 +94,7 @@ def _made_by() -> dict:
         "package": version("betavae-core"),
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
-        "device": device[0].name if device else f"CPU {platform.machine()}",
+        "device": device[0].name if device else machine.processor(),
     }
 
 
