@@ -63,4 +63,5 @@ def test_modules_keep_their_names_apart_and_run_once_in_order(tmp_path):
     script = bundle.bundled(tmp_path, ["a", "b"])
     assert script.index("const $base =") < script.index("const $a =") < script.index("const $b =")
     assert script.count("made.push") == 1
+    assert script.count("= run(() =>") == 3
     assert "const { add: more } = $base;" in script

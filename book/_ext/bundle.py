@@ -13,6 +13,8 @@ EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class) (\w+))", re
 OTHER = re.compile(r"^(?:import|export)\b|\bimport\s*[(.]", re.MULTILINE)  # forms that are not known here
 TAG = re.compile(r'<script type="module" src="([^"]*)_static/scripts/(\w+)\.js[^"]*"></script>\n?')
 NAME = "book.js"
+# As for modules, what goes wrong in one is reported and stops no other.
+RUN = "const run = (module) => { try { return module(); } catch (error) { reportError(error); return {}; } };"
 
 
 def bundled(folder: Path, first: list[str]) -> str:
@@ -36,11 +38,11 @@ def bundled(folder: Path, first: list[str]) -> str:
         if OTHER.search(body):
             raise ValueError(f"{name}.js imports or exports in a form that book/_ext/bundle.py does not know")
         given = "".join(f"const {{{names.replace(' as ', ': ')}}} = ${other};\n" for names, other in imports)
-        done[name] = f"const ${name} = (() => {{\n{given}{body}return {{ {', '.join(exports)} }};\n}})();\n"
+        done[name] = f"const ${name} = run(() => {{\n{given}{body}return {{ {', '.join(exports)} }};\n}});\n"
 
     for name in first:
         add(name)
-    return f'(() => {{\n"use strict";\nconst address = document.currentScript.src;\n{"".join(done.values())}}})();\n'
+    return f'(() => {{\n"use strict";\nconst address = document.currentScript.src;\n{RUN}\n{"".join(done.values())}}})();\n'
 
 
 def put_in_place(folder: Path) -> None:
