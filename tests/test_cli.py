@@ -44,7 +44,10 @@ def test_importing_the_package_and_asking_for_help_loads_nothing_heavy():
 
 def test_bad_chapter_input_answers_without_tensorflow():
     done = without("tensorflow", "chapter", "analytical", "-p", "beta", "-1")
-    assert (done.returncode, done.stderr) == (2, "betavae: beta must be finite and > 0; got -1.0\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "betavae: beta must be from 1e-9 to 1e9 (C and TIE diverge at 0); got -1.0\n",
+    )
 
 
 def test_a_reader_that_stops_reading_is_no_error():

@@ -4,6 +4,7 @@ Command lines are drawn from the command tree itself; what they would start (boo
 door. Texts of parameters go through the real check, and accepted ones through the analytical chapter's own cells.
 """
 
+import http.server
 import math
 import re
 import sys
@@ -84,6 +85,7 @@ def cut_off(results, tmp_path, monkeypatch):
         (bench, "run", []),
         (sweep, "run", (member for member in ())),
         (sweep, "draw_atlases", ()),
+        (http.server.ThreadingHTTPServer, "serve_forever", None),
     ):
         monkeypatch.setattr(module, name, lambda *_, instead=instead, **__: instead)
     (tmp_path / "here").mkdir()
