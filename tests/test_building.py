@@ -20,8 +20,6 @@ from betavae_core.building.progress import Progress
 from betavae_core.errors import UsageError
 from tests.conftest import copied
 
-pytestmark = pytest.mark.xdist_group("trio")  # one process, so one copy
-
 HEAD = """---
 jupytext: {text_representation: {extension: .md, format_name: myst}}
 kernelspec: {display_name: Python 3, language: python, name: python3}

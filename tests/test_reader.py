@@ -20,8 +20,6 @@ from tests.test_building import Trio
 
 PERIOD = "cpu,cpuacct/cpu.cfs_period_us"
 
-pytestmark = pytest.mark.xdist_group("trio")
-
 SEEN = """
 import os, sys, numpy, matplotlib.pyplot as plt
 from betavae_core.showing import figures
