@@ -61,13 +61,13 @@ browser: env  ## have a Chromium for the tests and the PDF: Debian's if it is th
 	@command -v chromium >/dev/null || $(PY) -m playwright install --with-deps chromium
 
 test: env  ## run the whole test suite
-	@$(PY) -m pytest -n 3 --dist loadfile
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-fast: env  ## run the tests that need neither a whole book nor a full training
-	@$(PY) -m pytest -n 3 --dist loadfile -m "not slow"
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 coverage: env  ## run the fast tests and write which lines they reach into _build/coverage.md
-	@$(PY) -m pytest -n 3 --dist loadfile -m "not slow" --cov=betavae_core --cov-report=markdown:_build/coverage.md
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow" --cov=betavae_core --cov-report=markdown:_build/coverage.md
 
 lint: env  ## check style, format and, in the exact mathematics and the sweeps, types
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m basedpyright

@@ -129,11 +129,18 @@ def _executed(report, profile: str = "published", jobs: int | None = None) -> Pa
 def _stage_assets(stage: Path) -> None:
     (stage / "book").mkdir(parents=True, exist_ok=True)
     shutil.rmtree(stage / "book" / "static", ignore_errors=True)
-    shutil.copytree(CHAPTERS / "static", stage / "book" / "static")
+    _copy(CHAPTERS / "static", stage / "book" / "static")
     if paths.atlases().exists():  # pages load a sheet when it comes into view
         pictures = shutil.ignore_patterns("*.json", ".*")
-        shutil.copytree(paths.atlases(), stage / "book" / "static" / "atlas", ignore=pictures)
+        _copy(paths.atlases(), stage / "book" / "static" / "atlas", pictures)
     shutil.copyfile(CHAPTERS / "references.bib", stage / "book" / "references.bib")
+
+
+def _copy(source: Path, target: Path, ignore=None) -> None:
+    try:
+        shutil.copytree(source, target, ignore=ignore)
+    except shutil.Error as error:  # a list of all that could not be copied, and why
+        raise OSError(error.args[0][0][2]) from None
 
 
 @contextlib.contextmanager
