@@ -5,7 +5,7 @@ EXTRAS ?=
 PY := $(or $(PYTHON),$(VENV)/bin/python)
 unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONOPTIMIZE PYTHONWARNINGS PYTHONUSERBASE
 test test-fast coverage lint format browser: EXTRAS := test
-export CHAPTER BETA PARAMS EXPERIMENT PROFILE JOBS PORT
+# Variables of the command line and of the environment reach the recipes as they are.
 given = $(if $(filter-out undefined file,$(origin $2)),$1 "$$$2")#  an option if its variable is given, be it empty
 
 .DEFAULT_GOAL := help
