@@ -2,6 +2,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -91,6 +92,7 @@ class Copy:
         outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")  # this may run inside `make test`
         environment = {name: value for name, value in os.environ.items() if name not in outer}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # even where the tests ignore it
         return subprocess.Popen(command, cwd=self.folder, env=environment, start_new_session=True, **pipes)
 
     def make(self, *words):
