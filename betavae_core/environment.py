@@ -65,7 +65,13 @@ def _caches() -> dict[str, str]:
 
 def decisive() -> dict[str, str | None]:
     """What could change a number and is not fixed: variables passed on, and versions of packages."""
-    return {name: os.environ.get(name) for name in DECISIVE} | {name: installed(name) for name in PACKAGES}
+    return {name: _given(name) for name in DECISIVE} | {name: installed(name) for name in PACKAGES}
+
+
+def _given(name: str) -> str | None:
+    """A variable as it was before OpenCV loaded, here or in a parent: that puts a folder of its own in front."""
+    parts = os.environ.get(name, "").split(os.pathsep)
+    return os.pathsep.join(part for part in parts if f"{os.sep}cv2{os.sep}" not in part) or None
 
 
 @functools.cache

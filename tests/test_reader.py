@@ -152,6 +152,21 @@ def test_a_cluster_here_leaves_nothing_in_the_folder_for_temporary_files(monkeyp
     assert not Path(home).exists()
 
 
+def test_opencv_s_own_folder_does_not_count_and_a_reader_s_does(monkeypatch):
+    """Else a build started by a process that has loaded OpenCV, as these tests have, would execute all anew."""
+    program = (
+        "from betavae_core import environment as e; before = e.decisive(); import cv2; print(before == e.decisive())"
+    )
+    told = {}
+    for folder in ("", "/a/reader/s"):
+        variables = {**os.environ, "LD_LIBRARY_PATH": folder, "PYTHONPATH": str(paths.ROOT)}
+        done = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True)
+        assert done.stdout == "True\n", done.stderr
+        monkeypatch.setenv("LD_LIBRARY_PATH", folder)
+        told[folder] = environment.decisive()
+    assert told[""] != told["/a/reader/s"]
+
+
 def test_cores_are_those_that_this_process_is_bound_to():
     before = os.sched_getaffinity(0)
     try:
