@@ -50,6 +50,10 @@ async () => {
     const lines = range.getBoundingClientRect().height / parseFloat(getComputedStyle(cell).lineHeight);
     if (innerWidth >= 1280 && lines > 1.7 && text.length < 32 && /^[−\d][\d.,−–+ %()to∞]*$/.test(text)) say(cell, "a number that wraps");
   }
+  for (const caption of column.querySelectorAll("table caption")) {
+    const box = caption.getBoundingClientRect();
+    if (shown(caption) && (box.left < edges.left - 1 || box.right > edges.right + 1)) say(caption, "a caption is cut");
+  }
   if (document.documentElement.scrollWidth > innerWidth) found.push(`the page is ${document.documentElement.scrollWidth} px wide`);
   if (innerWidth >= 1280 && document.documentElement.scrollHeight > 15000) found.push(`the page is ${document.documentElement.scrollHeight} px tall`);
   return found;

@@ -87,6 +87,7 @@ BROKEN = {
     "a sentence in bold": "add('<p><b>' + 'word '.repeat(9) + '</b></p>')",
     "a target of": "add('<button style=\"all: revert; height: 9px\">x</button>')",
     "a number that wraps": "add('<table><tr><td style=\"width: 2em\">1.5 (1.2 to 1.8)</td></tr></table>')",
+    "a caption is cut": "add('<table style=\"width: 2000px\"><caption>x</caption><tr><td>x</td></tr></table>')",
     "px wide": "add('<p style=\"width: 3000px\">x</p>')",
     "px tall": "add('<p style=\"height: 20000px\">x</p>')",
 }
