@@ -54,7 +54,7 @@ claims: env  ## print each claim of the thesis with the verdict of the last buil
 doctor: env  ## say what a report of a fault needs to say of this machine, and what is wrong with it
 	@$(PY) -m betavae_core doctor
 
-bench: env  ## time training beside Keras, PyTorch (EXTRAS=bench) and the machine's limit; writes data/bench.json
+bench: env  ## time training beside Keras, PyTorch and JAX (EXTRAS=bench) and the machine's limit; writes data/bench.json
 	@$(PY) -m betavae_core bench --json data/bench.json
 
 browser: env  ## have a Chromium for the tests and the PDF: Debian's if it is there, else playwright's own

@@ -80,6 +80,11 @@ def browser():
         browser.close()
 
 
+def heed_interrupts():
+    """In a process about to start: Ctrl-C ends it, even where the tests themselves ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Copy:
     """A copy of the project in a folder, and its make."""
 
@@ -92,8 +97,8 @@ class Copy:
         outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")  # this may run inside `make test`
         environment = {name: value for name, value in os.environ.items() if name not in outer}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # even where the tests ignore it
-        return subprocess.Popen(command, cwd=self.folder, env=environment, start_new_session=True, **pipes)
+        own = {"cwd": self.folder, "env": environment, "start_new_session": True, "preexec_fn": heed_interrupts}
+        return subprocess.Popen(command, **own, **pipes)
 
     def make(self, *words):
         running = self.start(*words)

@@ -14,6 +14,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.conftest import heed_interrupts
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -143,14 +145,9 @@ class Small:
 
     def start(self, extras="", **environment):
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        command, heeding = (
-            ["sh", "tools/env.sh", ".venv", "", extras],
-            lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
-        environment = {**os.environ, **environment}
-        return subprocess.Popen(
-            command, cwd=self.folder, env=environment, start_new_session=True, preexec_fn=heeding, **pipes
-        )
+        own = {"cwd": self.folder, "env": {**os.environ, **environment}, "start_new_session": True}
+        command = ["sh", "tools/env.sh", ".venv", "", extras]
+        return subprocess.Popen(command, preexec_fn=heed_interrupts, **own, **pipes)
 
     def make(self, extras="", **environment):
         running = self.start(extras, **environment)

@@ -18,7 +18,7 @@ from betavae_core.errors import SweepError
 from betavae_core.sweeps import crews, packing, planning, store, sweep, work
 from betavae_core.sweeps.members import Member, Specification
 from betavae_core.theory.terms import SCALARS
-from tests.conftest import betavae, without
+from tests.conftest import betavae, heed_interrupts, without
 
 REMEMBERED = json.loads((Path(__file__).parent / "remembered_members.json").read_text())
 SAME_NUMERICS = 0.02  # relative, and in nats: other processors sum in another order, twenty steps amplify it little
@@ -151,9 +151,8 @@ def test_status_counts_by_beta_and_store(results):
 @pytest.mark.slow
 def test_interrupting_finishes_the_members_in_hand_and_resumes(results):
     words = [sys.executable, "-m", "betavae_core", "sweep", "mixing", "--profile", "smoke", "--epochs", "150"]
-    heeding = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}  # even where the tests ignore it
     words += ["--realizations", "6", "--jobs", "1"]
-    first = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, **heeding)
+    first = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
     folder = results / "mixing"
     deadline = time.monotonic() + 120
     while not list(folder.glob("*.nc")) and time.monotonic() < deadline:

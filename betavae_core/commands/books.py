@@ -207,8 +207,8 @@ def bench(rounds, file):
     \b
     betavae bench --rounds 1
 
-    Beside Keras `fit`, PyTorch (where installed) and the limit that the machine's matrix products set. Several
-    minutes with both cores idle. PyTorch comes with `make env EXTRAS=bench`.
+    Beside the plain step, Keras `fit`, PyTorch and JAX (where installed) and the limit that the machine's matrix
+    products set. A quarter of an hour with both cores idle. `make env EXTRAS=bench` brings PyTorch and JAX.
     """
     from tabulate import tabulate
 

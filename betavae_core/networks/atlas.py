@@ -76,8 +76,7 @@ def draw(ensemble, data) -> Atlas:
     scale = max(np.abs(decoded).max(), 1e-9)
     sheet = decoded.swapaxes(1, 2).reshape(SIDE * CANVAS, SIDE * CANVAS)
     q = evaluation.encode(ensemble, [data])[0][:IMAGES]
-    std = np.sqrt(np.diagonal(q.covariance(), axis1=-2, axis2=-1))
-    return Atlas(compressed(sheet / scale), float(scale), q.mean, std)
+    return Atlas(compressed(sheet / scale), float(scale), q.mean, q.std())
 
 
 def compressed(picture: np.ndarray) -> bytes:

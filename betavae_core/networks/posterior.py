@@ -68,6 +68,10 @@ class Posterior:
         L = self.factor()
         return L @ np.swapaxes(L, -1, -2)
 
+    def std(self):
+        """Marginal standard deviations (..., k); NumPy only."""
+        return np.sqrt(np.diagonal(self.covariance(), axis1=-2, axis2=-1))
+
     def of_draws(self) -> "Posterior":
         """The same with an axis for draws before the latents', (..., 1, k)."""
         return self._each(lambda part: part[..., None, :])

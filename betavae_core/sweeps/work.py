@@ -140,6 +140,5 @@ def _details(ensemble, data, curves, which: list[int]) -> dict[int, dict]:
 
 def _latents(q) -> dict[str, np.ndarray]:
     """q of some images as it is stored: means, marginal standard deviations, and L below its diagonal if q is full."""
-    std = np.sqrt(np.diagonal(q.covariance(), axis1=-2, axis2=-1))
-    found = {"latent_mean": q.mean, "latent_std": std} | ({} if q.lower is None else {"latent_lower": q.lower})
+    found = {"latent_mean": q.mean, "latent_std": q.std()} | ({} if q.lower is None else {"latent_lower": q.lower})
     return {name: value.astype(np.float16) for name, value in found.items()}

@@ -1,7 +1,6 @@
 // Elements of a page, and a labelled slider that tells its value in words.
 
-export const SVG = "http://www.w3.org/2000/svg";
-const HTML = "http://www.w3.org/1999/xhtml";
+const SVG = "http://www.w3.org/2000/svg", HTML = "http://www.w3.org/1999/xhtml";
 let made = 0;
 
 export function element(name, attributes = {}, text = "", space = HTML) {
@@ -10,6 +9,9 @@ export function element(name, attributes = {}, text = "", space = HTML) {
   if (text) node.textContent = text;
   return node;
 }
+
+/** The same of a drawing. */
+export const svgElement = (name, attributes = {}, text = "") => element(name, attributes, text, SVG);
 
 /** A row with label, slider and value; `text` says a value, `changed` hears of a new one. Returns row and setter. */
 export function slider(label, [min, max, step], value, text, changed) {

@@ -2,7 +2,7 @@
 // a panel shows the values there; a click, a touch or the arrow keys choose the β of the page.
 
 import { choose, follow } from "./beta.js";
-import { element } from "./controls.js";
+import { element, svgElement } from "./controls.js";
 import { at, drawPanel, grid, inWords, listValues, nearest, number } from "./plot.js";
 
 const STEPS = 100; // key presses across the longest grid
@@ -13,8 +13,7 @@ function panelOf(panel, preview) {
   const title = element("p", { class: "title" }, [panel.title, panel.unit].filter(Boolean).join(", "));
   const frame = element("div", { class: "frame", role: "slider", tabindex: 0, "aria-label": `β of ${title.textContent}`, "aria-valuemin": 0, "aria-valuemax": betas.length - 1 });
   const heading = element("p", { class: "at" }), list = element("ul", { class: "values" });
-  const svg = frame.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "svg"));
-  svg.setAttribute("aria-hidden", "true");
+  const svg = frame.appendChild(svgElement("svg", { "aria-hidden": "true" }));
   root.append(title, frame, heading, list);
   let drawn, index = 0;
   const show = (beta) => {

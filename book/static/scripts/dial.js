@@ -1,8 +1,7 @@
 // A handle on the rim of a plane that turns something: dragged here, moved by keyboard with its slider.
 
-import { SVG, element as anyElement } from "./controls.js";
+import { svgElement as element } from "./controls.js";
 
-const element = (name, attributes, text = "") => anyElement(name, attributes, text, SVG);
 const SIZE = 240, CENTRE = SIZE / 2, RADIUS = 108, RADIAN = Math.PI / 180;
 const at = (degrees, radius = RADIUS) => [CENTRE + radius * Math.cos(degrees * RADIAN), CENTRE - radius * Math.sin(degrees * RADIAN)];
 

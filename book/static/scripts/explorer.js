@@ -3,7 +3,7 @@
 
 import { sentences } from "./words.js";
 import { optimalBeta, posteriors, terms } from "./model.js";
-import { SVG, choice, element, slider } from "./controls.js";
+import { choice, element, slider, svgElement } from "./controls.js";
 import { dial } from "./dial.js";
 import { drawEllipses, drawPanel, listValues, number } from "./plot.js";
 import { FAMILIES, leastTurned, modelOf, ownAngle, turnedTerms } from "./rotation.js";
@@ -89,10 +89,10 @@ function start(root) {
   const pictures = element("div", { class: "pictures" });
   const readout = element("p", { class: "readout", "aria-live": "polite" });
   root.replaceChildren(controls, pictures, readout);
-  pictures.append(element("svg", { class: "plane", role: "img" }, "", SVG));
+  pictures.append(svgElement("svg", { class: "plane", role: "img" }));
   for (const [, title] of full ? PANELS : []) {
     const view = element("div", { class: "asked" });
-    view.append(element("p", { class: "title" }, title), element("svg", { "aria-hidden": "true" }, "", SVG), element("ul", { class: "values" }));
+    view.append(element("p", { class: "title" }, title), svgElement("svg", { "aria-hidden": "true" }), element("ul", { class: "values" }));
     pictures.append(view);
   }
   const changed = () => { show(root, state); };

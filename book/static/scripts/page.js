@@ -2,7 +2,7 @@
 // pictures, posterior means. Curves follow it by themselves.
 
 import { choose, follow } from "./beta.js";
-import { SVG, element, slider } from "./controls.js";
+import { element, slider, svgElement } from "./controls.js";
 import { nearest } from "./plot.js";
 
 const HEAD = "#beta=", LIMIT = 3.5; // of the latents' plane, in standard deviations of the prior
@@ -55,7 +55,7 @@ function followPictures(root) {
 function followScatter(root) {
   const { shades, means } = JSON.parse(root.textContent), betas = Object.keys(means);
   const planes = shades.map((_, source) => {
-    const figure = element("div"), svg = element("svg", { viewBox: `${-LIMIT} ${-LIMIT} ${2 * LIMIT} ${2 * LIMIT}`, role: "img" }, "", SVG);
+    const figure = element("div"), svg = svgElement("svg", { viewBox: `${-LIMIT} ${-LIMIT} ${2 * LIMIT} ${2 * LIMIT}`, role: "img" });
     figure.append(svg, element("span", {}, `coloured by source ${source + 1}`));
     root.append(figure);
     return svg;
@@ -65,8 +65,8 @@ function followScatter(root) {
     planes.forEach((svg, source) => {
       const paths = ["", "", "", "", ""];
       means[key].forEach(([x, y], i) => { paths[shades[source][i]] += `M${x},${-y}h0`; });
-      svg.replaceChildren(element("path", { d: `M${-LIMIT},0H${LIMIT}M0,${-LIMIT}V${LIMIT}`, class: "axis" }, "", SVG));
-      svg.append(...paths.map((d, shade) => element("path", { d, class: `points shade-${shade}` }, "", SVG)));
+      svg.replaceChildren(svgElement("path", { d: `M${-LIMIT},0H${LIMIT}M0,${-LIMIT}V${LIMIT}`, class: "axis" }));
+      svg.append(...paths.map((d, shade) => svgElement("path", { d, class: `points shade-${shade}` })));
       svg.setAttribute("aria-label", `Posterior means of both latents at β = ${key}, coloured by source ${source + 1}`);
     });
   };

@@ -3,10 +3,9 @@
 // a file that is loaded once the plane comes into view; between the points of its grid the four around are blended.
 
 import { choose, follow } from "./beta.js";
-import { SVG, element as anyElement, slider } from "./controls.js";
-import { nearest } from "./plot.js";
+import { element as anyElement, slider, svgElement as element } from "./controls.js";
+import { ellipses, nearest } from "./plot.js";
 
-const element = (name, attributes, text = "") => anyElement(name, attributes, text, SVG);
 const CANVAS = 40, UNIT = 40; // pixels of an image; units of the drawing to one standard deviation of the prior
 const STEP = 0.1, GRID = 0.5; // what an arrow key moves, and with Shift
 const signed = (value) => String(Math.round(10 * value) / 10 + 0).replace("-", "−"); // + 0: no −0
@@ -31,15 +30,6 @@ export function blend(canvas, sheet, point, reach, side) {
     pen.globalAlpha = weight;
     pen.drawImage(sheet, column * CANVAS, row * CANVAS, CANVAS, CANVAS, 0, 0, CANVAS, CANVAS);
   }
-}
-
-/** One- and two-sigma ellipses of a Gaussian with variances p, r and covariance c. */
-function ellipses([a, b], [p, c, r], kind) {
-  const spread = Math.hypot((p - r) / 2, c), centre = (p + r) / 2, turn = -Math.atan2(2 * c, p - r) / 2 * 180 / Math.PI;
-  return [1, 2].map((sigmas) => element("ellipse", {
-    rx: sigmas * Math.sqrt(centre + spread) * UNIT, ry: sigmas * Math.sqrt(Math.max(centre - spread, 0)) * UNIT,
-    transform: `translate(${a * UNIT} ${-b * UNIT}) rotate(${turn})`, class: `ellipse ${kind}`,
-  }));
 }
 
 /** Sheets of a plane by β, each loaded when first asked for; `arrived` hears of each. */
@@ -85,7 +75,8 @@ function mapOf(data) {
     }),
     outline: (network, i) => {
       const [s, t] = network.std[i];
-      shapes.replaceChildren(...ellipses(network.exact[i], network.covariance, "exact"), ...ellipses(network.mean[i], [s * s, 0, t * t], "q"));
+      const outlined = ([a, b], covariance, kind) => ellipses([a * UNIT, -b * UNIT], covariance, UNIT, kind);
+      shapes.replaceChildren(...outlined(network.exact[i], network.covariance, "exact"), ...outlined(network.mean[i], [s * s, 0, t * t], "q"));
     },
     move: (at) => {
       point.setAttribute("transform", `translate(${at[0] * UNIT} ${-at[1] * UNIT})`);

@@ -1,8 +1,6 @@
 // SVG drawing at the size of the screen: curves over a logarithmic β axis, their values at one β, ellipses in a plane.
 
-import { SVG, element as anyElement } from "./controls.js";
-
-const element = (name, attributes, text = "") => anyElement(name, attributes, text, SVG);
+import { element as anyElement, svgElement as element } from "./controls.js";
 
 const HEIGHT = 190, TOP = 8, BOTTOM = 34, RIGHT = 16, DIGIT = 8; // CSS pixels; text is 12 of them tall
 const DASHES = { "--": "6 4", ":": "2 3" };
@@ -158,6 +156,15 @@ export function inWords(panel, beta) {
   return told.map(({ name, found }) => `${name} ${number(found.value, 4)}${rangeOf(found, panel) && ` (${rangeOf(found, panel)})`}`).join("; ");
 }
 
+/** One- and two-sigma ellipses of a Gaussian with variances p, r and covariance q, around a place of a drawing. */
+export function ellipses([x, y], [p, q, r], unit, kind) {
+  const spread = Math.hypot((p - r) / 2, q), centre = (p + r) / 2, turn = -Math.atan2(2 * q, p - r) / 2 * 180 / Math.PI;
+  return [1, 2].map((sigmas) => element("ellipse", {
+    rx: sigmas * Math.sqrt(centre + spread) * unit, ry: sigmas * Math.sqrt(Math.max(centre - spread, 0)) * unit,
+    transform: `translate(${x} ${y}) rotate(${turn})`, class: `ellipse ${kind}`,
+  }));
+}
+
 /** Replace the content of an SVG by one- and two-sigma ellipses of Gaussians in the plane of the sources. */
 export function drawEllipses(svg, gaussians, source) {
   const size = 240, half = 3.2, unit = size / (2 * half);
@@ -169,14 +176,8 @@ export function drawEllipses(svg, gaussians, source) {
     element("text", { x: x(0) + 4, y: 11 }, "source 2"),
   );
   for (const { mean, covariance, kind } of gaussians) {
-    const [[p, q], [, r]] = covariance, spread = Math.hypot((p - r) / 2, q), centre = (p + r) / 2;
-    const turn = -Math.atan2(2 * q, p - r) / 2 * 180 / Math.PI;
-    for (const sigmas of [1, 2]) {
-      svg.append(element("ellipse", {
-        rx: sigmas * Math.sqrt(centre + spread) * unit, ry: sigmas * Math.sqrt(Math.max(centre - spread, 0)) * unit,
-        transform: `translate(${x(mean[0])} ${y(mean[1])}) rotate(${turn})`, class: `ellipse ${kind}`,
-      }));
-    }
+    const [[p, q], [, r]] = covariance;
+    svg.append(...ellipses([x(mean[0]), y(mean[1])], [p, q, r], unit, kind));
     svg.append(element("circle", { cx: x(mean[0]), cy: y(mean[1]), r: 2.5, class: `dot ${kind}` }));
   }
   svg.append(element("path", { d: `M${x(source[0]) - 4},${y(source[1])} h8 m-4,-4 v8`, class: "source" }));
