@@ -104,12 +104,14 @@ def _keras(data, threads):
     return lambda count: network.fit(images, epochs=count, batch_size=len(images), shuffle=False, verbose=0)
 
 
-def _pytorch(data, threads: int, compiled: bool = False):
-    """The same network in PyTorch: a plain loop, or the same step through torch.compile."""
+def _pytorch(data, threads: int, compiled: bool = False, members: int = 1):
+    """The same network in PyTorch: a plain loop, or the same step through torch.compile; on a GPU if there is one."""
     import torch
     from torch import nn
 
+    assert members == 1, "PyTorch trains one at a time here"
     torch.set_num_threads(threads)
+    torch.set_default_device("cuda" if torch.cuda.is_available() else "cpu")
 
     def stack(*widths):
         layers = [(nn.Linear(*pair), nn.Tanh()) for pair in itertools.pairwise(widths)]
@@ -130,14 +132,16 @@ def _pytorch(data, threads: int, compiled: bool = False):
     def steps(count):
         for _ in range(count):
             optimiser.zero_grad()
-            loss(torch.randn(len(x), LATENTS)).backward()
+            last = loss(torch.randn(len(x), LATENTS))
+            last.backward()
             optimiser.step()
+        last.item()  # a GPU may be behind
 
     return steps
 
 
-def _jax(data, threads):
-    """The same network in JAX: one compiled loop of steps, so that nothing waits for Python."""
+def _jax(data, threads, members: int = 1):
+    """The same network in JAX: one compiled loop of steps, so that nothing waits for Python; `vmap` over members."""
     os.environ["NPROC"] = str(threads)  # XLA reads it as JAX loads
     import jax
     import jax.numpy as jnp
@@ -161,17 +165,24 @@ def _jax(data, threads):
         key, used = jax.random.split(key)
         return update(step, jax.grad(loss)(parameters(state), used), state), key
 
-    def drawn(*widths):
-        glorot = jax.nn.initializers.glorot_uniform()
-        return [
-            (glorot(jax.random.key(i), pair), jnp.zeros(pair[1])) for i, pair in enumerate(itertools.pairwise(widths))
-        ]
+    def drawn(key, *widths):
+        pairs, glorot = list(itertools.pairwise(widths)), jax.nn.initializers.glorot_uniform()
+        keys = jax.random.split(key, len(pairs))
+        return [(glorot(own, pair), jnp.zeros(pair[1])) for own, pair in zip(keys, pairs, strict=True)]
+
+    def begin(key):
+        left, right = jax.random.split(key)
+        return start((drawn(left, PIXELS, *HIDDEN, 2 * LATENTS), drawn(right, LATENTS, *reversed(HIDDEN), PIXELS)))
+
+    def train(count, state, key):
+        return jax.lax.fori_loop(0, count, advance, (state, key))[0]
 
     x = jnp.asarray(data.standardised, jnp.float32)
     start, update, parameters = optimizers.adam(LEARNING_RATE)
-    state = start((drawn(PIXELS, *HIDDEN, 2 * LATENTS), drawn(LATENTS, *reversed(HIDDEN), PIXELS)))
-    loop = jax.jit(lambda count, state: jax.lax.fori_loop(0, count, advance, (state, jax.random.key(0))))
-    return lambda count: jax.block_until_ready(loop(count, state))
+    keys = jax.random.split(jax.random.key(0), members)
+    states, loop = jax.jit(jax.vmap(begin))(keys), jax.jit(jax.vmap(train, (None, 0, 0)))
+    jax.config.update("jax_default_matmul_precision", "float32")  # a GPU would multiply in 19 bits otherwise
+    return lambda count: jax.block_until_ready(loop(count, states, keys))
 
 
 def _limit(data, threads):
@@ -200,6 +211,7 @@ CONTENDERS = {  # each with the library that it needs beyond the project's own
     "jax": (_jax, "jax"),
     "limit": (_limit, None),
 }
+ACCELERATED = ("jax", "pytorch", "torch-compile")  # peers that use a GPU by themselves
 
 if __name__ == "__main__":
     _work(sys.argv[1], sys.argv[2], int(sys.argv[3]))

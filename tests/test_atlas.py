@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from betavae_core import cli, paths
 from betavae_core.errors import UsageError
 from betavae_core.images import experiments
-from betavae_core.networks import atlas, evaluation, training
+from betavae_core.networks import atlas, training
 from betavae_core.sweeps import planning, store, sweep
 
 PLACES = [(0, 14, (3.5, 3.5)), (7, 7, (0, 0)), (14, 3, (-2, -3.5)), (2, 0, (-3.5, 2.5))]
@@ -36,7 +36,7 @@ def test_each_picture_is_the_decoder_s_at_its_point(drawn, row, column, z):
 
 def test_q_is_the_encoder_s_and_a_record_brings_an_atlas_back(drawn):
     ensemble, data, found = drawn
-    q = evaluation.encode(ensemble, [data])[0]
+    q = ensemble.posterior([data])[0]
     again = atlas.Atlas.of(json.loads(json.dumps(found.record)), found.image)
     np.testing.assert_allclose(again.mean, q.mean, atol=6e-4)
     np.testing.assert_allclose(again.std, np.exp(0.5 * q.log_variance), atol=6e-5)

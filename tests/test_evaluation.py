@@ -28,7 +28,7 @@ def test_reconstruction_equals_plain_pixels(trained):
     """R again by decoding to pixels in float64, with other draws: equal within both standard errors."""
     ensemble, data, _ = trained
     found = evaluation.evaluate(ensemble, [data], [5.0], [0])
-    q = evaluation.encode(ensemble, [data])[0]
+    q = ensemble.posterior([data])[0]
     rng = np.random.default_rng(1)
     values = []
     for _ in range(16):
@@ -43,7 +43,7 @@ def test_reconstruction_equals_plain_pixels(trained):
 
 def test_true_inference_error_is_the_least_direct_divergence(trained):
     ensemble, data, _ = trained
-    q = evaluation.encode(ensemble, [data])[0]
+    q = ensemble.posterior([data])[0]
     covariance = np.linalg.inv(data.posterior_precision)
 
     def divergence(P):

@@ -51,7 +51,7 @@ def deep():
     data, _ = experiments.draw("localisation", 1, samples=120)
     trainer = training.trainer()
     trainer.fit([data], [20.0], [0], 300)
-    q = evaluation.encode(trainer.ensemble, [data])[0]
+    q = trainer.ensemble.posterior([data])[0]
     return likelihood.Decoder.of(trainer.ensemble, 0), data.standardised, q
 
 

@@ -7,7 +7,7 @@ import xarray as xr
 from betavae_core.findings import prediction, tiles
 from betavae_core.images import digits, experiments
 from betavae_core.images.digits import PIXELS
-from betavae_core.networks import training
+from betavae_core.networks import architecture
 from betavae_core.sweeps import planning, sweep
 from betavae_core.theory.gaussian import LinearGaussian
 
@@ -138,9 +138,9 @@ def test_power_grows_with_realizations_and_false_alarms_are_as_rare_as_they_say(
 
 
 def test_beta_rises_and_the_step_falls_as_told():
-    assert training.schedule(1000)(0) == (1e-3, 1.0)
-    assert training.schedule(1000, settling=0.7, warmup=0.3)(0) == (1e-3, 0.0)
-    assert training.schedule(1000, settling=0.7, warmup=0.3)(650) == pytest.approx((5e-4, 1.0))
+    assert architecture.schedule(1000)(0) == (1e-3, 1.0)
+    assert architecture.schedule(1000, settling=0.7, warmup=0.3)(0) == (1e-3, 0.0)
+    assert architecture.schedule(1000, settling=0.7, warmup=0.3)(650) == pytest.approx((5e-4, 1.0))
 
 
 def test_four_sources_go_all_the_way(results, crew):

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from betavae_core.images import datasets, experiments
-from betavae_core.networks import evaluation, training
+from betavae_core.networks import evaluation, model, training
 from betavae_core.networks.model import Ensemble
 from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian
@@ -48,7 +48,7 @@ def test_factored_objective_and_gradients_equal_the_plain_ones(data, epochs):
     ensemble, noise = trainer.ensemble, tf.random.stateless_normal((1, len(data.sources), 2), (1, 2))
     results = []
     for terms in (
-        lambda: training.objective_terms(ensemble, training.batch([data]), noise),
+        lambda: training.objective_terms(ensemble, model.batch([data]), noise),
         lambda: plain_terms(ensemble, data, noise),
     ):
         with tf.GradientTape() as tape:

@@ -75,7 +75,7 @@ def draw(ensemble, data) -> Atlas:
     decoded = evaluation.plane(ensemble, [data], GRID)[0]
     scale = max(np.abs(decoded).max(), 1e-9)
     sheet = decoded.swapaxes(1, 2).reshape(SIDE * CANVAS, SIDE * CANVAS)
-    q = evaluation.encode(ensemble, [data])[0][:IMAGES]
+    q = ensemble.posterior([data])[0][:IMAGES]
     return Atlas(compressed(sheet / scale), float(scale), q.mean, q.std())
 
 

@@ -4,10 +4,9 @@ Terms are averaged over the images and computed in float64 from the float32 netw
 """
 
 import numpy as np
-import tensorflow as tf
 
-from betavae_core.networks import likelihood, training
-from betavae_core.networks.model import EVALUATION, Ensemble
+from betavae_core.networks import likelihood, philox
+from betavae_core.networks.architecture import EVALUATION
 from betavae_core.networks.posterior import Posterior
 from betavae_core.theory.alignment import true_inference_error
 from betavae_core.theory.terms import MEASURED
@@ -17,11 +16,12 @@ IMPORTANCE_IMAGES, IMPORTANCE_DRAWS = 100, 400  # for MIE
 TRAVERSAL = np.linspace(-3, 3, 7)
 
 
-def evaluate(ensemble: Ensemble, data, betas, seeds, draws: int = DRAWS, only=None) -> dict[str, np.ndarray]:
+def evaluate(ensemble, data, betas, seeds, draws: int = DRAWS, only=None) -> dict[str, np.ndarray]:
     """R by Monte Carlo over z ~ q, C by TensorFlow Probability, MIE by importance sampling, both forms of TIE.
 
     Parameters
     ----------
+    ensemble : `networks.model.Ensemble`, or `networks.arrays.Trained`
     data : one ImageData per member
     betas, seeds : one number each per member; the seeds key the Monte Carlo draws
     draws : int, latents drawn for each image
@@ -34,7 +34,7 @@ def evaluate(ensemble: Ensemble, data, betas, seeds, draws: int = DRAWS, only=No
 
     Source: thesis, Methods, "Calculation of Objective Terms".
     """
-    q = encode(ensemble, data)
+    q = ensemble.posterior(data)
     members = [
         _evaluate(likelihood.Decoder.of(ensemble, m), data[m], betas[m], seeds[m], q[m], draws)
         for m in (range(ensemble.members) if only is None else only)
@@ -47,7 +47,7 @@ def _evaluate(decoder, data, beta, seed, q: Posterior, draws) -> dict[str, float
     x, divergence = data.standardised, _divergence(q)  # (image,)
 
     shape = (len(q.mean), draws, q.mean.shape[1])
-    noise = tf.random.stateless_normal(shape, (seed, EVALUATION), dtype=tf.float64, alg="philox").numpy()
+    noise = _noise(seed, shape)
     log_density = decoder.log_density(x, q.of_draws().sample(noise))  # (image, draw)
     elbo = log_density.mean(1) - divergence
 
@@ -72,9 +72,24 @@ def _evaluate(decoder, data, beta, seed, q: Posterior, draws) -> dict[str, float
     }
 
 
+def _noise(seed: int, shape) -> np.ndarray:
+    """Standard normal numbers by TensorFlow; the same ones to rounding where it is not installed."""
+    try:
+        import tensorflow as tf
+    except ImportError:
+        return philox.normal(seed, EVALUATION, shape, double=True)
+    return tf.random.stateless_normal(shape, (seed, EVALUATION), dtype=tf.float64, alg="philox").numpy()
+
+
 def _divergence(q: Posterior) -> np.ndarray:
-    """KL(q(z|x) ‖ N(0, I)) of each image, by TensorFlow Probability, as the thesis computed it."""
-    import tensorflow_probability as tfp
+    """KL(q(z|x) ‖ N(0, I)) of each image, by TensorFlow Probability, as the thesis computed it.
+
+    Where that is not installed, in closed form, which it equals to rounding.
+    """
+    try:
+        import tensorflow_probability as tfp
+    except ImportError:
+        return q.kl_to_prior()
 
     prior = tfp.distributions.MultivariateNormalDiag(np.zeros(q.mean.shape[1]))
     if q.family == "diagonal":
@@ -85,17 +100,12 @@ def _divergence(q: Posterior) -> np.ndarray:
     return tfp.distributions.kl_divergence(posterior, prior).numpy()
 
 
-def encode(ensemble: Ensemble, data) -> Posterior:
-    """q(z|x) of each member and image, in float64."""
-    return ensemble.encode(training.batch(data)).to_numpy()
-
-
-def reconstructions(ensemble: Ensemble, data, count: int) -> np.ndarray:
+def reconstructions(ensemble, data, count: int) -> np.ndarray:
     """Decoded posterior means of the first images in grey levels, (member, count, 40, 40)."""
-    return _pictures(ensemble, data, encode(ensemble, data).mean[:, :count])
+    return _pictures(ensemble, data, ensemble.posterior(data).mean[:, :count])
 
 
-def traversals(ensemble: Ensemble, data, values=TRAVERSAL) -> np.ndarray:
+def traversals(ensemble, data, values=TRAVERSAL) -> np.ndarray:
     """Decoded latents, one moved through `values` and the others held at 0, (member, k, value, 40, 40)."""
     k, values = ensemble.latents, np.asarray(values)
     z = np.zeros((ensemble.members, k, len(values), k), np.float32)
@@ -105,7 +115,7 @@ def traversals(ensemble: Ensemble, data, values=TRAVERSAL) -> np.ndarray:
     return flat.reshape(ensemble.members, k, len(values), *flat.shape[-2:])
 
 
-def plane(ensemble: Ensemble, data, values) -> np.ndarray:
+def plane(ensemble, data, values) -> np.ndarray:
     """Decoded latents over a plane, z₁ growing with the column and z₂ falling with the row, (member, n, n, 40, 40)."""
     across, up = np.meshgrid(values, values[::-1])
     z = np.broadcast_to(np.stack([across, up], -1).reshape(-1, 2), (ensemble.members, across.size, 2))
@@ -114,5 +124,5 @@ def plane(ensemble: Ensemble, data, values) -> np.ndarray:
 
 
 def _pictures(ensemble, data, z) -> np.ndarray:
-    pixels = ensemble.decode(tf.constant(z, tf.float32)).numpy()
+    pixels = np.asarray(ensemble.decode(z))
     return np.stack([d.unstandardise(member) for d, member in zip(data, pixels, strict=True)])

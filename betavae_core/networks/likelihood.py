@@ -39,7 +39,7 @@ class Decoder(NamedTuple):
         """The decoder of one member of an ensemble."""
         depth = len(ensemble.hidden)
         layers = [
-            (kernel.numpy()[member], bias.numpy()[member])
+            (np.asarray(kernel[member]), np.asarray(bias[member]))
             for kernel, bias in zip(ensemble.kernels[depth + 1 :], ensemble.biases[depth + 1 :], strict=True)
         ]
         *hidden, output = layers

@@ -1,14 +1,30 @@
 """The β-VAE's encoder and decoder, for many independent members at once: the member axis leads every weight."""
 
-import itertools
-import math
+from typing import NamedTuple
 
 import tensorflow as tf
 
-from betavae_core.networks.architecture import HIDDEN, LATENTS, PIXELS, pairs
+from betavae_core.networks import architecture, arrays
+from betavae_core.networks.architecture import HIDDEN, LATENTS, PIXELS, WEIGHTS
 from betavae_core.networks.posterior import Posterior
 
-WEIGHTS, NOISE, EVALUATION = (i << 24 for i in range(3))  # random streams of one seed: stream + index
+
+class Batch(NamedTuple):
+    """Images of each member as factors: scores (m, n, r), components (m, r, p) or None, energy ‖x‖² (m, n)."""
+
+    scores: tf.Tensor
+    components: "tf.Tensor | None"
+    energy: tf.Tensor
+
+    def project(self, kernel) -> tf.Tensor:
+        """X · kernel for a kernel (m, p, d), without forming X: (m, n, d)."""
+        return self.scores @ (kernel if self.components is None else self.components @ kernel)
+
+
+def batch(data, dtype=tf.float32) -> Batch:
+    """Stack one ImageData per member, ranks padded with zeros."""
+    stacked = arrays.Images.stacked([arrays.Images.of(each) for each in data])
+    return Batch(*(part if part is None else tf.constant(part, dtype) for part in stacked))
 
 
 class Ensemble:
@@ -31,14 +47,7 @@ class Ensemble:
     ):
         self.members, self.latents, self.hidden, self.pixels = members, latents, tuple(hidden), pixels
         self.family = family
-        encoder = (pixels, *self.hidden)
-        decoder = (latents, *reversed(self.hidden))
-        self.shapes = [
-            *itertools.pairwise(encoder),
-            (encoder[-1], 2 * latents + pairs(latents, family)),
-            *itertools.pairwise(decoder),
-            (decoder[-1], pixels),
-        ]
+        self.shapes = architecture.shapes(latents, self.hidden, pixels, family)
         self.variables = [
             *(tf.Variable(tf.zeros((members, *shape))) for shape in self.shapes),
             *(tf.Variable(tf.zeros((members, 1, shape[1]))) for shape in self.shapes),
@@ -59,15 +68,9 @@ class Ensemble:
         return all(bool(tf.reduce_all(tf.math.is_finite(variable[member]))) for variable in self.variables)
 
     def initialise(self, seeds) -> None:
-        """Glorot-uniform kernels and zero biases; member i draws from seeds[i] alone.
-
-        The mean head and the log-variance head are one kernel, each with its own Glorot limit. The head of the full
-        family's off-diagonal entries starts at zero, so that both families start from the same network.
-        """
+        """Glorot-uniform kernels and zero biases; member i draws from seeds[i] alone. See `architecture.glorot`."""
         for layer, (kernel, (fan_in, fan_out)) in enumerate(zip(self.variables, self.shapes, strict=False)):
-            heads = layer == len(self.hidden)
-            drawn, width = (2 * self.latents, self.latents) if heads else (fan_out, fan_out)
-            limit = math.sqrt(6 / (fan_in + width))
+            drawn, limit = architecture.glorot(layer, fan_in, fan_out, self.latents, len(self.hidden))
             values = [
                 tf.random.stateless_uniform((fan_in, drawn), (seed, WEIGHTS + layer), -limit, limit, alg="philox")
                 for seed in seeds
@@ -76,8 +79,12 @@ class Ensemble:
         for bias in self.variables[len(self.shapes) :]:
             bias.assign(tf.zeros_like(bias))
 
-    def encode(self, images) -> Posterior:
-        """q(z|x), its parts (member, sample, …); images as in `training.Batch`."""
+    def posterior(self, data) -> Posterior:
+        """q(z|x) of each member and image, in float64; data: one ImageData per member."""
+        return self.encode(batch(data)).to_numpy()
+
+    def encode(self, images: Batch) -> Posterior:
+        """q(z|x), its parts (member, sample, …)."""
         depth, k = len(self.hidden), self.latents
         h = images.project(self.kernels[0]) + self.biases[0]  # (member, sample, hidden)
         for layer in range(1, depth + 1):
@@ -93,4 +100,4 @@ class Ensemble:
 
     def decode(self, z):
         """Reconstructed standardised pixels for latents z (member, sample, k): (member, sample, pixel)."""
-        return self.features(z) @ self.kernels[-1] + self.biases[-1]
+        return self.features(tf.convert_to_tensor(z, tf.float32)) @ self.kernels[-1] + self.biases[-1]

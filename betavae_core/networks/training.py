@@ -6,42 +6,13 @@ The loss convention lives here and nowhere else: sum over pixels, mean over imag
 """
 
 import functools
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from betavae_core.networks.architecture import LEARNING_RATE
-from betavae_core.networks.model import NOISE, Ensemble
+from betavae_core.networks.architecture import DECAY_1, DECAY_2, EPSILON, LEARNING_RATE, NOISE, STEPS_PER_CALL
+from betavae_core.networks.model import Batch, Ensemble, batch
 from betavae_core.theory.gaussian import log_density_constant
-
-DECAY_1, DECAY_2, EPSILON = 0.9, 0.999, 1e-7  # Adam
-STEPS_PER_CALL = 50
-
-
-class Batch(NamedTuple):
-    """Images of each member as factors: scores (m, n, r), components (m, r, p) or None, energy ‖x‖² (m, n)."""
-
-    scores: tf.Tensor
-    components: "tf.Tensor | None"
-    energy: tf.Tensor
-
-    def project(self, kernel) -> tf.Tensor:
-        """X · kernel for a kernel (m, p, d), without forming X: (m, n, d)."""
-        return self.scores @ (kernel if self.components is None else self.components @ kernel)
-
-
-def batch(data, dtype=tf.float32) -> Batch:
-    """Stack one ImageData per member, ranks padded with zeros; float64 there, `dtype` here."""
-    energy = np.stack([np.einsum("np,np->n", d.standardised, d.standardised) for d in data])
-    if any(d.components is None for d in data):
-        scores, components = np.stack([d.standardised for d in data]), None
-    else:
-        rank = max(d.scores.shape[1] for d in data)
-        scores = np.stack([np.pad(d.scores, ((0, 0), (0, rank - d.scores.shape[1]))) for d in data])
-        components = np.stack([np.pad(d.components, ((0, rank - len(d.components)), (0, 0))) for d in data])
-        components = tf.constant(components, dtype)
-    return Batch(tf.constant(scores, dtype), components, tf.constant(energy, dtype))
 
 
 def squared_error(features, kernel, bias, images: Batch) -> tf.Tensor:
@@ -96,26 +67,6 @@ def objective_terms(ensemble: Ensemble, images: Batch, noise) -> tuple[tf.Tensor
     return reconstruction, tf.reduce_mean(q.kl_to_prior(), -1)
 
 
-def schedule(epochs: int, learning_rate: float = LEARNING_RATE, settling: float = 0.0, warmup: float = 0.0):
-    """A function of the epochs done: Adam's step, and what β is multiplied by.
-
-    The step falls linearly to 0 over the last part of the epochs, `settling`; β rises linearly from 0 over the first,
-    `warmup`. Neither is in the thesis. A β that rises lets every latent be found before the pull to the prior may hide
-    it: a latent that starts collapsed leaves that state slowly where β is close to its eigenvalue (KL warm-up:
-    Sønderby et al. 2016).
-
-    >>> at = schedule(1000, settling=0.5, warmup=0.4)
-    >>> at(100), at(750)
-    ((0.001, 0.25), (0.0005, 1.0))
-    """
-
-    def at(done: int) -> tuple[float, float]:
-        falling = min(1.0, (epochs - done) / (settling * epochs)) if settling else 1.0
-        return learning_rate * falling, min(1.0, done / (warmup * epochs)) if warmup else 1.0
-
-    return at
-
-
 class Trainer:
     """An ensemble with its Adam state and one compiled loop, used again for any β, seed and data of its shape.
 
@@ -128,12 +79,17 @@ class Trainer:
         self.first = [tf.Variable(tf.zeros_like(v)) for v in ensemble.variables]
         self.second = [tf.Variable(tf.zeros_like(v)) for v in ensemble.variables]
 
+    @property
+    def members(self) -> int:
+        """How many it trains together."""
+        return self.ensemble.members
+
     def fit(self, data, betas, seeds, epochs: int, schedule=None, progress=None) -> np.ndarray:
         """Train each member from its seed; the whole data set is one batch, so an epoch is one step.
 
         Parameters
         ----------
-        data : one ImageData per member
+        data : one ImageData, or `arrays.Images`, per member
         betas, seeds : one number each per member
         epochs : int
         schedule : function of the epochs done, as `schedule` makes it; Adam's step is the thesis's if None

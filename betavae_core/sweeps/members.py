@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from betavae_core.errors import UsageError
 from betavae_core.images import digits, experiments
+from betavae_core.networks import architecture
 from betavae_core.networks.architecture import FAMILIES, LEARNING_RATE
 
 NUMERICS_VERSION = 1  # part of each member's key: raise it when a change of code may change numbers (CHANGES.md)
@@ -85,6 +86,11 @@ class Specification:
     def draw(self, realization: int):
         """Training and held-out images of a realization; see `images.experiments.draw`."""
         return experiments.draw(self.experiment, realization, self.samples, self.scaling)
+
+    @property
+    def schedule(self):
+        """A function of the epochs done: Adam's step, and what β is multiplied by."""
+        return architecture.schedule(self.epochs, self.learning_rate, self.settling, self.warmup)
 
     @property
     def architecture(self) -> dict:

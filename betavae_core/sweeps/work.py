@@ -49,7 +49,7 @@ def train(members: list[Member], xla: bool = False) -> list[tuple[dict, dict]]:
     """
     started = time.perf_counter()
     ensemble, drawn, curves = _fitted(members, xla)
-    values = _evaluated(ensemble, members, drawn, curves)
+    values = evaluated(ensemble, members, drawn, curves)
     provenance = {
         "seconds": round((time.perf_counter() - started) / len(members), 2),
         "pack": len(members),
@@ -80,8 +80,7 @@ def _fitted(members: list[Member], xla: bool = False):
     drawn = {r: spec.draw(r) for r in set(seeds)}  # β share images
     trainer = training.trainer(len(members), xla, **spec.architecture)
     betas, data = [member.beta for member in members], [drawn[r][0] for r in seeds]
-    schedule = training.schedule(spec.epochs, spec.learning_rate, spec.settling, spec.warmup)
-    curves = trainer.fit(data, betas, seeds, spec.epochs, schedule)
+    curves = trainer.fit(data, betas, seeds, spec.epochs, spec.schedule)
     return trainer.ensemble, [drawn[r] for r in seeds], curves
 
 
@@ -98,7 +97,7 @@ def _made_by() -> dict:
     }
 
 
-def _evaluated(ensemble, members, drawn, curves) -> list[dict]:
+def evaluated(ensemble, members, drawn, curves) -> list[dict]:
     """What `store.write` takes, for each member; NaN for a member that diverged."""
     from betavae_core.networks import evaluation
 
@@ -122,7 +121,7 @@ def _details(ensemble, data, curves, which: list[int]) -> dict[int, dict]:
 
     if not which:
         return {}
-    q = evaluation.encode(ensemble, data)
+    q = ensemble.posterior(data)
     pictures, moved = evaluation.reconstructions(ensemble, data, PICTURES), evaluation.traversals(ensemble, data)
     found = {}
     for i in which:

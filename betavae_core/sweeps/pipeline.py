@@ -1,0 +1,151 @@
+"""Train packs of members so that the device never waits for the host: drawing and evaluation run beside, in processes.
+
+Three stages: processes draw the images of each realization; this one trains pack after pack; the processes evaluate
+what was trained, from its weights, while the next pack trains. The numbers are those of `sweeps.work`, to rounding.
+"""
+
+import functools
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+
+from betavae_core.networks import arrays
+from betavae_core.sweeps import work
+from betavae_core.sweeps.members import Member, Specification
+
+AHEAD = 2  # packs whose images are drawn, and as many that may wait to be evaluated
+TOGETHER = 4  # members evaluated by one process, one after another
+
+
+class Busy:
+    """Seconds that each stage worked, and how long the device waited for images or for the host to take its weights."""
+
+    def __init__(self):
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._lock = threading.Lock()
+
+    def add(self, stage: str, seconds: float) -> None:
+        with self._lock:
+            self.seconds[stage] += seconds
+
+    def timed(self, stage: str, action: Callable):
+        """The result of an action, its time counted."""
+        started = time.perf_counter()
+        try:
+            return action()
+        finally:
+            self.add(stage, time.perf_counter() - started)
+
+
+def run(
+    members: list[Member], trainer_of, pack: int, pool, busy=None, stop=None
+) -> Iterator[tuple[Member, dict, dict]]:
+    """Train and evaluate members of one specification.
+
+    Parameters
+    ----------
+    trainer_of : function of a number of members and of an architecture, to a `networks.twin.Trainer` or one like it
+    pack : how many train together; the last are filled up with copies, so that one compiled loop serves all
+    pool : executor for drawing and evaluation, as `crews.pool`
+    busy : a `Busy` that is told where time goes
+    stop : function without arguments; no pack starts once it is true
+
+    Yields
+    ------
+    (member, values, provenance) as `sweeps.work.train` returns them, as each is evaluated
+    """
+    busy, images, evaluations = busy or Busy(), _Images(members[0].specification, pool), {}
+    room, trainer = threading.Semaphore(AHEAD * pack), trainer_of(pack, **members[0].specification.architecture)
+    packs = [members[start : start + pack] for start in range(0, len(members), pack)]
+    for number, together in enumerate(packs):
+        if stop and stop():
+            break
+        images.ask(packs[number : number + AHEAD])
+        data = busy.timed("wait for images", lambda: [images.get(each.realization, busy) for each in together])  # noqa: B023
+        curves, provenance = _trained(trainer, together, data, pack, busy)
+        weights = busy.timed("fetch weights", lambda: trainer.trained)
+        for some in _slices(together):
+            busy.timed("wait for evaluation", room.acquire)
+            future = pool.submit(evaluated, together[some], weights.some(some), curves[some])
+            future.add_done_callback(lambda _: room.release())
+            evaluations[future] = provenance
+        images.forget(packs[number + 1 :])
+        yield from _results({each: evaluations.pop(each) for each in list(evaluations) if each.done()}, busy)
+    yield from busy.timed("evaluate the last", lambda: list(_results(evaluations, busy)))
+
+
+def _trained(trainer, members: list[Member], data, pack: int, busy: Busy):
+    """Curves of a pack that has been trained, and how."""
+    full, spec = [*range(len(members)), *[0] * (pack - len(members))], members[0].specification
+    betas, seeds = [members[i].beta for i in full], [members[i].realization for i in full]
+    started = time.perf_counter()
+    curves = trainer.fit([data[i] for i in full], betas, seeds, spec.epochs, spec.schedule)
+    seconds = time.perf_counter() - started
+    busy.add("train", seconds)
+    return curves, {"train_seconds": round(seconds / len(members), 3), "pack": pack, **trainer.made_by, **vars(spec)}
+
+
+def _slices(members: list[Member]) -> Iterator[slice]:
+    """Neighbours of one realization, `TOGETHER` at most: who evaluates them draws its images once."""
+    start = 0
+    for end in range(1, len(members) + 1):
+        whole = end == len(members) or members[end].realization != members[start].realization
+        if whole or end - start == TOGETHER:
+            yield slice(start, end)
+            start = end
+
+
+def _results(evaluations, busy: Busy) -> Iterator[tuple[Member, dict, dict]]:
+    for future, provenance in evaluations.items():
+        members, found, seconds = future.result()
+        busy.add("evaluation, all processes", seconds)
+        each = round(provenance["train_seconds"] + seconds / len(members), 3)
+        for member, values in zip(members, found, strict=True):
+            yield member, values, provenance | {"seconds": each}
+
+
+class _Images:
+    """Factors of each realization's training images, drawn by the pool when asked for, kept until forgotten."""
+
+    def __init__(self, spec: Specification, pool):
+        self.spec, self.pool, self.found = spec, pool, {}
+
+    def ask(self, packs) -> None:
+        for realization in sorted({member.realization for pack in packs for member in pack}):
+            if realization not in self.found:
+                self.found[realization] = self.pool.submit(drawn, self.spec, realization)
+
+    def get(self, realization: int, busy: Busy) -> arrays.Images:
+        found = self.found[realization]
+        if isinstance(found, Future):
+            found, seconds = found.result()
+            busy.add("drawing, all processes", seconds)
+            self.found[realization] = found
+        return found
+
+    def forget(self, packs) -> None:
+        """All but those that these packs need."""
+        needed = {member.realization for pack in packs for member in pack}
+        self.found = {realization: found for realization, found in self.found.items() if realization in needed}
+
+
+def drawn(spec: Specification, realization: int) -> tuple[arrays.Images, float]:
+    """In a process: the factors of a realization's training images, and the seconds that drawing took."""
+    started = time.perf_counter()
+    training, _ = _draw(spec, realization)
+    return arrays.Images.of(training), time.perf_counter() - started
+
+
+@functools.lru_cache(maxsize=4)  # the members of a pack come realization by realization
+def _draw(spec: Specification, realization: int):
+    return spec.draw(realization)
+
+
+def evaluated(members: list[Member], trained: arrays.Trained, curves) -> tuple[list[Member], list[dict], float]:
+    """In a process: the values of members of one realization, and the seconds that it took."""
+    started = time.perf_counter()
+    images = _draw(members[0].specification, members[0].realization)
+    values = work.evaluated(trained, members, [images] * len(members), curves)
+    return members, values, time.perf_counter() - started

@@ -1,0 +1,87 @@
+"""Training once more in JAX: TensorFlow's random numbers, its steps, and the pipeline that keeps a device busy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from betavae_core import gpu
+from betavae_core.errors import UsageError
+from betavae_core.images import experiments
+from betavae_core.networks import arrays, model, philox, training, twin
+from betavae_core.networks.architecture import NOISE
+from betavae_core.sweeps import crews, pipeline, planning, work
+from betavae_core.theory.terms import SCALARS
+
+BETAS, SEEDS, EPOCHS = [1.0, 20.0, 500.0], [0, 4, 4], 10
+FLOAT32 = 2e-5  # relative, of an objective: XLA sums in another order, and early steps amplify that
+
+
+@pytest.mark.parametrize("seed, stream", [(0, 0), (7, NOISE + 999), (2**31 - 1, 2**31 - 1)])
+@pytest.mark.parametrize("shape", [(5,), (7, 3), (50, 2)])
+def test_random_numbers_are_those_of_tensorflow(seed, stream, shape):
+    kinds = (tf.float32, tf.float64)
+    single, double = (tf.random.stateless_normal(shape, (seed, stream), dtype=kind, alg="philox") for kind in kinds)
+    np.testing.assert_allclose(philox.normal(seed, stream, shape), single, atol=3e-6)
+    np.testing.assert_allclose(philox.normal(seed, stream, shape, double=True), double, atol=1e-14)
+    uniform = tf.random.stateless_uniform(shape, (seed, stream), -0.3, 0.3, alg="philox")
+    np.testing.assert_array_equal(philox.uniform(seed, stream, shape, 0.3), uniform)
+
+
+def test_seeds_of_many_members_give_each_its_own_numbers():
+    together = philox.normal([3, 8], 5, (4, 2))
+    np.testing.assert_array_equal(together, [philox.normal(seed, 5, (4, 2)) for seed in (3, 8)])
+
+
+@pytest.mark.parametrize("name, family", [("mixing", "diagonal"), ("pixel-mixing", "diagonal"), ("tiles-4", "full")])
+def test_steps_are_those_of_tensorflow(name, family):
+    latents = experiments.experiment(name).latents
+    data = [experiments.draw(name, seed, samples=60)[0] for seed in SEEDS]
+    first, second = training.Trainer(model.Ensemble(3, latents, family=family)), twin.Trainer(3, latents, family=family)
+    schedule = lambda done: (2e-3, 0.5)  # noqa: E731
+    expected, found = (each.fit(data, BETAS, SEEDS, EPOCHS, schedule) for each in (first, second))
+    np.testing.assert_allclose(found, expected, rtol=FLOAT32)
+    q, other = first.ensemble.posterior(data), second.trained.posterior(data)
+    np.testing.assert_allclose(other.mean, q.mean, atol=0.02)  # Adam's first steps are the sign of a gradient
+    np.testing.assert_allclose(other.covariance(), q.covariance(), rtol=0.05, atol=1e-3)
+
+
+def test_arrays_of_an_ensemble_encode_and_decode_as_it_does():
+    data = [experiments.draw("mixing", seed, samples=30)[0] for seed in (0, 1)]
+    ensemble = model.Ensemble(2, family="full")
+    ensemble.initialise([0, 1])
+    same = arrays.Trained(
+        *([np.asarray(w) for w in part] for part in (ensemble.kernels, ensemble.biases)), 2, ensemble.hidden
+    )
+    np.testing.assert_allclose(same.posterior(data).mean, ensemble.posterior(data).mean, atol=1e-5)
+    z = np.random.default_rng(0).standard_normal((2, 5, 2))
+    np.testing.assert_allclose(same.decode(z), ensemble.decode(z), atol=1e-5)
+    np.testing.assert_array_equal(same.some(slice(1, 2)).decode(z[1:])[0], same.decode(z)[1])
+
+
+def test_a_pipeline_gives_the_numbers_of_a_sweep_and_says_where_time_goes():
+    members = planning.plan("mixing", "smoke", epochs=2, realizations=3)
+    expected = {member: values for member, (values, _) in zip(members, work.train(members), strict=True)}
+    busy = pipeline.Busy()
+    with crews.single_threaded(), crews.pool(2) as pool:
+        found = {member: (values, how) for member, values, how in pipeline.run(members, twin.Trainer, 4, pool, busy)}
+        none = list(pipeline.run(members, twin.Trainer, 4, pool, stop=lambda: True))
+    assert set(found) == set(members) and none == []
+    for member, (values, how) in found.items():
+        assert how["library"].startswith("JAX ") and how["pack"] == 4 and how["epochs"] == 2
+        assert set(values) == set(expected[member])
+        for name in SCALARS:
+            assert values[name] == pytest.approx(expected[member][name], rel=1e-3, abs=1e-3), name
+    assert {"train", "evaluation, all processes", "drawing, all processes"} <= set(busy.seconds)
+
+
+@pytest.mark.parametrize("library", gpu.LIBRARIES)
+def test_the_checks_of_a_gpu_run_on_a_cpu(library):
+    rows = list(gpu.check(library, ("mixing",), (1, 2), 2, peers=()))
+    assert [row["check"] for row in rows] == ["same pack twice", "alone or in a pack", "training", "training"]
+    assert rows[0]["found"] == 0 and rows[1]["found"] < FLOAT32 and all(row["found"] > 0 for row in rows[2:])
+    assert gpu.device(library) is None
+
+
+def test_another_library_is_refused():
+    with pytest.raises(UsageError, match="no library 'mxnet'; libraries: tensorflow, jax"):
+        gpu.trainers("mxnet")
