@@ -106,7 +106,8 @@ def place(dataset: xr.Dataset, member: Member, stored: xr.Dataset) -> None:
     """Put a member's cell into its place; a diverged one says so and leaves its numbers missing."""
     b, r = int(np.flatnonzero(dataset.beta.values == member.beta)[0]), member.realization
     package, tensorflow, device = (stored.attrs.get(name, "?") for name in ("package", "tensorflow", "device"))
-    made_by = f"betavae-core {package}, TensorFlow {tensorflow}, {device}"
+    library = stored.attrs.get("library", f"TensorFlow {tensorflow}")
+    made_by = f"betavae-core {package}, {library}, {device}"
     diverged = bool(stored.attrs["diverged"])
     for name, value in (("key", member.key), ("made_by", made_by), ("diverged", diverged)):
         dataset[name].values[b, r] = value
