@@ -9,7 +9,7 @@ test test-fast coverage lint format browser: EXTRAS := test
 given = $(if $(filter-out undefined file,$(origin $2)),$1 "$$$2")#  an option if its variable is given, be it empty
 
 .DEFAULT_GOAL := help
-.PHONY: help env book page render notebooks pdf chapter sweep sweeps status publish claims doctor bench browser test test-fast coverage lint audit \
+.PHONY: help env book page render notebooks pdf chapter sweep sweeps status publish claims doctor bench gpu-check browser test test-fast coverage lint audit \
 	format lock serve clean
 
 help:  ## list the targets
@@ -56,6 +56,11 @@ doctor: env  ## say what a report of a fault needs to say of this machine, and w
 
 bench: env  ## time training beside Keras, PyTorch and JAX (EXTRAS=bench) and the machine's limit; writes data/bench.json
 	@$(PY) -m betavae_core bench --json data/bench.json
+
+gpu-check:  ## on a machine with an NVIDIA GPU: install what it needs, check and time training there (LIBRARY=jax)
+	@command -v nvidia-smi >/dev/null || { echo "make gpu-check: no NVIDIA GPU here (nvidia-smi is not found)" >&2; exit 2; }
+	@sh tools/env.sh "$(VENV)" "$(PYTHON)" $(if $(PYTHON),"",gpu)
+	@$(PY) -m betavae_core gpu-check $(call given,--library,LIBRARY) --json _build/gpu.json
 
 browser: env  ## have a Chromium for the tests and the PDF: Debian's if it is there, else playwright's own
 	@command -v chromium >/dev/null || $(PY) -m playwright install --with-deps chromium

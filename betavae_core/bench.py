@@ -19,8 +19,7 @@ from betavae_core.sweeps import planning
 LAYOUTS = ((1, 2), (2, 1))  # processes, threads each
 ROUNDS = 3
 EVALUATION = 1.4  # seconds of one core for each member, measured: draws, importance sampling, SVD of the images
-GPU_RATE = 10e12  # multiply-adds × 2 per second in float32 that a pack sustains: half of what a data-centre GPU claims
-RANKS = {"mixing": 3, "localisation": 110}
+COSTED = ("mixing", "localisation")
 HEADER = ["experiment", "contender", "processes × threads", "member-steps/s", "ms per step", "betavae is faster by"]
 COST_HEADER = ["machine", "mixing, h", "localisation, h", "together, h"]
 
@@ -70,23 +69,24 @@ def table(rows: list[dict]) -> list[list[str]]:
     return lines
 
 
-def thesis_cost(rows: list[dict], epochs: int = 1000) -> list[list[str]]:
-    """Hours that the `thesis` profile takes on three kinds of machine, from the bench's rows by arithmetic.
+def thesis_cost(rows: list[dict], gpu: dict, epochs: int = 1000) -> list[list[str]]:
+    """Hours that the `thesis` profile takes on three kinds of machine, by arithmetic from what was measured.
 
-    Cores: members × (steps / rate + evaluation), shared out. GPU: steps at `GPU_RATE`, evaluation on one host core.
+    Cores: members × (steps / rate + evaluation), shared out; rows are the bench's. GPU: members × the seconds that a
+    network of the longest sweep of that experiment took (`paths.GPU`), drawing and evaluation included.
     """
-    hours = {"one laptop, 2 cores": [], "one GPU, one host core": [], "100 CPU workers, one core each": []}
-    for name, rank in RANKS.items():
+    hours = {"one laptop, 2 cores": [], f"one {gpu['device']}, 16 host cores": [], "100 CPU workers, one core each": []}
+    for name in COSTED:
         members = len(planning.plan(name, "thesis"))
         ours = [row for row in rows if (row["experiment"], row["contender"]) == (name, "betavae")]
         laptop = max(row["member_steps_per_s"] for row in ours)
         core = max(row["member_steps_per_s"] / row["processes"] for row in ours if row["threads"] == 1)
-        flops = 2 * sum(m * k * n for m, k, n in contenders.products(1000, rank))
+        swept = max((s for s in gpu["sweeps"] if s["experiment"] == name), key=lambda sweep: sweep["networks"])
         alone = epochs / core + EVALUATION
-        each = epochs / laptop + EVALUATION / 2, epochs * flops / GPU_RATE + EVALUATION, alone / 100
+        each = epochs / laptop + EVALUATION / 2, swept["seconds"] / swept["networks"], alone / 100
         for column, seconds in zip(hours.values(), each, strict=True):
             column.append(members * seconds / 3600)
-    return [[name, *(f"{h:.1f}" for h in (*column, sum(column)))] for name, column in hours.items()]
+    return [[name, *(f"{h:.2f}" for h in (*column, sum(column)))] for name, column in hours.items()]
 
 
 def _timed(contender: str, experiment: str, processes: int, threads: int) -> float:

@@ -8,17 +8,20 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 import numpy as np
+import scipy.stats
 
 from betavae_core import contenders
 from betavae_core.errors import UsageError
 from betavae_core.images import experiments
 from betavae_core.networks import arrays
+from betavae_core.sweeps import planning, record, work
 
 NAMES = ("mixing", "localisation")
 LIBRARIES = ("tensorflow", "jax")
 PACKS = (1, 16, 64, 256, 512)  # members trained together
 STEPS, PEER_STEPS = 200, 100
 RATE = "member-steps/s"
+TERMS = ("reconstruction", "kl_prior", "tie")
 HEADER = ["check", "experiment", "library", "members", "found", "unit"]
 
 
@@ -69,10 +72,22 @@ def check(library: str, names=NAMES, packs=PACKS, steps: int = STEPS, peers=cont
         yield _row("alone or in a pack", name, library, few.members, apart, "of the objective")
         for members in packs:
             yield _row("training", name, library, members, _rate(trainer_of(members), data, steps), RATE)
+        yield _row("smoke profile", name, library, *_smoke(trainer_of, name), "finite")
         for peer in peers:
             for members in packs if peer == "jax" else packs[:1]:
                 advance = contenders.CONTENDERS[peer][0](training, 1, members=members)
                 yield _row("peer", name, peer, members, members * _steps_per_second(advance), RATE)
+
+
+def _smoke(trainer_of, name: str) -> tuple[int, int]:
+    """How many members the `smoke` profile has, trained and evaluated, and how many of them have finite terms only."""
+    members = planning.plan(name, "smoke")
+    spec, seeds = members[0].specification, [member.realization for member in members]
+    drawn = [spec.draw(seed) for seed in seeds]
+    trainer = trainer_of(len(members), **spec.architecture)
+    curves = trainer.fit([data for data, _ in drawn], [m.beta for m in members], seeds, spec.epochs, spec.schedule)
+    found = work.evaluated(trainer.trained, members, drawn, curves)
+    return len(members), sum(not record.diverged(values) for values in found)
 
 
 def _row(*values) -> dict:
@@ -96,3 +111,39 @@ def _steps_per_second(advance, steps: int = PEER_STEPS) -> float:
     started = time.perf_counter()
     advance(steps)
     return steps / (time.perf_counter() - started)
+
+
+def speed_rows(measured: dict) -> list[list[str]]:
+    """Rows of a table of stored rates: member-steps per second by members trained together, and the plain peer's."""
+    rates = {(row["check"], row["members"]): row["found"] for row in measured["rows"] if row["unit"] == RATE}
+    sizes = sorted({members for _, members in rates})
+    cells = [[rates.get((check, members)) for check in ("training", "peer")] for members in sizes]
+    return [[str(m), *(f"{rate:,.0f}" if rate else "" for rate in pair)] for m, pair in zip(sizes, cells, strict=True)]
+
+
+def sweep_rows(measured: dict) -> list[list[str]]:
+    """Rows of a table of stored sweeps: networks, epochs, seconds, the device's part of them, seconds each."""
+    rows = []
+    for sweep in measured["sweeps"]:
+        whole, networks = sweep["seconds"], sweep["networks"]
+        cells = [f"{whole:.0f}", f"{100 * sweep['training_s'] / whole:.0f} %", f"{sweep['waiting_s']:.0f}"]
+        cells += [f"{sweep['last_evaluations_s']:.0f}", f"{whole / networks:.2f}"]
+        rows.append([sweep["experiment"], f"{networks:,}", f"{sweep['epochs']:,}", *cells])
+    return rows
+
+
+def beside_rows(measured: dict) -> list[list[str]]:
+    """Rows of a table, GPU minus CPU of the same members: mean difference ± its standard error of R, C, TIE; nats."""
+    rows = []
+    for row in measured["beside_cpu"]:
+        terms = [row[name] for name in TERMS]
+        cells = [f"{mean:+.3f} ± {error:.3f} ({spread:.2f})".replace("-", "−") for mean, error, spread in terms]
+        rows.append([f"{row['beta']:g}", *cells])
+    return rows
+
+
+def beyond(measured: dict) -> tuple[int, int]:
+    """How many of those differences Student's 95 % interval tells from 0, and how many there are."""
+    terms = [row[name] for row in measured["beside_cpu"] for name in TERMS]
+    reach = scipy.stats.t.ppf(0.975, measured["realizations"] - 1)
+    return sum(abs(mean) > reach * error for mean, error, _ in terms), len(terms)

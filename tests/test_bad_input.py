@@ -109,6 +109,7 @@ COMMANDS = [  # words, what the line says
     (["sweep", "mixing", "--pack", "0"], "not in the range x>=1"),
     (["sweep", "mixing", "--workers", "0"], "not in the range x>=1"),
     (["sweep", "mixing", "--workers", "2", "--jobs", "2"], "choose one"),
+    (["sweep", "mixing", "--jax", "--workers", "2"], "--jax trains on this machine only"),
     (["sweep", "mixing", "--scheduler", "here"], "must be an address such as tcp://host:8786; got 'here'"),
     (["sweep", "mixing", "--scheduler", ""], "must be an address"),
     (["sweep", "mixing", "--beta", "1e10"], r"beta must be from 0 to 1e\+09; got 10000000000.0"),
@@ -124,6 +125,7 @@ COMMANDS = [  # words, what the line says
     (["publish", "mixing", "--realizations", "-1"], "realizations must be >= 1; got -1"),
     (["bench", "--rounds", "0"], "not in the range x>=1"),
     (["bench", "--json", "/"], "is a directory"),
+    (["gpu-check", "--library", "mxnet"], "no library 'mxnet'; libraries: tensorflow, jax"),
 ]
 
 

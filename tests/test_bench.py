@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from betavae_core import bench, contenders, paths
+from betavae_core import bench, contenders, gpu, paths
 
 
 def test_products_are_those_of_the_factored_step():
@@ -34,16 +34,34 @@ def test_the_table_takes_each_contender_at_its_better_layout():
 
 
 def test_the_cost_of_the_thesis_is_arithmetic():
-    """13 β × 300 members: at 50 steps/s on a laptop 3900 × (20 + 0.7) s; 100 cores of 25 steps/s, 3900 × 41.4 s."""
+    """13 β × 300 members: 50 steps/s on a laptop make 20 s, and half an evaluation; a core's 25 make 40 s, and one."""
     rows = [
         {"experiment": e, "contender": "betavae", "processes": p, "threads": t, "member_steps_per_s": r}
         for e in ("mixing", "localisation")
         for p, t, r in [(1, 2, 40.0), (2, 1, 50.0)]
     ]
-    laptop, gpu, workers = bench.thesis_cost(rows)
-    assert laptop[1:] == [f"{3900 * 20.7 / 3600:.1f}"] * 2 + [f"{2 * 3900 * 20.7 / 3600:.1f}"]
-    assert workers[1] == f"{3900 * 41.4 / 100 / 3600:.1f}"
-    assert float(laptop[3]) > float(gpu[3]) > 7800 * bench.EVALUATION / 3600 - 0.1
+    sweeps = [("mixing", 10, 90.0), ("mixing", 1000, 200.0), ("localisation", 10, 4.0)]
+    swept = [dict(zip(("experiment", "networks", "seconds"), values, strict=True)) for values in sweeps]
+    laptop, gpu, workers = bench.thesis_cost(rows, {"device": "X", "sweeps": swept})
+    alone = 20 + bench.EVALUATION / 2
+    assert laptop[1:] == [f"{3900 * alone / 3600:.2f}"] * 2 + [f"{2 * 3900 * alone / 3600:.2f}"]
+    assert workers[1] == f"{3900 * (40 + bench.EVALUATION) / 100 / 3600:.2f}"
+    assert gpu == ["one X, 16 host cores", "0.22", "0.43", "0.65"]  # of the longest sweep, 0.2 and 0.4 s each
+
+
+def test_what_was_measured_on_a_gpu_is_on_the_page_as_it_was_stored():
+    measured = json.loads(paths.GPU.read_text())
+    assert [row[0] for row in gpu.speed_rows(measured)] == ["1", "64", "256"]
+    for row, stored in zip(gpu.sweep_rows(measured), measured["sweeps"], strict=True):
+        assert row[1] == f"{stored['networks']:,}" and float(row[-1]) == pytest.approx(
+            stored["seconds"] / stored["networks"], abs=0.006
+        )
+    assert len(gpu.beside_rows(measured)) == 13
+    far = {
+        "realizations": 4,
+        "beside_cpu": [{name: [mean, 1.0, 2.0] for name in gpu.TERMS} for mean in (3.1, 3.3)],
+    }
+    assert gpu.beyond(far) == (3, 6)  # Student's interval of four reaches 3.18 standard errors
 
 
 @pytest.mark.slow

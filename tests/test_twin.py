@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from click.testing import CliRunner
 
 from betavae_core import gpu
+from betavae_core.cli import main
 from betavae_core.errors import UsageError
 from betavae_core.images import experiments
 from betavae_core.networks import arrays, model, philox, training, twin
 from betavae_core.networks.architecture import NOISE
-from betavae_core.sweeps import crews, pipeline, planning, work
+from betavae_core.sweeps import crews, pipeline, planning, sweep, work
 from betavae_core.theory.terms import SCALARS
 
 BETAS, SEEDS, EPOCHS = [1.0, 20.0, 500.0], [0, 4, 4], 10
@@ -74,12 +76,23 @@ def test_a_pipeline_gives_the_numbers_of_a_sweep_and_says_where_time_goes():
     assert {"train", "evaluation, all processes", "drawing, all processes"} <= set(busy.seconds)
 
 
+def test_a_sweep_with_jax_stores_members_that_say_so(results):
+    words = ["sweep", "mixing", "--profile", "smoke", "--epochs", "2", "--jax", "--pack", "4", "--jobs", "1"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    stored = sweep.load("mixing", "smoke", epochs=2)
+    assert np.isfinite(stored.tie).all() and all(", JAX " in made for made in stored.made_by.values.ravel())
+    assert "0 members to train, 4 there already" in CliRunner().invoke(main, words).output
+
+
 @pytest.mark.parametrize("library", gpu.LIBRARIES)
 def test_the_checks_of_a_gpu_run_on_a_cpu(library):
     rows = list(gpu.check(library, ("mixing",), (1, 2), 2, peers=()))
-    assert [row["check"] for row in rows] == ["same pack twice", "alone or in a pack", "training", "training"]
-    assert rows[0]["found"] == 0 and rows[1]["found"] < FLOAT32 and all(row["found"] > 0 for row in rows[2:])
-    assert gpu.device(library) is None
+    twice, apart, *rates, smoke = (row["found"] for row in rows)
+    assert twice == 0 and apart < FLOAT32 and all(rate > 0 for rate in rates) and len(rates) == 2
+    assert rows[-1]["check"] == "smoke profile" and smoke == rows[-1]["members"] == 4
+    done = CliRunner().invoke(main, ["gpu-check", "--library", library])
+    assert done.exit_code == 2 and f"{library} sees no GPU here" in done.output
 
 
 def test_another_library_is_refused():

@@ -28,6 +28,7 @@ def digest(chapter: str, values: dict, records: list[Path]) -> str:
         CHAPTERS / f"{chapter}.md",
         paths.ROOT / "requirements.lock",
         paths.BENCH,
+        paths.GPU,
         *forms.files(paths.digits()),
         *records,
     ]

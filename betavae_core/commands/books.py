@@ -1,5 +1,6 @@
 """Verbs of the book: build it, print it, run a chapter again, read its ledger, time training, get digits."""
 
+import json
 import shlex
 from pathlib import Path
 
@@ -220,4 +221,35 @@ def bench(rounds, file):
         bench.write(rows, file)
 
 
-VERBS = (book, page, serve, pdf, notebooks, chapter, data, claims, bench)
+@click.command("gpu-check")
+@click.option("--library", default="tensorflow", show_default=True, help="tensorflow, or jax.")
+@click.option("--json", "file", metavar="FILE", type=click.Path(dir_okay=False), help="Write the rows there, too.")
+def gpu_check(library, file):
+    """Check and time training on this machine's GPU.
+
+    \b
+    betavae gpu-check --library jax
+
+    Whether a pack trained twice is the same, whether a member feels the others of its pack, how many member-steps a
+    second packs of up to 512 train, beside JAX and PyTorch where installed. Under ten minutes.
+    """
+    from tabulate import tabulate
+
+    from betavae_core import files, gpu, machine
+
+    gpu.trainers(library)
+    found = gpu.device(library)
+    if found is None:
+        raise UsageError(
+            f"{library} sees no GPU here; `make env EXTRAS=gpu` brings what TensorFlow needs on an NVIDIA GPU"
+        )
+    rows = []
+    for row in gpu.check(library):
+        rows.append(row)
+        click.echo(", ".join(map(str, row.values())), err=True)
+    click.echo(tabulate([list(row.values()) for row in rows], headers=gpu.HEADER))
+    if file:
+        files.write_text(Path(file), json.dumps({"device": found, "host": machine.processor(), "rows": rows}, indent=1))
+
+
+VERBS = (book, page, serve, pdf, notebooks, chapter, data, claims, bench, gpu_check)

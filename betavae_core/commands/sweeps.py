@@ -4,6 +4,7 @@ import contextlib
 import functools
 import re
 import sys
+from importlib.util import find_spec
 
 import click
 
@@ -99,8 +100,9 @@ def _planned(names, profile, **options):
     "--scheduler", callback=_address, metavar="ADDRESS", help="A Dask cluster that runs already: tcp://host:8786."
 )
 @click.option("--pack", type=click.IntRange(min=1), metavar="K", help="Members trained together; probed on a GPU.")
+@click.option("--jax", is_flag=True, help="Train with JAX, if installed; processes here draw and evaluate.")
 @click.option("--explain", is_flag=True, help="Say what would run and why; run nothing.")
-def sweep(jobs, workers, scheduler, pack, explain, **options):
+def sweep(jobs, workers, scheduler, pack, jax, explain, **options):
     """Train what is missing of each EXPERIMENT, or of all of them, with what the book shows beside them.
 
     \b
@@ -113,6 +115,8 @@ def sweep(jobs, workers, scheduler, pack, explain, **options):
     """
     if sum(choice is not None for choice in (jobs, workers, scheduler)) > 1:
         raise UsageError("--jobs, --workers and --scheduler are three ways to run a sweep; choose one")
+    if jax and (workers or scheduler or not find_spec("jax")):
+        raise UsageError("--jax trains on this machine only, where JAX is installed: pip install jax, or jax[cuda13]")
     from betavae_core import paths
     from betavae_core.sweeps import store, sweep
 
@@ -127,7 +131,11 @@ def sweep(jobs, workers, scheduler, pack, explain, **options):
         if explain:
             _explain(label if len(planned) > 1 else "", plan.missing)
         elif plan.missing:
-            lost = _run_sweep(plan.missing, _crew(jobs, workers, scheduler), pack)
+            if jax:
+                training = sweep.run_packs(plan.missing, pack, jobs, _above_the_bar)
+            else:
+                training = sweep.run(plan.missing, _crew(jobs, workers, scheduler), pack, _above_the_bar)
+            lost = _followed(training, len(plan.missing))
             click.echo(f"stored in {paths.working_store() / members[0].specification.experiment}", err=True)
             if lost:
                 betas = ", ".join(f"{beta:g}" for beta in sorted({member.beta for member in lost}))
@@ -151,14 +159,12 @@ def _crew(jobs, workers, scheduler):
     return crews.here(jobs)
 
 
-def _run_sweep(missing, crew, pack) -> list:
-    """Train what is missing; returns those that diverged."""
+def _followed(training, count: int) -> list:
+    """Have members trained, so many, behind a bar; returns those that diverged."""
     from tqdm import tqdm
 
-    from betavae_core.sweeps import sweep
-
-    training, lost = sweep.run(missing, crew, pack, _above_the_bar), []
-    with contextlib.closing(training) as finished, tqdm(total=len(missing), unit="member") as bar:
+    lost = []
+    with contextlib.closing(training) as finished, tqdm(total=count, unit="member") as bar:
         try:
             for member, made in finished:
                 bar.update()

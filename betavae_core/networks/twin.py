@@ -28,6 +28,11 @@ from betavae_core.theory.gaussian import log_density_constant
 EXACT = functools.partial(jax.default_matmul_precision, "float32")  # a GPU would multiply in 19 bits otherwise
 
 
+def device():
+    """What JAX trains on: its first device."""
+    return jax.devices()[0]
+
+
 @jax.custom_vjp
 def squared_error(H, W, b, images):
     """‖x − (HW + b)‖² of each image, (m, n); formula and gradient as in `training.squared_error`."""
@@ -103,7 +108,7 @@ class Trainer:
     @property
     def made_by(self) -> dict:
         """Library and device, for a record."""
-        return {"library": f"JAX {jax.__version__}", "device": jax.devices()[0].device_kind}
+        return {"library": f"JAX {jax.__version__}", "device": device().device_kind}
 
     @functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
     def _steps(self, state, images, rest, steps, rate, risen):

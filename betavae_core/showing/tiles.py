@@ -11,7 +11,7 @@ from betavae_core.sweeps import sweep
 
 CENTRAL = slice(0.49, 2.51)  # multiples of ν over which tables average
 NOISES, COUNTS = (0.01, 0.03, 0.1), (2, 4, 6, 12)  # nats of a network's TIE, and realizations, of the power analysis
-FULL, CONSTANT = "full covariance", "the thesis's training"  # supplements
+FULL, CONSTANT, SHORTER = "full covariance", "the thesis's training", "2,000 epochs"  # supplements
 
 
 def stored(profile: str) -> dict[str, xr.Dataset]:
@@ -41,10 +41,7 @@ def settling_rows(profile: str) -> list[list[str]]:
     """Rows of a table: how far from the linear optimum either way of training ends; no row where nothing is stored."""
     rows = []
     for name in tiles.NAMES:
-        for training, found in (
-            ("as in the thesis", _networks(name, profile, CONSTANT)),
-            ("as here", _networks(name, profile)),
-        ):
+        for training, found in _trainings(name, profile).items():
             if count := int(np.isfinite(found.tie).sum()):
                 below = _linear_objective(name, found.beta) - found.objective
                 off = found.tie - tiles.theory(name, found.beta.values).tie.assign_coords(beta=found.beta)
@@ -52,6 +49,19 @@ def settling_rows(profile: str) -> list[list[str]]:
                 cells.append(str(int((abs(off) > 0.1).sum())))
                 rows.append([name, training, str(count), *(cell.replace("-", "−") for cell in cells)])
     return rows
+
+
+def _trainings(name: str, profile: str) -> dict[str, xr.Dataset]:
+    """Networks of an experiment by how they were trained."""
+    thesis, found = _networks(name, profile, CONSTANT), _networks(name, profile)
+    epochs = experiments.experiment(name).settings["epochs"]
+    return {"as in the thesis": thesis, "2,000 epochs": _shorter(name, profile), f"{epochs:,} epochs": found}
+
+
+def _shorter(name: str, profile: str) -> xr.Dataset:
+    """Networks trained for 2,000 epochs, be that a supplement or the experiment itself."""
+    extras = [extra.name for extra in experiments.experiment(name).supplements]
+    return _networks(name, profile, SHORTER if SHORTER in extras else None)
 
 
 def _linear_objective(name: str, ratios) -> xr.DataArray:
@@ -66,7 +76,7 @@ def family_rows(profile: str) -> list[list[str]]:
     """Rows of a table: networks whose encoder has a full covariance beside those with a diagonal one."""
     rows = []
     for name in tiles.NAMES:
-        full, diagonal = _networks(name, profile, FULL), _networks(name, profile)
+        full, diagonal = _networks(name, profile, FULL), _shorter(name, profile)
         full, diagonal = xr.align(full, diagonal, join="inner", exclude=["detailed"])
         both = np.isfinite(full.tie) & np.isfinite(diagonal.tie)
         if both.any():
@@ -133,6 +143,7 @@ def texts(stores: dict[str, xr.Dataset], beta: float) -> dict[str, str]:
         "missing": "All networks of these experiments are stored." if there == wanted else missing,
         "unsettled": f"{dead} of the {near} networks" if near else "none is there to be judged, and none",
         "result": _result(stores),
+        "control_median": f"{float(tiles.readings(stores['tiles-diagonal']).best.median()):.2f}",
         "live_theory": f"{float(live):.2f}" if beta > 0 else "∞",
     }
 

@@ -6,6 +6,7 @@ that runs beside it, so the order and number of workers decide nothing.
 
 import contextlib
 import functools
+import platform
 import subprocess
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, as_completed, wait
@@ -13,9 +14,11 @@ from typing import NamedTuple
 
 import xarray as xr
 
-from betavae_core import paths
-from betavae_core.sweeps import crews, packing, planning, record, store, work
+from betavae_core import environment, machine, paths
+from betavae_core.sweeps import crews, packing, pipeline, planning, record, store, work
 from betavae_core.sweeps.members import Member
+
+PACK = 256  # members that JAX trains together on a GPU; more gain little there (`gpu.check`)
 
 
 class Plan(NamedTuple):
@@ -102,6 +105,24 @@ def run(members: Iterable[Member], crew=None, pack: int | None = None, report=No
                 with contextlib.suppress(CancelledError):  # the crew's own end is told by the error that led here
                     if not future.exception():
                         _keep(future.result(), wanted)
+
+
+def run_packs(members: list[Member], pack: int | None = None, jobs: int | None = None, report=None):
+    """As `run`, for members of one specification, with JAX on its device; see `sweeps.pipeline`.
+
+    While a pack trains, `jobs` processes evaluate those before. Interrupted, it keeps what has been evaluated.
+    """
+    from betavae_core.networks import twin
+
+    device = twin.device()  # now: the crew's environment is another
+    pack, jobs = pack or (PACK if device.platform == "gpu" else 1), jobs or machine.cores()
+    made_by = {"package": environment.installed("betavae-core") or "?", "python": platform.python_version()}
+    revision()
+    if report:
+        report(f"{packing.Packing(pack, True, device.device_kind)}, {jobs} worker{'s' * (jobs > 1)} to evaluate")
+    with crews.single_threaded(), crews.pool(jobs) as pool:
+        for member, values, provenance in pipeline.run(members, twin.Trainer, pack, pool):
+            yield from _keep([(values, made_by | provenance)], [member])
 
 
 def draw_atlases(members: Iterable[Member], crew=None) -> Iterator[Member]:
