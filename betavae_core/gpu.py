@@ -126,8 +126,7 @@ def sweep_rows(measured: dict) -> list[list[str]]:
     rows = []
     for sweep in measured["sweeps"]:
         whole, networks = sweep["seconds"], sweep["networks"]
-        cells = [f"{whole:.0f}", f"{100 * sweep['training_s'] / whole:.0f} %", f"{sweep['waiting_s']:.0f}"]
-        cells += [f"{sweep['last_evaluations_s']:.0f}", f"{whole / networks:.2f}"]
+        cells = [f"{whole:.0f}", f"{100 * sweep['training_s'] / whole:.0f} %", f"{whole / networks:.2f}"]
         rows.append([sweep["experiment"], f"{networks:,}", f"{sweep['epochs']:,}", *cells])
     return rows
 
@@ -136,14 +135,17 @@ def beside_rows(measured: dict) -> list[list[str]]:
     """Rows of a table, GPU minus CPU of the same members: mean difference ± its standard error of R, C, TIE; nats."""
     rows = []
     for row in measured["beside_cpu"]:
-        terms = [row[name] for name in TERMS]
-        cells = [f"{mean:+.3f} ± {error:.3f} ({spread:.2f})".replace("-", "−") for mean, error, spread in terms]
-        rows.append([f"{row['beta']:g}", *cells])
+        terms = [map(_two_digits, row[name]) for name in TERMS]
+        rows.append([f"{row['beta']:g}", *(f"{mean} ± {error} ({spread})" for mean, error, spread in terms)])
     return rows
+
+
+def _two_digits(number: float) -> str:
+    return np.format_float_positional(number, 2, fractional=False, trim="-").replace("-", "−")
 
 
 def beyond(measured: dict) -> tuple[int, int]:
     """How many of those differences Student's 95 % interval tells from 0, and how many there are."""
     terms = [row[name] for row in measured["beside_cpu"] for name in TERMS]
     reach = scipy.stats.t.ppf(0.975, measured["realizations"] - 1)
-    return sum(abs(mean) > reach * error for mean, error, _ in terms), len(terms)
+    return int(sum(abs(mean) > reach * error for mean, error, _ in terms)), len(terms)
