@@ -88,7 +88,7 @@ def faults(page):
 
 
 def serious(page, within=None, **options):
-    """What axe finds in a part of a page; without `preload`, which is for sounds and for rules that are off, it fetches nothing."""
+    """What axe finds in a page or a part of it; it preloads nothing, which is for sounds and for rules that are off."""
     options = {"resultTypes": ["violations"], "preload": False, **options}
     found = Axe().run(page, within, options).response["violations"]
     return [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]

@@ -35,7 +35,8 @@ def test_help_lists_every_target():
 
 def test_make_drops_the_variables_that_change_python_or_make_it_slow():
     """Among them the one, set in many containers, by which every process would compile TensorFlow's sources anew."""
-    dropped = {f"PYTHON{name}" for name in "HOME PATH STARTUP OPTIMIZE WARNINGS USERBASE DONTWRITEBYTECODE".split()}
+    dropped = {"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONUSERBASE"}
+    dropped.add("PYTHONDONTWRITEBYTECODE")
     given = os.environ | dict.fromkeys({*dropped, "PYTHONUNBUFFERED"}, "")
     shown = {"input": "include Makefile\nshow:\n\t@env\n", "cwd": ROOT, "env": given, "check": True}
     told = subprocess.run(["make", "-f", "-", "show"], capture_output=True, text=True, **shown).stdout
