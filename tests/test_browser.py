@@ -13,24 +13,35 @@ from betavae_core.sweeps import sweep
 pytestmark = pytest.mark.slow
 GONE_ON = "net::ERR_ABORTED"  # the test went to the next page before the icon came
 WIDTHS = (390, 768, 1280)
+OF_COLOUR = ["color-contrast", "link-in-text-block"]  # axe's rules that ask what COLOURS tells
 FAULTS = (paths.ROOT / "tests/faults.js").read_text().split("\n", 1)[1]
-# Of each text that is seen: its colour, whether it is large, and what lies behind it down to the first opaque ground.
+# Of each text that is seen: its colour, whether it is large, all that lies behind it, and of a link in a text how it
+# stands out there.
 COLOURS = """() => {
     const grounds = new Map([[null, '']]), ground = element => {
         if (!grounds.has(element)) {
             const { backgroundColor, backgroundImage, opacity } = getComputedStyle(element);
-            const opaque = backgroundColor.startsWith('rgb(') && opacity == 1;
-            const below = opaque ? '' : ground(element.parentElement);
-            grounds.set(element, [backgroundColor, backgroundImage, opacity, below].join(' '));
+            const own = [backgroundColor, backgroundImage, opacity].join(' ');
+            const nothing = own == 'rgba(0, 0, 0, 0) none 1';
+            grounds.set(element, (nothing ? '' : own + ' on ') + ground(element.parentElement));
         }
         return grounds.get(element);
     };
-    const worded = element => element.matches('input, select')
-        || [...element.childNodes].some(node => node.nodeType == 3 && node.data.trim());
-    const seen = element => worded(element) && element.checkVisibility({ visibilityProperty: true });
-    return [...new Set([...document.querySelectorAll('body *')].filter(seen).map(element => {
+    const worded = element => [...element.childNodes].some(node => node.nodeType == 3 && node.data.trim());
+    const apart = (link, block = link.parentElement) => getComputedStyle(block).display == 'inline'
+        ? apart(link, block.parentElement)
+        : ![block, ...block.querySelectorAll('*')].some(part => worded(part) && !part.closest('a'));
+    const shown = element => (worded(element) || element.matches('input, select'))
+        && element.checkVisibility({ visibilityProperty: true });
+    return [...new Set([...document.querySelectorAll('body *')].filter(shown).map(element => {
         const { color, fontSize, fontWeight } = getComputedStyle(element), size = parseFloat(fontSize);
-        return [color, size >= 24 || (size >= 18.66 && fontWeight >= 700), ground(element)].join(' ');
+        const seen = [color, size >= 24 || (size >= 18.66 && fontWeight >= 700), ground(element)];
+        const link = element.closest('a');
+        for (const part of link && !apart(link) ? [link.parentElement, link] : []) {
+            const style = getComputedStyle(part);
+            seen.push(style.color, style.fontWeight, style.textDecorationLine, style.borderBottomStyle);
+        }
+        return seen.join(' ');
     }))];
 }"""
 
@@ -87,17 +98,17 @@ def faults(page):
     return found
 
 
-def serious(page, within=None, **options):
-    """What axe finds in a page or a part of it; it preloads nothing, which is for sounds and for rules that are off."""
+def serious(page, **options):
+    """What axe finds; it preloads nothing, which is for sounds and for rules that are off."""
     options = {"resultTypes": ["violations"], "preload": False, **options}
-    found = Axe().run(page, within, options).response["violations"]
+    found = Axe().run(page, options=options).response["violations"]
     return [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]
 
 
 def pale(page, sound):
     """Texts without contrast, looked for where a page shows colours that are not known to be sound; then they are."""
     colours = set(page.evaluate(COLOURS)) - sound
-    found = serious(page, runOnly=["color-contrast"]) if colours else []
+    found = serious(page, runOnly=OF_COLOUR) if colours else []
     if not found:
         sound |= colours
     return found
@@ -119,8 +130,7 @@ def test_a_page_is_whole_offline_accessible_and_nothing_is_squeezed_cut_or_too_s
         widen(page, width)
         assert faults(page) == [], width
         if width != 768:  # the others have both layouts
-            within = {"exclude": ["mjx-container"]} if width == 1280 else None  # inside, formulas are as on a phone
-            assert serious(page, within, rules={"color-contrast": {"enabled": False}}) == [], width
+            assert serious(page, rules={rule: {"enabled": False} for rule in OF_COLOUR}) == [], width
             assert pale(page, sound) == [], width
     page.emulate_media(color_scheme="dark")
     page.wait_for_function("document.documentElement.dataset.theme == 'dark'")
@@ -165,13 +175,21 @@ def test_the_check_sees(site, tab, fault):
     assert any(fault in line for line in page.evaluate(FAULTS))
 
 
-@pytest.mark.parametrize("how", ["color: #aaa", "background: #666", "opacity: 0.4"])
-def test_the_check_sees_colours_that_are_new_on_a_page(site, tab, how):
+@pytest.mark.parametrize(
+    ("rule", "html"),
+    [
+        ("color-contrast", '<p style="color: #aaa">words</p>'),
+        ("color-contrast", '<p style="background: #666">words</p>'),
+        ("color-contrast", '<p style="opacity: 0.4">words</p>'),
+        ("link-in-text-block", '<p>words <a href="#" style="color: #333; text-decoration: none">more</a> words</p>'),
+    ],
+)
+def test_the_check_sees_colours_that_are_new_on_a_page(site, tab, rule, html):
     page, _, sound = tab
     show(page, f"{site}/book/background.html", 1280)
     assert pale(page, sound) == []
-    page.evaluate(BREAK % f"add('<p style=\"{how}\">words</p>')")
-    assert [name for name, _ in pale(page, sound)] == ["color-contrast"]
+    page.evaluate(BREAK % f"add('{html}')")
+    assert [name for name, _ in pale(page, sound)] == [rule]
 
 
 @pytest.mark.parametrize("width", [320, *WIDTHS])
