@@ -4,6 +4,7 @@ PYTHON ?=
 EXTRAS ?=
 PY := $(or $(PYTHON),$(VENV)/bin/python)
 unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONOPTIMIZE PYTHONWARNINGS PYTHONUSERBASE
+unexport PYTHONDONTWRITEBYTECODE#  set in many containers; every process would compile TensorFlow's sources anew
 test test-fast coverage lint format browser: EXTRAS := test
 # Variables of the command line and of the environment reach the recipes as they are.
 given = $(if $(filter-out undefined file,$(origin $2)),$1 "$$$2")#  an option if its variable is given, be it empty

@@ -89,9 +89,9 @@ def thesis_cost(rows: list[dict], gpu: dict, epochs: int = 1000) -> list[list[st
     return [[name, *(f"{h:.2f}" for h in (*column, sum(column)))] for name, column in hours.items()]
 
 
-def _timed(contender: str, experiment: str, processes: int, threads: int) -> float:
+def _timed(contender: str, experiment: str, processes: int, threads: int, steps: int = contenders.STEPS) -> float:
     """Member-steps per second of all processes together; they warm up first and start on one signal."""
-    command = [sys.executable, "-m", "betavae_core.contenders", contender, experiment, str(threads)]
+    command = [sys.executable, "-m", "betavae_core.contenders", contender, experiment, str(threads), str(steps)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with environment.clean() as variables:
         variables |= dict.fromkeys(environment.SINGLE_THREAD, str(threads))

@@ -18,7 +18,7 @@ import numpy as np
 from betavae_core.images import experiments
 from betavae_core.networks.architecture import HIDDEN, LATENTS, LEARNING_RATE, PIXELS
 
-WARM_UP, STEPS = 20, 60
+STEPS = 60  # that are timed; a third as many go before, to warm up
 
 
 def installed() -> list[str]:
@@ -39,16 +39,16 @@ def products(samples: int, rank: int, pixels: int = PIXELS, latents: int = LATEN
     return shapes
 
 
-def _work(contender: str, experiment: str, threads: int) -> None:
+def _work(contender: str, experiment: str, threads: int, count: int) -> None:
     """In a worker: prepare, warm up, wait for the signal, time the steps, print steps per second."""
     data, _ = experiments.draw(experiment, 0)
     steps = CONTENDERS[contender][0](data, threads)
-    steps(WARM_UP)
+    steps(count // 3)
     print("warm", flush=True)
     sys.stdin.readline()
     started = time.perf_counter()
-    steps(STEPS)
-    print(STEPS / (time.perf_counter() - started))
+    steps(count)
+    print(count / (time.perf_counter() - started))
 
 
 def _betavae(data, threads):
@@ -214,4 +214,4 @@ CONTENDERS = {  # each with the library that it needs beyond the project's own
 ACCELERATED = ("jax", "pytorch", "torch-compile")  # peers that use a GPU by themselves
 
 if __name__ == "__main__":
-    _work(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    _work(*sys.argv[1:3], *map(int, sys.argv[3:]))

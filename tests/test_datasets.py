@@ -100,12 +100,14 @@ def test_factors_multiply_to_the_images(experiment):
         assert data.scores.shape[1] == rank
 
 
-def test_factorising_loses_nothing_that_float32_keeps(rng):
-    pixels = rng.standard_normal((60, 5)) @ rng.standard_normal((5, 90))
-    scores, components = datasets.factorise(pixels)
-    assert scores.shape == (60, 5)
-    assert np.abs(scores @ components - pixels).max() < 1e-6 * np.abs(pixels).max()
-    whole = rng.standard_normal((60, 90))
+@pytest.mark.parametrize(("images", "pixels"), [(60, 90), (90, 60)])
+def test_factorising_loses_nothing_that_float32_keeps(images, pixels, rng):
+    low = rng.standard_normal((images, 5)) @ rng.standard_normal((5, pixels))
+    scores, components = datasets.factorise(low)
+    assert scores.shape == (images, 5)
+    assert np.abs(scores @ components - low).max() < 1e-6 * np.abs(low).max()
+    whole = rng.standard_normal((images, pixels))
+    assert datasets.factorise(whole)[0] is whole
     assert datasets.factorise(whole)[1] is None
 
 

@@ -16,7 +16,7 @@ from betavae_core.theory.gaussian import LinearGaussian
 
 
 def test_the_prediction_is_the_analytical_model_on_data_of_its_covariance(process):
-    sample = datasets.linear_sample(process, 3000, np.random.default_rng(1))
+    sample = datasets.linear_sample(process, 300, np.random.default_rng(1))
     betas = [0.5, 1.0, 3.0, 6.0]
     (R, C, elbo, tie), values = prediction.linear_terms(sample, betas)
     expected = linear.sweep(process, betas)
@@ -113,7 +113,7 @@ def test_all_supplements_are_published():
 
 @pytest.fixture(scope="module")
 def live():
-    return deep.live("mixing", 3.0, realizations=2, epochs=120)
+    return deep.live("mixing", 3.0, realizations=2, epochs=60)
 
 
 def test_live_members_are_labelled_like_stored_ones(live):

@@ -9,7 +9,7 @@ from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.terms import LINEAR
 
-COUNT, STEPS, SAMPLES = 24, 6_000, 500  # the chapter has 1, 10,000 and 2,000; this is cheap
+COUNT, STEPS, SAMPLES = 24, 6_000, 200  # the chapter has 1, 10,000 and 2,000; this is cheap
 
 
 def random_case(rng, N, k):

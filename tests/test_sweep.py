@@ -1,5 +1,6 @@
 """Real training in real spawned processes, on the smoke profile: a hundred images, twenty epochs."""
 
+import contextlib
 import json
 import re
 import signal
@@ -76,6 +77,26 @@ def test_closing_early_stores_the_whole_pack_in_hand(results, crew):
     assert next(running)[0] == members[0]
     running.close()
     assert sweep.survey(members).working == members
+
+
+def test_a_crew_has_as_many_tasks_in_hand_as_it_counts(results):
+    """Never one more, which an interrupted sweep would wait for."""
+    now, most = [], []
+
+    def task(members, keys, xla):
+        now.append(members)
+        most.append(len(now))
+        time.sleep(0.1)
+        now.remove(members)
+        return [(dict.fromkeys(SCALARS, 1.0), {}) for _ in members]
+
+    members = planning.plan("mixing", "smoke", realizations=3)
+    with ThreadPoolExecutor(len(members)) as pool:
+        few = crews.Crew(
+            lambda work_on, *rest: pool.submit(task if work_on is work.task else work_on, *rest), lambda _: 2
+        )
+        assert {member for member, _ in sweep.run(members, contextlib.nullcontext(few))} == set(members)
+    assert max(most) == 2
 
 
 def test_the_pack_is_halved_until_it_fits():

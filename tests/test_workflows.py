@@ -1,5 +1,6 @@
 """CI does nothing that a developer cannot: each line that it runs is a make target, and actionlint finds no fault."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -30,6 +31,16 @@ def test_each_line_is_a_make_target(file):
 def test_help_lists_every_target():
     told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert set(re.findall(r"^make ([a-z-]+)", told, re.MULTILINE)) == TARGETS
+
+
+def test_make_drops_the_variables_that_change_python_or_make_it_slow():
+    """Among them the one, set in many containers, by which every process would compile TensorFlow's sources anew."""
+    dropped = {"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONUSERBASE"}
+    dropped.add("PYTHONDONTWRITEBYTECODE")
+    given = os.environ | dict.fromkeys({*dropped, "PYTHONUNBUFFERED"}, "")
+    shown = {"input": "include Makefile\nshow:\n\t@env\n", "cwd": ROOT, "env": given, "check": True}
+    told = subprocess.run(["make", "-f", "-", "show"], capture_output=True, text=True, **shown).stdout
+    assert {line.split("=")[0] for line in told.splitlines()} & {*dropped, "PYTHONUNBUFFERED"} == {"PYTHONUNBUFFERED"}
 
 
 def test_actionlint_finds_no_fault(tmp_path):

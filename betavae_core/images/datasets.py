@@ -193,11 +193,16 @@ def factorise(pixels, tolerance: float = RANK_TOLERANCE) -> tuple[np.ndarray, np
     Where factors would cost more than they save, r ≥ np/(n + p), the pixels are returned whole, with None.
     """
     n, p = pixels.shape
-    values, vectors = np.linalg.eigh(pixels @ pixels.T)  # squared singular values
-    rank = int((values > tolerance**2 * values[-1]).sum())
-    if rank * (n + p) >= n * p:
+
+    def rank(values) -> int:  # squared singular values, the largest last
+        return int((values > tolerance**2 * values[-1]).sum())
+
+    if p < n and rank(np.linalg.eigvalsh(pixels.T @ pixels)) * (n + p) >= n * p:  # told by the smaller product
         return pixels, None
-    scores = vectors[:, ::-1][:, :rank]
+    values, vectors = np.linalg.eigh(pixels @ pixels.T)
+    if rank(values) * (n + p) >= n * p:
+        return pixels, None
+    scores = vectors[:, ::-1][:, : rank(values)]
     return scores, scores.T @ pixels
 
 
