@@ -6,7 +6,7 @@ import sys
 import click
 
 from betavae_core import __version__, environment
-from betavae_core.commands import books, doctor, sweeps
+from betavae_core.commands import books, doctor, sweeps, timing
 from betavae_core.errors import BuildError, SweepError, UsageError
 
 
@@ -58,6 +58,6 @@ def main():
     """
 
 
-for verbs in (books.VERBS, sweeps.VERBS, doctor.VERBS):
+for verbs in (books.VERBS, sweeps.VERBS, timing.VERBS, doctor.VERBS):
     for verb in verbs:
         main.add_command(verb)

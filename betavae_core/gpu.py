@@ -1,6 +1,6 @@
 """What a GPU does with this project's training: whether it repeats itself, how many networks it holds, how fast it is.
 
-With TensorFlow, or with JAX where a machine has that (`networks.twin`): the same checks on trainers of one kind.
+With TensorFlow, or with JAX where a machine has that (`accelerated.twin`): the same checks on trainers of one kind.
 """
 
 import time
@@ -13,7 +13,7 @@ import scipy.stats
 from betavae_core import contenders
 from betavae_core.errors import UsageError
 from betavae_core.images import experiments
-from betavae_core.networks import arrays
+from betavae_core.images.factors import Images
 from betavae_core.sweeps import planning, record, work
 
 NAMES = ("mixing", "localisation")
@@ -51,7 +51,7 @@ def trainers(library: str):
     if library not in LIBRARIES:
         raise UsageError(f"no library {library!r}; libraries: {', '.join(LIBRARIES)}")
     if library == "jax":
-        from betavae_core.networks import twin
+        from betavae_core.accelerated import twin
 
         return twin.Trainer
     from betavae_core.networks import training
@@ -64,7 +64,7 @@ def check(library: str, names=NAMES, packs=PACKS, steps: int = STEPS, peers=cont
     trainer_of = trainers(library)
     for name in names:
         training, _ = experiments.draw(name, 0)
-        data = arrays.Images.of(training)
+        data = Images.of(training)
         few, alone = trainer_of(min(packs[-1], 16)), _curve(trainer_of(1), data, steps)[0]
         first, again = (_curve(few, data, steps) for _ in range(2))
         yield _row("same pack twice", name, library, few.members, np.abs(first - again).max(), "nats")
@@ -86,7 +86,7 @@ def _smoke(trainer_of, name: str) -> tuple[int, int]:
     drawn = [spec.draw(seed) for seed in seeds]
     trainer = trainer_of(len(members), **spec.architecture)
     curves = trainer.fit([data for data, _ in drawn], [m.beta for m in members], seeds, spec.epochs, spec.schedule)
-    found = work.evaluated(trainer.trained, members, drawn, curves)
+    found = work.evaluated(trainer.ensemble, members, drawn, curves)
     return len(members), sum(not record.diverged(values) for values in found)
 
 

@@ -6,12 +6,13 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 from betavae_core import gpu
+from betavae_core.accelerated import arrays, philox, pipeline, twin
 from betavae_core.cli import main
 from betavae_core.errors import UsageError
 from betavae_core.images import experiments
-from betavae_core.networks import arrays, model, philox, training, twin
+from betavae_core.networks import model, training
 from betavae_core.networks.architecture import NOISE
-from betavae_core.sweeps import crews, pipeline, planning, sweep, work
+from betavae_core.sweeps import crews, planning, sweep, work
 from betavae_core.theory.terms import SCALARS
 
 BETAS, SEEDS, EPOCHS = [1.0, 20.0, 500.0], [0, 4, 4], 10
@@ -42,7 +43,7 @@ def test_steps_are_those_of_tensorflow(name, family):
     schedule = lambda done: (2e-3, 0.5)  # noqa: E731
     expected, found = (each.fit(data, BETAS, SEEDS, EPOCHS, schedule) for each in (first, second))
     np.testing.assert_allclose(found, expected, rtol=FLOAT32)
-    q, other = first.ensemble.posterior(data), second.trained.posterior(data)
+    q, other = first.ensemble.posterior(data), second.ensemble.posterior(data)
     np.testing.assert_allclose(other.mean, q.mean, atol=0.02)  # Adam's first steps are the sign of a gradient
     np.testing.assert_allclose(other.covariance(), q.covariance(), rtol=0.05, atol=1e-3)
 

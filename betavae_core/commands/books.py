@@ -1,6 +1,5 @@
-"""Verbs of the book: build it, print it, run a chapter again, read its ledger, time training, get digits."""
+"""Verbs of the book: build it, print it, run a chapter again, read its ledger, get digits."""
 
-import json
 import shlex
 from pathlib import Path
 
@@ -199,57 +198,4 @@ def claims():
     click.echo(tabulate(claims.rows(verdicts), headers=claims.HEADER, maxcolwidths=width, tablefmt="simple_grid"))
 
 
-@click.command()
-@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Repeats; medians are shown.")
-@click.option("--json", "file", metavar="FILE", type=click.Path(dir_okay=False), help="Write one row for each layout.")
-def bench(rounds, file):
-    """Time training on this machine.
-
-    \b
-    betavae bench --rounds 1
-
-    Beside the plain step, Keras `fit`, PyTorch and JAX (where installed) and the limit that the machine's matrix
-    products set. A quarter of an hour with both cores idle. `make env EXTRAS=bench` brings PyTorch and JAX.
-    """
-    from tabulate import tabulate
-
-    from betavae_core import bench
-
-    rows = bench.run(rounds=rounds, report=lambda line: click.echo(line, err=True))
-    click.echo(tabulate(bench.table(rows), headers=bench.HEADER))
-    if file:
-        bench.write(rows, file)
-
-
-@click.command("gpu-check")
-@click.option("--library", default="tensorflow", show_default=True, help="tensorflow, or jax.")
-@click.option("--json", "file", metavar="FILE", type=click.Path(dir_okay=False), help="Write the rows there, too.")
-def gpu_check(library, file):
-    """Check and time training on this machine's GPU.
-
-    \b
-    betavae gpu-check --library jax
-
-    Whether a pack trained twice is the same, whether a member feels the others of its pack, how many member-steps a
-    second packs of up to 512 train, beside JAX and PyTorch where installed. Under ten minutes.
-    """
-    from tabulate import tabulate
-
-    from betavae_core import files, gpu, machine
-
-    gpu.trainers(library)
-    found = gpu.device(library)
-    if found is None:
-        raise UsageError(
-            f"{library} sees no GPU here; `make env EXTRAS=gpu` brings what TensorFlow needs on an NVIDIA GPU"
-        )
-    rows = []
-    for row in gpu.check(library):
-        rows.append(row)
-        click.echo(", ".join(map(str, row.values())), err=True)
-    click.echo(tabulate([list(row.values()) for row in rows], headers=gpu.HEADER))
-    if file:
-        files.write_text(Path(file), json.dumps({"device": found, "host": machine.processor(), "rows": rows}, indent=1))
-
-
-VERBS = (book, page, serve, pdf, notebooks, chapter, data, claims, bench, gpu_check)
+VERBS = (book, page, serve, pdf, notebooks, chapter, data, claims)

@@ -2,31 +2,13 @@
 
 import contextlib
 import functools
-import re
 import sys
 from importlib.util import find_spec
 
 import click
 
+from betavae_core.commands.values import address, beta_list
 from betavae_core.errors import UsageError
-
-
-def _beta_list(_context, _option, values):
-    """β as given many times or as one comma-separated list."""
-    numbers = []
-    for text in ",".join(values).split(",") if values else ():
-        try:
-            numbers.append(float(text))
-        except ValueError:
-            raise click.BadParameter(f"must be a number; got {text}") from None
-    return numbers or None
-
-
-def _address(_context, _option, text):
-    """A Dask scheduler's address, or None."""
-    if text is not None and not re.fullmatch(r"(\w+://)?[\w.-]+:\d+", text):
-        raise click.BadParameter(f"must be an address such as tcp://host:8786; got {text!r}")
-    return text
 
 
 class PlannedCommand(click.Command):
@@ -72,7 +54,7 @@ def plan_options(command):
         click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]"),
         click.option("--profile", default="published", show_default=True, help="How much of each experiment."),
         click.option(
-            "--beta", "betas", multiple=True, callback=_beta_list, metavar="B", help="To 1e9; many times, or a,b,c."
+            "--beta", "betas", multiple=True, callback=beta_list, metavar="B", help="To 1e9; many times, or a,b,c."
         ),
         click.option("--realizations", type=int, metavar="N", help="In place of the profile's."),
     ]
@@ -97,7 +79,7 @@ def _planned(names, profile, **options):
 @click.option("--jobs", type=click.IntRange(min=1), metavar="J", help="Processes here; one per core by default.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="A Dask cluster of N workers, started here.")
 @click.option(
-    "--scheduler", callback=_address, metavar="ADDRESS", help="A Dask cluster that runs already: tcp://host:8786."
+    "--scheduler", callback=address, metavar="ADDRESS", help="A Dask cluster that runs already: tcp://host:8786."
 )
 @click.option("--pack", type=click.IntRange(min=1), metavar="K", help="Members trained together; probed on a GPU.")
 @click.option("--jax", is_flag=True, help="Train with JAX, if installed; processes here draw and evaluate.")
@@ -132,7 +114,9 @@ def sweep(jobs, workers, scheduler, pack, jax, explain, **options):
             _explain(label if len(planned) > 1 else "", plan.missing)
         elif plan.missing:
             if jax:
-                training = sweep.run_packs(plan.missing, pack, jobs, _above_the_bar)
+                from betavae_core.accelerated import pipeline
+
+                training = pipeline.sweep_packs(plan.missing, pack, jobs, _above_the_bar)
             else:
                 training = sweep.run(plan.missing, _crew(jobs, workers, scheduler), pack, _above_the_bar)
             lost = _followed(training, len(plan.missing))
@@ -230,7 +214,7 @@ def publish(**options):
 @click.command()
 @click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]")
 @click.option("--profile", default="published", show_default=True, help="Which networks.")
-@click.option("--beta", "betas", multiple=True, callback=_beta_list, metavar="B", help="Many times, or a,b,c.")
+@click.option("--beta", "betas", multiple=True, callback=beta_list, metavar="B", help="Many times, or a,b,c.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="J", help="Processes here; one per core by default.")
 def atlas(names, profile, betas, jobs):
     """Draw what the network of realization 0 decodes over the plane of its latents, at each β where that is missing.

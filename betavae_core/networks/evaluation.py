@@ -5,7 +5,7 @@ Terms are averaged over the images and computed in float64 from the float32 netw
 
 import numpy as np
 
-from betavae_core.networks import likelihood, philox
+from betavae_core.networks import likelihood
 from betavae_core.networks.architecture import EVALUATION
 from betavae_core.networks.posterior import Posterior
 from betavae_core.theory.alignment import true_inference_error
@@ -21,7 +21,7 @@ def evaluate(ensemble, data, betas, seeds, draws: int = DRAWS, only=None) -> dic
 
     Parameters
     ----------
-    ensemble : `networks.model.Ensemble`, or `networks.arrays.Trained`
+    ensemble : `networks.model.Ensemble`, or `accelerated.arrays.Trained`
     data : one ImageData per member
     betas, seeds : one number each per member; the seeds key the Monte Carlo draws
     draws : int, latents drawn for each image
@@ -35,19 +35,20 @@ def evaluate(ensemble, data, betas, seeds, draws: int = DRAWS, only=None) -> dic
     Source: thesis, Methods, "Calculation of Objective Terms".
     """
     q = ensemble.posterior(data)
+    shape = (q.mean.shape[1], draws, ensemble.latents)
     members = [
-        _evaluate(likelihood.Decoder.of(ensemble, m), data[m], betas[m], seeds[m], q[m], draws)
+        _evaluate(
+            likelihood.Decoder.of(ensemble, m), data[m], betas[m], seeds[m], q[m], ensemble.draws(seeds[m], shape)
+        )
         for m in (range(ensemble.members) if only is None else only)
     ]
     return {name: np.array([member[name] for member in members]) for name in MEASURED}
 
 
-def _evaluate(decoder, data, beta, seed, q: Posterior, draws) -> dict[str, float]:
-    """The measured terms of one member."""
+def _evaluate(decoder, data, beta, seed, q: Posterior, noise) -> dict[str, float]:
+    """The measured terms of one member, for R with this noise (image, draw, latent)."""
     x, divergence = data.standardised, _divergence(q)  # (image,)
 
-    shape = (len(q.mean), draws, q.mean.shape[1])
-    noise = _noise(seed, shape)
     log_density = decoder.log_density(x, q.of_draws().sample(noise))  # (image, draw)
     elbo = log_density.mean(1) - divergence
 
@@ -70,15 +71,6 @@ def _evaluate(decoder, data, beta, seed, q: Posterior, draws) -> dict[str, float
         "mie_se": mie.std(ddof=1) / np.sqrt(len(mie)),
         "mie_ess": np.median(ess),
     }
-
-
-def _noise(seed: int, shape) -> np.ndarray:
-    """Standard normal numbers by TensorFlow; the same ones to rounding where it is not installed."""
-    try:
-        import tensorflow as tf
-    except ImportError:
-        return philox.normal(seed, EVALUATION, shape, double=True)
-    return tf.random.stateless_normal(shape, (seed, EVALUATION), dtype=tf.float64, alg="philox").numpy()
 
 
 def _divergence(q: Posterior) -> np.ndarray:

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from betavae_core.networks import architecture, arrays
-from betavae_core.networks.architecture import HIDDEN, LATENTS, PIXELS, WEIGHTS
+from betavae_core.images.factors import Images
+from betavae_core.networks import architecture
+from betavae_core.networks.architecture import EVALUATION, HIDDEN, LATENTS, PIXELS, WEIGHTS
 from betavae_core.networks.posterior import Posterior
 
 
@@ -23,7 +24,7 @@ class Batch(NamedTuple):
 
 def batch(data, dtype=tf.float32) -> Batch:
     """Stack one ImageData per member, ranks padded with zeros."""
-    stacked = arrays.Images.stacked([arrays.Images.of(each) for each in data])
+    stacked = Images.stacked([Images.of(each) for each in data])
     return Batch(*(part if part is None else tf.constant(part, dtype) for part in stacked))
 
 
@@ -101,3 +102,7 @@ class Ensemble:
     def decode(self, z):
         """Reconstructed standardised pixels for latents z (member, sample, k): (member, sample, pixel)."""
         return self.features(tf.convert_to_tensor(z, tf.float32)) @ self.kernels[-1] + self.biases[-1]
+
+    def draws(self, seed: int, shape):
+        """Standard normal numbers for the evaluation of a member of that seed, in float64."""
+        return tf.random.stateless_normal(shape, (seed, EVALUATION), dtype=tf.float64, alg="philox").numpy()

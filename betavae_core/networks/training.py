@@ -10,7 +10,6 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from betavae_core.networks import arrays
 from betavae_core.networks.architecture import DECAY_1, DECAY_2, EPSILON, LEARNING_RATE, NOISE, STEPS_PER_CALL
 from betavae_core.networks.model import Batch, Ensemble, batch
 from betavae_core.theory.gaussian import log_density_constant
@@ -85,18 +84,12 @@ class Trainer:
         """How many it trains together."""
         return self.ensemble.members
 
-    @property
-    def trained(self) -> arrays.Trained:
-        """Its members' weights as arrays."""
-        weights = ([part.numpy() for part in parts] for parts in (self.ensemble.kernels, self.ensemble.biases))
-        return arrays.Trained(*weights, self.ensemble.latents, self.ensemble.hidden)
-
     def fit(self, data, betas, seeds, epochs: int, schedule=None, progress=None) -> np.ndarray:
         """Train each member from its seed; the whole data set is one batch, so an epoch is one step.
 
         Parameters
         ----------
-        data : one ImageData, or `arrays.Images`, per member
+        data : one ImageData, or `images.factors.Images`, per member
         betas, seeds : one number each per member
         epochs : int
         schedule : function of the epochs done, as `schedule` makes it; Adam's step is the thesis's if None

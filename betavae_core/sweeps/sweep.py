@@ -6,7 +6,6 @@ that runs beside it, so the order and number of workers decide nothing.
 
 import contextlib
 import functools
-import platform
 import subprocess
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, as_completed, wait
@@ -14,11 +13,9 @@ from typing import NamedTuple
 
 import xarray as xr
 
-from betavae_core import environment, machine, paths
-from betavae_core.sweeps import crews, packing, pipeline, planning, record, store, work
+from betavae_core import paths
+from betavae_core.sweeps import crews, packing, planning, record, store, work
 from betavae_core.sweeps.members import Member
-
-PACK = 256  # members that JAX trains together on a GPU; more gain little there (`gpu.check`)
 
 
 class Plan(NamedTuple):
@@ -93,7 +90,7 @@ def run(members: Iterable[Member], crew=None, pack: int | None = None, report=No
                     if wanted := [member for member in together if member not in there]:
                         running[submit(work.task, wanted, [member.key for member in wanted], found.xla)] = wanted
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    kept = _keep(future.result(), running[future])
+                    kept = keep(future.result(), running[future])
                     del running[future]  # only now: what is trained but not stored yet is stored below
                     yield from kept
         except KeyboardInterrupt:
@@ -104,25 +101,7 @@ def run(members: Iterable[Member], crew=None, pack: int | None = None, report=No
             for future, wanted in running.items():
                 with contextlib.suppress(CancelledError):  # the crew's own end is told by the error that led here
                     if not future.exception():
-                        _keep(future.result(), wanted)
-
-
-def run_packs(members: list[Member], pack: int | None = None, jobs: int | None = None, report=None):
-    """As `run`, for members of one specification, with JAX on its device; see `sweeps.pipeline`.
-
-    While a pack trains, `jobs` processes evaluate those before. Interrupted, it keeps what has been evaluated.
-    """
-    from betavae_core.networks import twin
-
-    device = twin.device()  # now: the crew's environment is another
-    pack, jobs = pack or (PACK if device.platform == "gpu" else 1), jobs or machine.cores()
-    made_by = {"package": environment.installed("betavae-core") or "?", "python": platform.python_version()}
-    revision()
-    if report:
-        report(f"{packing.Packing(pack, True, device.device_kind)}, {jobs} worker{'s' * (jobs > 1)} to evaluate")
-    with crews.single_threaded(), crews.pool(jobs) as pool:
-        for member, values, provenance in pipeline.run(members, twin.Trainer, pack, pool):
-            yield from _keep([(values, made_by | provenance)], [member])
+                        keep(future.result(), wanted)
 
 
 def draw_atlases(members: Iterable[Member], crew=None) -> Iterator[Member]:
@@ -144,7 +123,7 @@ def draw_atlases(members: Iterable[Member], crew=None) -> Iterator[Member]:
                 future.cancel()
 
 
-def _keep(results, members: list[Member]) -> list[tuple[Member, dict]]:
+def keep(results, members: list[Member]) -> list[tuple[Member, dict]]:
     """Store trained members; (member, provenance) of each, which says too whether training diverged."""
     for member, (values, provenance) in zip(members, results, strict=True):
         store.write(member, values, {**provenance, "revision": revision()})

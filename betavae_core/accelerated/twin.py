@@ -10,7 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from betavae_core.networks import architecture, arrays, philox
+from betavae_core.accelerated import arrays, philox
+from betavae_core.images.factors import Images
+from betavae_core.networks import architecture
 from betavae_core.networks.architecture import (
     DECAY_1,
     DECAY_2,
@@ -70,7 +72,7 @@ squared_error.defvjp(_squared_error, _gradient)
 
 
 class Trainer:
-    """As `training.Trainer`: members, Adam's state and one compiled loop; `trained` are their weights afterwards."""
+    """As `training.Trainer`: members, Adam's state and one compiled loop; `ensemble` are their weights afterwards."""
 
     def __init__(self, members: int = 1, latents: int = LATENTS, hidden=HIDDEN, family: str = "diagonal"):
         self.members, self.latents, self.hidden, self.family = members, latents, tuple(hidden), family
@@ -93,14 +95,14 @@ class Trainer:
 
     def start(self, data, betas, seeds):
         """Initial weights and a still Adam; the images on the device, and what else a step needs."""
-        images = [arrays.Images.of(each) for each in data]
+        images = [Images.of(each) for each in data]
         betas, seeds = jnp.asarray(betas, jnp.float32), jnp.asarray(seeds, jnp.int32)
         first = initial(seeds, self.shapes, self.latents, len(self.hidden))
         self.state = (first, *([jnp.zeros_like(weight) for weight in first] for _ in range(2)))
-        return jax.tree.map(jnp.asarray, arrays.Images.stacked(images)), (betas, seeds)
+        return jax.tree.map(jnp.asarray, Images.stacked(images)), (betas, seeds)
 
     @property
-    def trained(self) -> arrays.Trained:
+    def ensemble(self) -> arrays.Trained:
         """The weights, brought to the host."""
         weights = [np.asarray(part) for part in self.weights]
         return arrays.Trained(weights[: len(self.shapes)], weights[len(self.shapes) :], self.latents, self.hidden)

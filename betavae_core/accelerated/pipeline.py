@@ -5,17 +5,21 @@ what was trained, from its weights, while the next pack trains. The numbers are 
 """
 
 import functools
+import platform
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
-from betavae_core.networks import arrays
-from betavae_core.sweeps import work
+from betavae_core import environment, machine
+from betavae_core.accelerated import arrays
+from betavae_core.images.factors import Images
+from betavae_core.sweeps import crews, packing, sweep, work
 from betavae_core.sweeps.members import Member, Specification
 
 AHEAD = 2  # packs whose images are drawn, and as many that may wait to be evaluated
+PACK = 256  # members that train together on a GPU; more gain little there (`gpu.check`)
 TOGETHER = 4  # members evaluated by one process, one after another
 
 
@@ -39,6 +43,24 @@ class Busy:
             self.add(stage, time.perf_counter() - started)
 
 
+def sweep_packs(members: list[Member], pack: int | None = None, jobs: int | None = None, report=None):
+    """As `sweeps.sweep.run`, for members of one specification, with JAX on its device.
+
+    While a pack trains, `jobs` processes evaluate those before. Interrupted, it keeps what has been evaluated.
+    """
+    from betavae_core.accelerated import twin
+
+    device = twin.device()  # now: the crew's environment is another
+    pack, jobs = pack or (PACK if device.platform == "gpu" else 1), jobs or machine.cores()
+    made_by = {"package": environment.installed("betavae-core") or "?", "python": platform.python_version()}
+    sweep.revision()
+    if report:
+        report(f"{packing.Packing(pack, True, device.device_kind)}, {jobs} worker{'s' * (jobs > 1)} to evaluate")
+    with crews.single_threaded(), crews.pool(jobs) as pool:
+        for member, values, provenance in run(members, twin.Trainer, pack, pool):
+            yield from sweep.keep([(values, made_by | provenance)], [member])
+
+
 def run(
     members: list[Member], trainer_of, pack: int, pool, busy=None, stop=None
 ) -> Iterator[tuple[Member, dict, dict]]:
@@ -46,7 +68,7 @@ def run(
 
     Parameters
     ----------
-    trainer_of : function of a number of members and of an architecture, to a `networks.twin.Trainer` or one like it
+    trainer_of : function of a number of members and of an architecture, to a `twin.Trainer` or one like it
     pack : how many train together; the last are filled up with copies, so that one compiled loop serves all
     pool : executor for drawing and evaluation, as `crews.pool`
     busy : a `Busy` that is told where time goes
@@ -65,7 +87,7 @@ def run(
         images.ask(packs[number : number + AHEAD])
         data = busy.timed("wait for images", lambda: [images.get(each.realization, busy) for each in together])  # noqa: B023
         curves, provenance = _trained(trainer, together, data, pack, busy)
-        weights = busy.timed("fetch weights", lambda: trainer.trained)
+        weights = busy.timed("fetch weights", lambda: trainer.ensemble)
         for some in _slices(together):
             busy.timed("wait for evaluation", room.acquire)
             future = pool.submit(evaluated, together[some], weights.some(some), curves[some])
@@ -117,7 +139,7 @@ class _Images:
             if realization not in self.found:
                 self.found[realization] = self.pool.submit(drawn, self.spec, realization)
 
-    def get(self, realization: int, busy: Busy) -> arrays.Images:
+    def get(self, realization: int, busy: Busy) -> Images:
         found = self.found[realization]
         if isinstance(found, Future):
             found, seconds = found.result()
@@ -131,11 +153,11 @@ class _Images:
         self.found = {realization: found for realization, found in self.found.items() if realization in needed}
 
 
-def drawn(spec: Specification, realization: int) -> tuple[arrays.Images, float]:
+def drawn(spec: Specification, realization: int) -> tuple[Images, float]:
     """In a process: the factors of a realization's training images, and the seconds that drawing took."""
     started = time.perf_counter()
     training, _ = _draw(spec, realization)
-    return arrays.Images.of(training), time.perf_counter() - started
+    return Images.of(training), time.perf_counter() - started
 
 
 @functools.lru_cache(maxsize=4)  # the members of a pack come realization by realization

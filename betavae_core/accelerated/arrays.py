@@ -3,10 +3,11 @@
 `encode` and `features` are those of `networks.model`, on NumPy or JAX arrays.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
+from betavae_core.accelerated import philox
+from betavae_core.images.factors import Images
+from betavae_core.networks.architecture import EVALUATION
 from betavae_core.networks.posterior import Posterior
 
 
@@ -29,34 +30,6 @@ def features(kernels, biases, z, depth: int, xp):
     for layer in range(depth + 1, len(kernels) - 1):
         z = xp.tanh(z @ kernels[layer] + biases[layer])
     return z
-
-
-class Images(NamedTuple):
-    """Images of one member as training takes them, in float32: scores (n, r), components (r, p) or None, ‖x‖² (n,)."""
-
-    scores: np.ndarray
-    components: np.ndarray | None
-    energy: np.ndarray
-
-    @classmethod
-    def of(cls, data) -> "Images":
-        """Those of an ImageData, if they are not there yet; ‖x‖² is summed in float64."""
-        if isinstance(data, cls):
-            return data
-        energy = np.einsum("np,np->n", data.standardised, data.standardised)
-        parts = (part if part is None else part.astype(np.float32) for part in (data.scores, data.components, energy))
-        return cls(*parts)
-
-    @classmethod
-    def stacked(cls, images: "list[Images]") -> "Images":
-        """Those of many members, a leading axis for them, ranks padded with zeros."""
-        energy = np.stack([each.energy for each in images])
-        if any(each.components is None for each in images):
-            whole = [s if c is None else s @ c for s, c, _ in images]
-            return cls(np.stack(whole), None, energy)
-        rank = max(each.scores.shape[1] for each in images)
-        scores = np.stack([np.pad(s, ((0, 0), (0, rank - s.shape[1]))) for s, _, _ in images])
-        return cls(scores, np.stack([np.pad(c, ((0, rank - len(c)), (0, 0))) for _, c, _ in images]), energy)
 
 
 class Trained:
@@ -85,3 +58,7 @@ class Trained:
         """Reconstructed standardised pixels for latents z (member, sample, k)."""
         hidden = features(self.kernels, self.biases, np.asarray(z, np.float32), len(self.hidden), np)
         return hidden @ self.kernels[-1] + self.biases[-1]
+
+    def draws(self, seed: int, shape) -> np.ndarray:
+        """Standard normal numbers for the evaluation of a member of that seed, in float64."""
+        return philox.normal(seed, EVALUATION, shape, double=True)

@@ -1,0 +1,23 @@
+"""Values of options that need more than a type."""
+
+import re
+
+import click
+
+
+def beta_list(_context, _option, values):
+    """β as given many times or as one comma-separated list."""
+    numbers = []
+    for text in ",".join(values).split(",") if values else ():
+        try:
+            numbers.append(float(text))
+        except ValueError:
+            raise click.BadParameter(f"must be a number; got {text}") from None
+    return numbers or None
+
+
+def address(_context, _option, text):
+    """A Dask scheduler's address, or None."""
+    if text is not None and not re.fullmatch(r"(\w+://)?[\w.-]+:\d+", text):
+        raise click.BadParameter(f"must be an address such as tcp://host:8786; got {text!r}")
+    return text

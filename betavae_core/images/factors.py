@@ -1,0 +1,33 @@
+"""Images as training takes them: factors in single precision."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Images(NamedTuple):
+    """Images of one member as training takes them, in float32: scores (n, r), components (r, p) or None, ‖x‖² (n,)."""
+
+    scores: np.ndarray
+    components: np.ndarray | None
+    energy: np.ndarray
+
+    @classmethod
+    def of(cls, data) -> "Images":
+        """Those of an ImageData, if they are not there yet; ‖x‖² is summed in float64."""
+        if isinstance(data, cls):
+            return data
+        energy = np.einsum("np,np->n", data.standardised, data.standardised)
+        parts = (part if part is None else part.astype(np.float32) for part in (data.scores, data.components, energy))
+        return cls(*parts)
+
+    @classmethod
+    def stacked(cls, images: "list[Images]") -> "Images":
+        """Those of many members, a leading axis for them, ranks padded with zeros."""
+        energy = np.stack([each.energy for each in images])
+        if any(each.components is None for each in images):
+            whole = [s if c is None else s @ c for s, c, _ in images]
+            return cls(np.stack(whole), None, energy)
+        rank = max(each.scores.shape[1] for each in images)
+        scores = np.stack([np.pad(s, ((0, 0), (0, rank - s.shape[1]))) for s, _, _ in images])
+        return cls(scores, np.stack([np.pad(c, ((0, rank - len(c)), (0, 0))) for _, c, _ in images]), energy)
