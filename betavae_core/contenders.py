@@ -167,20 +167,20 @@ def _jax(data, threads, members: int = 1):
 
     def drawn(key, *widths):
         pairs, glorot = list(itertools.pairwise(widths)), jax.nn.initializers.glorot_uniform()
-        keys = jax.random.split(key, len(pairs))
-        return [(glorot(own, pair), jnp.zeros(pair[1])) for own, pair in zip(keys, pairs, strict=True)]
+        return [
+            (glorot(key, pair), jnp.zeros(pair[1]))
+            for key, pair in zip(jax.random.split(key, len(pairs)), pairs, strict=True)
+        ]
 
     def begin(key):
         left, right = jax.random.split(key)
         return start((drawn(left, PIXELS, *HIDDEN, 2 * LATENTS), drawn(right, LATENTS, *reversed(HIDDEN), PIXELS)))
 
-    def train(count, state, key):
-        return jax.lax.fori_loop(0, count, advance, (state, key))[0]
-
     x = jnp.asarray(data.standardised, jnp.float32)
     start, update, parameters = optimizers.adam(LEARNING_RATE)
     keys = jax.random.split(jax.random.key(0), members)
-    states, loop = jax.jit(jax.vmap(begin))(keys), jax.jit(jax.vmap(train, (None, 0, 0)))
+    run = lambda count, state, key: jax.lax.fori_loop(0, count, advance, (state, key))[0]  # noqa: E731
+    states, loop = jax.jit(jax.vmap(begin))(keys), jax.jit(jax.vmap(run, (None, 0, 0)))
     jax.config.update("jax_default_matmul_precision", "float32")  # a GPU would multiply in 19 bits otherwise
     return lambda count: jax.block_until_ready(loop(count, states, keys))
 
