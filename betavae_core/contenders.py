@@ -161,8 +161,7 @@ def _jax(data, threads, members: int = 1):
         return (error + 0.5 * (jnp.exp(log_variance) + mean**2 - 1 - log_variance).sum(-1)).mean()
 
     def advance(step, carried):
-        state, key = carried
-        key, used = jax.random.split(key)
+        state, (key, used) = carried[0], jax.random.split(carried[1])
         return update(step, jax.grad(loss)(parameters(state), used), state), key
 
     def drawn(key, *widths):

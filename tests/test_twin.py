@@ -67,8 +67,7 @@ def test_a_pipeline_gives_the_numbers_of_a_sweep_and_says_where_time_goes():
     busy = pipeline.Busy()
     with crews.single_threaded(), crews.pool(2) as pool:
         found = {member: (values, how) for member, values, how in pipeline.run(members, twin.Trainer, 4, pool, busy)}
-        none = list(pipeline.run(members, twin.Trainer, 4, pool, stop=lambda: True))
-    assert set(found) == set(members) and none == []
+    assert set(found) == set(members)
     for member, (values, how) in found.items():
         assert how["library"].startswith("JAX ") and how["pack"] == 4 and how["epochs"] == 2
         assert set(values) == set(expected[member])

@@ -61,9 +61,7 @@ def sweep_packs(members: list[Member], pack: int | None = None, jobs: int | None
             yield from sweep.keep([(values, made_by | provenance)], [member])
 
 
-def run(
-    members: list[Member], trainer_of, pack: int, pool, busy=None, stop=None
-) -> Iterator[tuple[Member, dict, dict]]:
+def run(members: list[Member], trainer_of, pack: int, pool, busy=None) -> Iterator[tuple[Member, dict, dict]]:
     """Train and evaluate members of one specification.
 
     Parameters
@@ -72,7 +70,6 @@ def run(
     pack : how many train together; the last are filled up with copies, so that one compiled loop serves all
     pool : executor for drawing and evaluation, as `crews.pool`
     busy : a `Busy` that is told where time goes
-    stop : function without arguments; no pack starts once it is true
 
     Yields
     ------
@@ -82,8 +79,6 @@ def run(
     room, trainer = threading.Semaphore(AHEAD * pack), trainer_of(pack, **members[0].specification.architecture)
     packs = [members[start : start + pack] for start in range(0, len(members), pack)]
     for number, together in enumerate(packs):
-        if stop and stop():
-            break
         images.ask(packs[number : number + AHEAD])
         data = busy.timed("wait for images", lambda: [images.get(each.realization, busy) for each in together])  # noqa: B023
         curves, provenance = _trained(trainer, together, data, pack, busy)
