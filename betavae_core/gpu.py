@@ -30,9 +30,9 @@ def device(library: str) -> str | None:
     if not find_spec(library):
         return None
     if library == "jax":
-        import jax
+        from betavae_core.accelerated import twin
 
-        found = jax.devices()[0]
+        found = twin.device()
         return found.device_kind if found.platform == "gpu" else None
     import tensorflow as tf
 

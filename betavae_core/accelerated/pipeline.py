@@ -28,11 +28,9 @@ class Busy:
 
     def __init__(self):
         self.seconds: dict[str, float] = defaultdict(float)
-        self._lock = threading.Lock()
 
     def add(self, stage: str, seconds: float) -> None:
-        with self._lock:
-            self.seconds[stage] += seconds
+        self.seconds[stage] += seconds
 
     def timed(self, stage: str, action: Callable):
         """The result of an action, its time counted."""
