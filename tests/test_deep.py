@@ -18,7 +18,7 @@ from betavae_core.theory.gaussian import LinearGaussian
 def test_the_prediction_is_the_analytical_model_on_data_of_its_covariance(process):
     sample = datasets.linear_sample(process, 300, np.random.default_rng(1))
     betas = [0.5, 1.0, 3.0, 6.0]
-    (R, C, elbo, tie), values = prediction.linear_terms(sample, betas)
+    (R, C, elbo, tie), values = prediction.linear_terms(prediction.coordinates(sample), betas)
     expected = linear.sweep(process, betas)
     constant = deep.CONSTANT + np.log(2 * np.pi)  # the prediction counts 1600 pixels, the process two
     assert values == pytest.approx(np.linalg.eigvalsh(process.covariance)[::-1])
@@ -28,15 +28,17 @@ def test_the_prediction_is_the_analytical_model_on_data_of_its_covariance(proces
     assert tie == pytest.approx(expected.tie.values)
 
 
-def test_factors_and_whole_images_give_the_same_prediction():
-    import dataclasses
-
-    data, _ = experiments.draw("mixing", 0, samples=200)
-    whole = dataclasses.replace(data)
-    vars(whole)["_factors"] = (data.standardised, None)
-    (first, values), (second, others) = (prediction.linear_terms(d, [1.0, 50.0]) for d in (data, whole))
-    assert values == pytest.approx(others)
-    assert first == pytest.approx(second, rel=1e-6)
+@pytest.mark.parametrize("name", ["mixing", "localisation", "pixel-mixing"])
+def test_the_prediction_from_a_few_axes_is_that_of_the_whole_covariance(name):
+    """All eigenpairs of the covariance of the pixels, and R pixel by pixel."""
+    data, _ = experiments.draw(name, 0, samples=200)
+    X, beta = data.pixels - data.pixels.mean(0), 20.0
+    D, W, variance = linear.optimum(X.T @ X / len(X), beta, latents=2)
+    mean = X @ W.T
+    R = -0.5 * (((X - mean @ D.T) ** 2).sum() / len(X) + ((D**2).sum(0) * variance).sum())
+    C = 0.5 * (variance - 1 - np.log(variance)).sum() + 0.5 * (mean**2).sum() / len(X)
+    found, _ = prediction.linear_terms(prediction.coordinates(data), [beta])
+    assert found[:2, 0] == pytest.approx([R + deep.CONSTANT, C], rel=1e-9)
 
 
 def test_the_prediction_beside_networks_stands_on_their_realizations():
@@ -68,7 +70,7 @@ def test_the_table_of_optima_has_training_and_fresh_images():
 def test_what_the_code_adds_to_pixels():
     """The images of a code are its map times it, and the digits overlap."""
     data, _ = experiments.draw("mixing-diagonal", 0, samples=200)
-    code, F = latents.code(data), prediction.code_in_pixels(data)
+    code, F = latents.code(data), prediction.code_in_pixels(prediction.coordinates(data))
     pixels, code = (values - values.mean(0) for values in (data.standardised, code))
     images = np.linalg.pinv(code) @ pixels  # (code, 1600)
     assert code @ images == pytest.approx(pixels, abs=1e-6)

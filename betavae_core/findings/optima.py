@@ -5,6 +5,7 @@ sources and seeds across β. Realizations that lack a β are left out. Means of 
 bootstrap than in truth; their deviations are stretched by what a normal sample of the same size would need.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -115,12 +116,13 @@ def _resampled_means(values, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
     """(row, draw) means of (row, realization) values over realizations drawn with replacement, stretched."""
     count = values.shape[1]
     chosen = np.random.default_rng(seed).integers(count, size=(draws, count))
-    weights = np.zeros((count, draws))
-    np.add.at(weights, (chosen.T, np.arange(draws)), 1 / count)
+    cells = chosen + count * np.arange(draws)[:, None]  # of a table (draw, realization): how often each is drawn
+    weights = np.bincount(cells.ravel(), minlength=draws * count).reshape(draws, count).T / count
     centre = values.mean(1, keepdims=True)
     return centre + stretch(count) * ((values - centre) @ weights)
 
 
+@functools.cache
 def stretch(count: int) -> float:
     """√(n/(n − 1)) t/z: how far a bootstrap of n values has to be stretched for its 95 % interval to be Student's.
 

@@ -1,32 +1,82 @@
 """What the optimal linear β-VAE would score on an experiment's images; nothing is fitted to a network."""
 
+import functools
+from dataclasses import dataclass
+
 import numpy as np
+import scipy.sparse.linalg
 import xarray as xr
 
+from betavae_core import paths
 from betavae_core.findings import latents
 from betavae_core.images import experiments
+from betavae_core.images.datasets import ImageData
 from betavae_core.networks.architecture import PIXELS
 from betavae_core.networks.posterior import Posterior
 from betavae_core.theory import linear
 from betavae_core.theory.alignment import true_inference_error
-from betavae_core.theory.gaussian import log_density_constant
+from betavae_core.theory.gaussian import LinearGaussian, log_density_constant
 from betavae_core.theory.terms import attributes
 
 PREDICTED = ("reconstruction", "kl_prior", "elbo", "tie")
 ENOUGH = 30  # realizations that a chapter predicts where it says so; a prediction takes a fifth of a second
 
 
+@dataclass(frozen=True, eq=False)
+class Coordinates:
+    """Centred images along their k principal axes, all that the optimal linear β-VAE uses of them.
+
+    along (n, k); left_out: mean square per image off these axes; posterior_mean (n, k) and process as in `ImageData`
+    """
+
+    along: np.ndarray
+    left_out: float
+    posterior_mean: np.ndarray
+    process: LinearGaussian
+
+    @property
+    def posterior_precision(self) -> np.ndarray:
+        """Precision of the sources given the image, (k, k)."""
+        return self.process.posterior_precision
+
+
+def coordinates(data: ImageData) -> Coordinates:
+    """Coordinates of images from the k leading eigenpairs of the smaller of XXᵀ and XᵀX, by Lanczos if k is small."""
+    X, k = data.pixels - data.pixels.mean(0), data.sources.shape[1]
+    wide = len(X) < X.shape[1]
+    gram = X @ X.T if wide else X.T @ X
+    if k < len(gram) // 10:
+        start = np.random.default_rng(0).standard_normal(len(gram))
+        values, vectors = scipy.sparse.linalg.eigsh(gram, k, v0=start)
+    else:
+        values, vectors = (found[..., -k:] for found in np.linalg.eigh(gram))
+    values = np.maximum(values, 0)
+    along = vectors * values**0.5 if wide else X @ vectors
+    left_out = float(np.trace(gram) - values.sum()) / len(X)
+    return Coordinates(along[:, ::-1], left_out, data.posterior_mean, data.process)
+
+
+def drawn(experiment: str, realization: int) -> Coordinates:
+    """Coordinates of the training images of a realization."""
+    return _drawn(experiment, realization, paths.digits())
+
+
+@functools.lru_cache(maxsize=512)
+def _drawn(experiment: str, realization: int, _digits) -> Coordinates:
+    return coordinates(experiments.draw(experiment, realization)[0])
+
+
 def prediction(experiment: str, betas, realizations) -> xr.Dataset:
     """Terms of the optimal linear β-VAE on the images of each realization.
 
     The optimum follows from the covariance of the images alone (`linear.optimum`); each term is then the mean over the
-    same images. Factors of the images stand for them: coordinates in an orthonormal basis of their span.
+    same images. Their coordinates along the k principal axes stand for them, which are all that it uses.
 
     Returns
     -------
     Dataset over beta × realization: reconstruction, kl_prior, elbo, tie, in nats; eigenvalue over realization × latent
     """
-    found = [linear_terms(experiments.draw(experiment, r)[0], betas) for r in realizations]
+    found = [linear_terms(drawn(experiment, r), betas) for r in realizations]
     terms: dict = {
         name: (("beta", "realization"), np.stack([values[i] for values, _ in found], 1), attributes(name))
         for i, name in enumerate(PREDICTED)
@@ -41,30 +91,25 @@ def beside(stored: xr.Dataset, most: int | None = None) -> xr.Dataset:
     return prediction(stored.experiment, stored.beta.values, stored.realization.values[whole][:most])
 
 
-def code_in_pixels(data) -> np.ndarray:
-    """What a unit of each code r_j adds to the standardised pixels, (N, rank), in an orthonormal basis of their span.
+def code_in_pixels(images: Coordinates) -> np.ndarray:
+    """What a unit of each code r_j adds to the standardised pixels, (N, N), along their principal axes.
 
-    Only for images that are linear in the code. The code's noise has covariance σ² FᵀF there.
+    Only for images that are linear in the code, with as many codes as sources: the axes span them. The code's noise has
+    covariance σ² FᵀF there.
     """
-    Y, code = _coordinates(data), latents.code(data)
-    return np.linalg.lstsq(code - code.mean(0), Y - Y.mean(0), rcond=None)[0]
+    code = latents.code(images)
+    return np.linalg.lstsq(code - code.mean(0), images.along, rcond=None)[0]
 
 
-def _coordinates(data) -> np.ndarray:
-    """The images (n, rank) in an orthonormal basis of their span."""
-    return data.scores if data.components is None else data.scores @ np.linalg.qr(data.components.T)[1].T
-
-
-def linear_terms(data, betas) -> tuple[np.ndarray, np.ndarray]:
+def linear_terms(images: Coordinates, betas) -> tuple[np.ndarray, np.ndarray]:
     """`PREDICTED` terms at each β, (term, beta), and the k leading eigenvalues of the images."""
-    Y = _coordinates(data)
-    Y = Y - Y.mean(0)
-    covariance, k = Y.T @ Y / len(Y), data.sources.shape[1]
-    constant, rows = log_density_constant(PIXELS), []
+    Y = images.along
+    covariance, k = Y.T @ Y / len(Y), Y.shape[1]
+    constant, rows = log_density_constant(PIXELS) - 0.5 * images.left_out, []
     for D, W, variance in zip(*linear.optimum(covariance, np.asarray(betas, float), latents=k), strict=True):
         q = Posterior(Y @ W.T, np.log(variance))  # the variance is the same for every image
         R = constant - 0.5 * (((Y - q.mean @ D.T) ** 2).sum(1).mean() + ((D**2).sum(0) * variance).sum())
         C = q.kl_to_prior().mean()
-        tie, _ = true_inference_error(q.mean, q.covariance(), data.posterior_mean, data.posterior_precision)
+        tie, _ = true_inference_error(q.mean, q.covariance(), images.posterior_mean, images.posterior_precision)
         rows.append((R, C, R - C, tie))
-    return np.array(rows).T, np.linalg.eigvalsh(covariance)[::-1][:k]
+    return np.array(rows).T, np.linalg.eigvalsh(covariance)[::-1]

@@ -11,6 +11,7 @@ theorem is 0 if and only if AᵀA is diagonal, else below 0. The same fit to the
 A network that has not switched on the latents that theory uses, which C tells without a look at TIE, does not count.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -103,14 +104,18 @@ def settled(found: xr.Dataset) -> xr.DataArray:
 def read(ratios, values, use=None) -> Reading:
     """Fit a curve near its optimum and read it; NaN where fewer than twice as many points count as are fitted."""
     near = (ratios >= NEAR[0]) & (ratios <= NEAR[1]) & (True if use is None else use)
-    b, points = ratios[near], values[near]
-    if len(b) < 2 * COEFFICIENTS:
+    if near.sum() < 2 * COEFFICIENTS:
         return Reading(np.nan, np.nan, np.nan)
-    fit, miss, *_ = np.linalg.lstsq(_basis(b), points, rcond=None)
+    return Reading(*(float(number[0]) for number in _read(ratios[near], values[near][:, None])))
+
+
+def _read(b, curves) -> Reading:
+    """What fits to many curves over the same b say, (b, curve): each number of `Reading` is an array (curve,)."""
+    fit, miss, *_ = np.linalg.lstsq(_basis(b), curves, rcond=None)
     fine = np.linspace(b.min(), b.max(), 2001)
-    at = int((_basis(fine) @ fit).argmin())
-    best = float(fine[at]) if 0 < at < len(fine) - 1 else np.nan
-    return Reading(best, float(fit @ [0, 1, 1, 2]), float((miss[0] / (len(b) - COEFFICIENTS)) ** 0.5))
+    at = (_basis(fine) @ fit).argmin(0)
+    best = np.where((at > 0) & (at < len(fine) - 1), fine[at], np.nan)
+    return Reading(best, [0, 1, 1, 2] @ fit, (miss / (len(b) - COEFFICIENTS)) ** 0.5)
 
 
 def _basis(b) -> np.ndarray:
@@ -158,8 +163,14 @@ def student(values) -> tuple[float, float, float]:
     values = np.asarray(values, float)
     if len(values) < 2:
         return (float(values.mean()) if len(values) else np.nan), -np.inf, np.inf
-    reach = scipy.stats.t.ppf(LEVELS[1], len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
+    reach = _quantile(len(values)) * values.std(ddof=1) / len(values) ** 0.5
     return float(values.mean()), float(values.mean() - reach), float(values.mean() + reach)
+
+
+@functools.cache
+def _quantile(count: int) -> float:
+    """Student's 97.5 % quantile for a mean of so many."""
+    return float(scipy.stats.t.ppf(LEVELS[1], count - 1))
 
 
 def power(experiment: str, noise: float, count: int, trials: int = 400, seed: int = 0) -> tuple[float, float]:
@@ -178,9 +189,7 @@ def power(experiment: str, noise: float, count: int, trials: int = 400, seed: in
     """
     ratios = np.array([b for b in experiments.RATIOS if NEAR[0] <= b <= NEAR[1]])
     curve, rng = theory(experiment, ratios).tie.values, np.random.default_rng(seed)
-    found = np.zeros(2)
-    for _ in range(trials):
-        drawn = [read(ratios, curve + noise * rng.standard_normal(len(ratios))) for _ in range(count)]
-        bests = np.array([one.best for one in drawn])
-        found += student(np.log(bests[np.isfinite(bests)]))[1] > 0, student([one.slope for one in drawn])[2] < 0
-    return tuple(float(part) for part in found / trials)
+    drawn = curve + noise * rng.standard_normal((trials * count, len(ratios)))
+    bests, slopes = (np.reshape(numbers, (trials, count)) for numbers in _read(ratios, drawn.T)[:2])
+    by_best = np.mean([student(np.log(one[np.isfinite(one)]))[1] > 0 for one in bests])
+    return float(by_best), float(np.mean([student(one)[2] < 0 for one in slopes]))

@@ -14,6 +14,8 @@ BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#B65E93", "#
 
 POINTS = 200  # of a scatter: each is a hundred bytes of SVG
 WIDTH = 3.25  # inches of a panel: on a phone it is shown in its own size
+PICTURE, LABEL = 0.65, 0.25  # inches of a picture with its margin, and of the label of its row
+INSIDE = 0.95  # of that without the margin
 
 STYLE = {
     "figure.constrained_layout.use": True,
@@ -103,11 +105,14 @@ def latent_space(stored, sources, betas, realization: int = 0) -> Figure:
 def picture_rows(rows, labels) -> Figure:
     """Rows of grey-level pictures, one label a row; rows (row, column, height, width)."""
     rows = np.asarray(rows)
-    figure, found = cells(len(rows), 1, 0.65 * rows.shape[1], 0.95, labels)
+    figure, found = cells(len(rows), 1, PICTURE * rows.shape[1], PICTURE + LABEL, labels)
+    figure.set_layout_engine("none")  # which would weigh hundreds of axes against each other
+    width, height = 1 / rows.shape[1], PICTURE / (PICTURE + LABEL)
     for cell, row, label in zip(found, rows, labels, strict=True):
         cell.suptitle(label, x=0, ha="left", fontsize=10)
         limit = np.abs(row).max()
-        for axis, picture in zip(cell.subplots(1, len(row), squeeze=False)[0], row, strict=True):
+        for column, picture in enumerate(row):
+            axis = cell.add_axes((width * column, 0, width * INSIDE, height * INSIDE))
             axis.imshow(picture, vmin=-limit, vmax=limit, interpolation="none")
             axis.axis("off")
     return figure
