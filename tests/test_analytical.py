@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from betavae_core.findings import optima
-from betavae_core.showing import analytical, curves
+from betavae_core.showing import analytical, curves, rotation
 from betavae_core.theory import linear, propositions, stationarity
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.terms import LINEAR
@@ -48,9 +48,9 @@ def test_the_page_follows_its_parameters(case, monkeypatch):
     eigenvalues = np.sort(np.linalg.eigvalsh(process.covariance))[::-1][: process.mixing.shape[1]]
     for figure in (
         curves.draw(analytical.identity_panels(trained, beta, best)),
-        analytical.water_filling_figure(eigenvalues, beta, betas),
+        analytical.water_filling_figure(analytical.rate_panel(eigenvalues, beta, betas), eigenvalues, beta),
         curves.draw([analytical.fixed_decoder_panel(trained, fixed, best, beta)]),
-        analytical.best_beta_figure(process, noise_std),
+        curves.draw(rotation.best_beta_panels(process, noise_std)),
     ):
         figure.canvas.draw()
         plt.close(figure)

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 BETAS = [0.1, 1.0, 20.0, 1000.0]
 NAMES = ("tie", "elbo")
 RATES, VALUES = [6.5, 4.25, 1.75, 0.0], [1.0, 3.5, 8.25, 9.0]  # of a curve that does not stand over β
+ANGLES = [0.0, 10.0, 50.0, 90.0]
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>t</title>
 <link rel="stylesheet" href="_static/companion.css"></head><body><div class="bd-content">
 <figure id="fig-x"><div class="panels"><div>static A</div><div>static B</div><div>bars</div></div></figure>{}</div>
@@ -70,6 +71,12 @@ def site(panels, dataset, tmp_path_factory):
     )
     across = curves.Panel(title="A", unit="distortion", curves=[rates], across="rate, nats", tags=[20.0])
     (folder / "sub/across.html").write_text(PAGE.format(interactive.curves("fig-x", [across]).data))
+    turned = curves.Curve(name="turned", beta=np.array(ANGLES), value=np.array(VALUES))
+    own = curves.Panel(title="own", unit="", curves=[turned], variable="angle, degrees", linear=True)
+    of_both = interactive.curves("fig-x", [panels[0], own])
+    (folder / "sub/own.html").write_text(
+        PAGE.format(interactive.page_beta("mixing", np.array(BETAS), 1.0).data + of_both.data)
+    )
     (folder / "sub/figure.html").write_text(PAGE.format(figure.data))
     (folder / "sub/chapter.html").write_text(PAGE.format("".join(part.data for part in following)))
     with pdf.served(folder) as address:
@@ -239,6 +246,36 @@ def test_a_curve_across_another_quantity_says_both(visit):
     page.locator("table").wait_for()
     assert page.locator("tbody tr").nth(2).inner_text().split() == ["20", "8.25", "1.75"]
     assert "20" in page.locator(".frame text").all_text_contents()
+
+
+def test_a_panel_over_another_quantity_has_a_place_of_its_own(visit):
+    """From 0 on, on a linear axis; the β of the page moves the other panel alone, and this one moves no β."""
+    page = visit("own.html")
+    page.locator(".asked .now .dot").nth(1).wait_for(state="attached")
+    of_beta, own = page.locator(".asked .at").all()
+    assert (of_beta.inner_text(), own.inner_text()) == ("at β = 1", "at angle = 50 degrees")
+    slider = page.get_by_role("slider", name="angle of own")
+    dot = page.locator(".asked").nth(1).locator(".now .dot")
+    places = []
+    slider.press("Home")
+    for angle, value in zip(ANGLES, VALUES, strict=True):
+        assert own.inner_text() == f"at angle = {angle:g} degrees"
+        assert slider.get_attribute("aria-valuetext") == f"angle = {angle:g} degrees: turned {value:g}"
+        places.append(float(dot.get_attribute("cx")))
+        slider.press("ArrowRight")
+    assert np.diff(places) / np.diff(ANGLES) == pytest.approx((places[-1] - places[0]) / 90, abs=0.01)
+    assert of_beta.inner_text() == "at β = 1"
+    assert page.evaluate("location.hash") == ""
+    box = page.locator(".asked").nth(1).locator("svg").first.bounding_box()
+    page.mouse.move(box["x"] + places[1], box["y"] + 50)
+    assert own.inner_text() == "at angle = 10 degrees"
+    page.mouse.move(0, 0)
+    assert own.inner_text() == "at angle = 90 degrees"
+    page.get_by_role("slider", name="A  tie").first.press("Home")
+    assert (of_beta.inner_text(), own.inner_text()) == ("at β = 0.1", "at angle = 90 degrees")
+    page.get_by_text("Numbers as a table").click()
+    page.locator("table").nth(1).wait_for()
+    assert page.locator("table").nth(1).locator("th").first.inner_text() == "angle, degrees"
 
 
 def follows(page):

@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from betavae_core.findings.optima import exact_peak
-from betavae_core.showing import figures, tables
-from betavae_core.showing.curves import Mark, Panel, exact
+from betavae_core.showing import curves, figures, tables
+from betavae_core.showing.curves import Curve, Mark, Panel, exact
 from betavae_core.theory import linear, stationarity
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.terms import LINEAR, TERMS
@@ -171,17 +171,28 @@ def identity_panels(dataset, beta: float, optimum: float) -> list[Panel]:
     return found
 
 
-def water_filling_figure(eigenvalues, beta: float, betas) -> Figure:
-    """Nats per latent over β, and the eigenvalues with β as the water level."""
-    figure, (rate, level) = figures.panels(2)
-    colours = (figures.BLUE, figures.ORANGE, figures.GREEN, figures.PINK)
+def rate_panel(eigenvalues, beta: float, betas) -> Panel:
+    """Nats that each latent carries over β, up to its collapse."""
+    found, marks = [], []
     for i, value in enumerate(eigenvalues):
-        colour = colours[i % len(colours)]
-        rate.plot(betas, 0.5 * np.log(np.maximum(value / betas, 1)), color=colour)
-        figures.mark(rate, value, f"λ{i + 1}".translate(figures.SUBSCRIPTS), colour, ":", height=0.97 - 0.12 * (i % 4))
-        level.bar(i + 1, value, color=colour, alpha=0.35, width=0.7)
-        level.bar(i + 1, max(value - beta, 0), bottom=min(beta, value), color=colour, width=0.7)
-    figures.beta_axis(rate, "A  nats carried by each latent")
+        rate = 0.5 * np.log(np.maximum(value / betas, 1))
+        found.append(Curve(name=f"latent {i + 1}", beta=betas, value=rate, colour=_colour(i)))
+        label = f"λ{i + 1}".translate(figures.SUBSCRIPTS)
+        marks.append(Mark(value, label, _colour(i), ":", height=0.97 - 0.12 * (i % 4)))
+    return Panel(title="A  nats carried by each latent", curves=found, marks=marks, start=beta)
+
+
+def _colour(latent: int) -> str:
+    return (figures.BLUE, figures.ORANGE, figures.GREEN, figures.PINK)[latent % 4]
+
+
+def water_filling_figure(rates: Panel, eigenvalues, beta: float) -> Figure:
+    """`rate_panel`, and the eigenvalues with β as the water level."""
+    figure, (rate, level) = figures.panels(2)
+    curves.draw_on(rate, rates)
+    for i, value in enumerate(eigenvalues):
+        level.bar(i + 1, value, color=_colour(i), alpha=0.35, width=0.7)
+        level.bar(i + 1, max(value - beta, 0), bottom=min(beta, value), color=_colour(i), width=0.7)
     level.axhline(beta, color=figures.GREY, linestyle="--", linewidth=1.2)
     level.annotate(f"β = {beta:g}", (1, beta), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=9)
     level.set(title="B  eigenvalues and water level", xlabel="latent", ylabel="variance", yscale="log")
@@ -205,34 +216,6 @@ def fixed_decoder_panel(trained, fixed, best: float, beta: float) -> Panel:
         floor=0,
         start=beta,
     )
-
-
-def best_beta_figure(process: LinearGaussian, noise_std: float) -> Figure:
-    """β* over a rotation of the sources, relative to the noise ratio, and over the noise."""
-    left, singular, _ = np.linalg.svd(process.mixing, full_matrices=False)
-    k, angles = len(singular), np.linspace(0, 90, 61)
-    relative = []
-    for angle in np.radians(angles):
-        turn = np.eye(k)
-        if k > 1:
-            turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-        turned = LinearGaussian(left * singular @ turn, noise_std)
-        relative.append(linear.optimal_beta(turned, decoder_variance=noise_std**2))
-    noises = noise_std * np.geomspace(0.25, 4, 25)
-    best = [linear.optimal_beta(LinearGaussian(process.mixing, noise)) for noise in noises]
-    figure, (rotation, noise) = figures.panels(2)
-    rotation.plot(angles, relative, color=figures.BLUE)
-    rotation.axhline(1, color=figures.GREY, linestyle="--", linewidth=1.2)
-    rotation.set(title="A  β* relative to σ²/σₓ²", xlabel="rotation of the sources, degrees", ylabel="ratio")
-    rotation.set(xticks=[0, 30, 60, 90])
-    noise.loglog(noises, best, color=figures.BLUE)
-    noise.loglog(noises, noises**2, color=figures.GREY, linestyle="--", linewidth=1.2)
-    noise.set_xticks(noise_std * np.array([0.25, 0.5, 1, 2, 4]), [f"{noise_std * f:g}" for f in (0.25, 0.5, 1, 2, 4)])
-    noise.minorticks_off()
-    noise.annotate("σ²/σₓ²", (noises[-4], noises[-4] ** 2), xytext=(4, -14), textcoords="offset points")
-    noise.annotate("β*", (noises[8], best[8]), xytext=(-8, 10), textcoords="offset points", color=figures.BLUE)
-    noise.set(title="B  β* over the noise, σₓ = 1", xlabel="noise σ", ylabel="β")
-    return figure
 
 
 def larger_panel(process: LinearGaussian) -> Panel:

@@ -59,6 +59,8 @@ class Panel:
     floor: float | None = None  # where it begins
     shade: tuple[float, float] | None = None  # range of β
     across: str | None = None  # what the curves stand over, with its unit, if not β
+    variable: str | None = None  # what `Curve.beta` is, with its unit, if not β: the panel does not follow the page's
+    linear: bool = False  # the axis of that
     tags: Sequence[float] = ()  # β that are written at the points of the first curve
     start: float | None = None  # the page's β, a circle on each curve that has it
 
@@ -86,14 +88,15 @@ def draw(described: Sequence[Panel], columns: int = 2, height: float = 2.5, key:
     """Panels of curves; if so asked, what the lines are in a panel of its own after them."""
     figure, axes = figures.panels(len(described) + key, columns, height)
     for axis, panel in zip(axes, described, strict=False):
-        _draw(axis, panel)
+        draw_on(axis, panel)
     if key:
         curves = {curve.name: curve for panel in described for curve in panel.curves}
         _key(axes[-1], list(curves.values()), any(panel.marks for panel in described))
     return figure
 
 
-def _draw(axis, panel: Panel) -> None:
+def draw_on(axis, panel: Panel) -> None:
+    """A panel on axes."""
     for curve in panel.curves:
         line(axis, curve)
         here = curve.beta == panel.start
@@ -104,10 +107,13 @@ def _draw(axis, panel: Panel) -> None:
         axis.axvspan(*panel.shade, color=GREEN, alpha=0.08, linewidth=0)
     if panel.bend:
         axis.set_yscale("symlog", linthresh=panel.bend)
-    if panel.across:
-        axis.set(xlabel=panel.across, ylabel=panel.unit, title=panel.title)
-    else:
-        figures.beta_axis(axis, panel.title, panel.unit)
+    axis.set(xlabel=panel.across or panel.variable or "β", ylabel=panel.unit, title=panel.title)
+    if not (panel.across or panel.linear):
+        axis.set_xscale("log")
+    if panel.variable:
+        ticks = panel.curves[0].beta[:: len(panel.curves[0].beta) // 4]
+        axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
+        axis.minorticks_off()
     axis.set_ylim(bottom=panel.floor)
     for beta in panel.tags:
         x, y = (values[panel.curves[0].beta == beta][0] for values in _places(panel.curves[0]))

@@ -49,7 +49,7 @@ def curves(name: str, described: list[Panel], key: bool = False):
 def _panel(panel: Panel) -> dict:
     marks = [{"beta": _number(at.beta), "label": at.label, "colour": COLOURS[at.colour]} for at in panel.marks]
     looks = {"bend": panel.bend, "floor": panel.floor, "shade": panel.shade and list(map(float, panel.shade))}
-    looks |= {"across": panel.across, "tags": list(panel.tags)}
+    looks |= {name: getattr(panel, name) for name in ("across", "variable", "linear")} | {"tags": list(panel.tags)}
     lines = [_curve(curve) for curve in panel.curves]
     return {"title": panel.title, "unit": panel.unit, **looks, "marks": marks, "curves": lines}
 

@@ -1,4 +1,4 @@
-"""What the chapter on rotation shows: the encoder's family against the rotation, many sources, a learned noise."""
+"""What the chapters show of rotation: family of the encoder against it, many sources, a learned noise, β* over it."""
 
 import numpy as np
 from matplotlib import ticker
@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from scipy import optimize, stats
 
 from betavae_core.showing import figures, tables
+from betavae_core.showing.curves import Curve, Panel
 from betavae_core.theory import linear, propositions
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.rotation import FAMILIES, least_rotated_tie, right_rotation, rotated_tie
@@ -163,3 +164,40 @@ def learned_noise(process: LinearGaussian, dimensions) -> list[dict[str, float]]
         at_one = linear.learned_decoder_variance(wider.covariance, 1.0, k)
         found.append({"N": N, "at_one": at_one, "searched": searched, "formula": float(N / filled)})
     return found
+
+
+def best_beta_panels(process: LinearGaussian, noise_std: float) -> list[Panel]:
+    """β* over a rotation of the sources, relative to the noise ratio, and over the noise."""
+    left, singular, _ = np.linalg.svd(process.mixing, full_matrices=False)
+    k, angles = len(singular), np.linspace(0, 90, 61)
+    relative = []
+    for angle in np.radians(angles):
+        turn = np.eye(k)
+        if k > 1:
+            turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+        turned = LinearGaussian(left * singular @ turn, noise_std)
+        relative.append(linear.optimal_beta(turned, decoder_variance=noise_std**2))
+    noises = noise_std * np.geomspace(0.25, 4, 25)
+    best = np.array([linear.optimal_beta(LinearGaussian(process.mixing, noise)) for noise in noises])
+    return [
+        Panel(
+            title="A  β* relative to σ²/σₓ²",
+            unit="",
+            curves=[
+                Curve(name="β* σₓ²/σ²", beta=angles, value=np.array(relative)),
+                Curve(name="noise ratio", beta=angles, value=np.ones(len(angles)), colour=figures.GREY, line="--"),
+            ],
+            variable="rotation of the sources, degrees",
+            linear=True,
+        ),
+        Panel(
+            title="B  β* over the noise, σₓ = 1",
+            unit="",
+            curves=[
+                Curve(name="β*", beta=noises, value=best, written=6),
+                Curve(name="σ²/σₓ²", beta=noises, value=noises**2, colour=figures.GREY, line="--", written=18),
+            ],
+            variable="noise σ",
+            bend=float(noises[0] ** 2),
+        ),
+    ]

@@ -1,5 +1,6 @@
 // Figures of curves that can be asked, drawn from the numbers beside them in place of the static picture. Pointing at
-// a panel shows the values there; a click, a touch or the arrow keys choose the β of the page.
+// a panel shows the values there; a click, a touch or the arrow keys choose the β of the page. A panel over another
+// quantity has a place of its own.
 
 import { choose, follow } from "./beta.js";
 import { element, svgElement } from "./controls.js";
@@ -7,44 +8,56 @@ import { at, drawPanel, grid, inWords, listValues, nearest, number } from "./plo
 
 const STEPS = 100; // key presses across the longest grid
 
+/** What a panel is over, and in which unit. */
+const variable = (panel) => (panel.variable ?? "β").split(", ");
+
 /** One panel: a slider over its grid of β that draws the panel, with its values below. */
-function panelOf(panel, preview) {
-  const root = element("div", { class: "asked" }), betas = grid(panel), step = Math.ceil(betas.length / STEPS);
+function panelOf(panel, preview, pick) {
+  const root = element("div", { class: "asked" }), betas = grid(panel), [name, unit = ""] = variable(panel), step = Math.ceil(betas.length / STEPS);
   const title = element("p", { class: "title" }, [panel.title, panel.unit].filter(Boolean).join(", "));
-  const frame = element("div", { class: "frame", role: "slider", tabindex: 0, "aria-label": `β of ${title.textContent}`, "aria-valuemin": 0, "aria-valuemax": betas.length - 1 });
+  const frame = element("div", { class: "frame", role: "slider", tabindex: 0, "aria-label": `${name} of ${title.textContent}`, "aria-valuemin": 0, "aria-valuemax": betas.length - 1 });
   const heading = element("p", { class: "at" }), list = element("ul", { class: "values" });
   const svg = frame.appendChild(svgElement("svg", { "aria-hidden": "true" }));
   root.append(title, frame, heading, list);
   let drawn, index = 0;
   const show = (beta) => {
-    index = nearest(betas, beta);
-    heading.textContent = `at β = ${number(betas[index], 4)}`;
+    index = nearest(betas, beta, panel.linear);
+    const place = `${name} = ${number(betas[index], 4)} ${unit}`.trim();
+    heading.textContent = `at ${place}`;
     listValues(list, panel, betas[index]);
     drawn?.show(betas[index]);
     frame.setAttribute("aria-valuenow", index);
-    frame.setAttribute("aria-valuetext", `β = ${number(betas[index], 4)}: ${inWords(panel, betas[index])}`);
+    frame.setAttribute("aria-valuetext", `${place}: ${inWords(panel, betas[index])}`);
   };
   const pointed = (event) => {
     const box = svg.getBoundingClientRect();
     return drawn.betaAt(event.clientX - box.left, event.clientY - box.top);
   };
   frame.addEventListener("pointermove", (event) => preview(pointed(event)));
-  frame.addEventListener("pointerup", (event) => choose(pointed(event)));
+  frame.addEventListener("pointerup", (event) => pick(pointed(event)));
   for (const end of ["pointerleave", "pointercancel"]) frame.addEventListener(end, () => preview(null)); // a finger that scrolls chooses nothing
   frame.addEventListener("keydown", (event) => {
     const last = betas.length - 1, far = Math.ceil(last / 8);
     const moves = { ArrowRight: step, ArrowUp: step, ArrowLeft: -step, ArrowDown: -step, PageUp: far, PageDown: -far, Home: -last, End: last };
     if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    choose(betas[Math.min(last, Math.max(0, index + moves[event.key]))]);
+    pick(betas[Math.min(last, Math.max(0, index + moves[event.key]))]);
   });
   return { root, show, draw: (networks) => { drawn = drawPanel(svg, panel, networks); drawn.show(betas[index]); } };
+}
+
+/** A panel over a quantity of its own, with a place of its own on it. */
+function alone(panel) {
+  let chosen = grid(panel)[Math.floor(grid(panel).length / 2)];
+  const view = panelOf(panel, (value) => view.show(value ?? chosen), (value) => view.show((chosen = value)));
+  view.show(chosen);
+  return view;
 }
 
 /** Rows of the numbers of a panel: β, then each curve's value and, where it has one, its range. */
 function rowsOf(panel) {
   const extra = (curve) => (curve.low ? { low: "least", high: "largest" } : curve.across ? { across: panel.across } : {});
-  const header = ["β", ...panel.curves.flatMap((curve) => [curve.name, ...Object.values(extra(curve))])];
+  const header = [variable(panel).join(", "), ...panel.curves.flatMap((curve) => [curve.name, ...Object.values(extra(curve))])];
   const cells = (curve, beta) => ["value", ...Object.keys(extra(curve))].map((what) => at(curve, beta)?.[what]);
   return { header, rows: grid(panel).map((beta) => [beta, ...panel.curves.flatMap((curve) => cells(curve, beta))]) };
 }
@@ -65,7 +78,7 @@ function tableOf(panel) {
 
 /** Every number of a figure, single networks too, one a line. */
 function csvOf(panels) {
-  const quoted = (text) => `"${text.replaceAll('"', '""')}"`, lines = ["panel,curve,quantity,beta,value"];
+  const quoted = (text) => `"${text.replaceAll('"', '""')}"`, lines = [`panel,curve,quantity,${panels.some((panel) => panel.variable) ? "at" : "beta"},value`];
   for (const panel of panels) {
     for (const curve of panel.curves) {
       const add = (quantity, values) => values?.forEach((value, i) => lines.push([quoted(panel.title), quoted(curve.name), quantity, curve.beta[i], value ?? ""].join(",")));
@@ -85,8 +98,8 @@ function start(holder) {
   [...pictures.children].slice(0, count).forEach((picture) => picture.classList.add("replaced"));
   const root = element("div", { class: "asking" }), flow = element("div", { class: "flow" }), tools = element("div", { class: "tools" });
   let chosen = first, networks = false;
-  const showAll = (beta) => views.forEach((view) => view.show(beta));
-  const views = panels.map((panel) => panelOf(panel, (beta) => showAll(beta ?? chosen)));
+  const showAll = (beta) => views.forEach((view, i) => panels[i].variable || view.show(beta));
+  const views = panels.map((panel) => (panel.variable ? alone(panel) : panelOf(panel, (beta) => showAll(beta ?? chosen), choose)));
   const drawAll = () => views.forEach((view) => view.draw(networks));
   flow.append(...views.map((view) => view.root));
   if (panels.some((panel) => panel.curves.some((curve) => curve.networks && curve.line !== "o"))) {

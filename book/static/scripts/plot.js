@@ -16,11 +16,11 @@ export function number(value, digits = 3) {
 
 /** The β of all curves of a panel, in order. */
 export const grid = (panel) =>
-  [...new Set(panel.curves.flatMap((curve) => curve.beta))].filter((beta) => beta > 0).sort((a, b) => a - b);
+  [...new Set(panel.curves.flatMap((curve) => curve.beta))].filter((beta) => beta > 0 || panel.linear).sort((a, b) => a - b);
 
-/** The place in `betas` of the one nearest to β, as a ratio. */
-export function nearest(betas, beta) {
-  const away = betas.map((b) => Math.abs(Math.log(b / beta)));
+/** The place in `betas` of the one nearest to β, as a ratio or, on a linear axis, as a difference. */
+export function nearest(betas, beta, linear = false) {
+  const away = betas.map((b) => Math.abs(linear ? b - beta : Math.log(b / beta)));
   return away.indexOf(Math.min(...away));
 }
 
@@ -46,6 +46,7 @@ function ticks(low, high, bend) {
 
 /** The horizontal axis: from where to where, as `position` of what is drawn at each β or across, and its ticks. */
 function base(panel, betas) {
+  if (panel.linear) return { position: (value) => value, low: betas[0], high: betas.at(-1), columns: ticks(betas[0], betas.at(-1)) };
   if (!panel.across) {
     const decades = Array.from({ length: 13 }, (_, i) => 10 ** (i - 6)), last = betas.at(-1);
     const few = last / betas[0] < 30 ? decades.flatMap((power) => [power, 2 * power, 5 * power]) : decades;
@@ -90,7 +91,7 @@ export function drawPanel(svg, panel, networks = false, space = svg.clientWidth)
   }
   for (const beta of found.columns) add("text", { x: x(beta), y: HEIGHT - BOTTOM + 15, "text-anchor": "middle" }, number(beta));
   add("path", { d: `M${left},${TOP} V${HEIGHT - BOTTOM} H${width - RIGHT}`, class: "axis" });
-  add("text", { x: (left + width - RIGHT) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, panel.across ?? "β");
+  add("text", { x: (left + width - RIGHT) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, panel.across ?? panel.variable ?? "β");
   for (const curve of panel.curves.filter((c) => c.low && c.line !== "o")) {
     add("polygon", { points: `${path(curve.beta, curve.low)} ${path([...curve.beta].reverse(), [...curve.high].reverse())}`, class: `band ${curve.colour}` });
   }
