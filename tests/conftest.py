@@ -45,7 +45,7 @@ def crew():
         with crews.single_threaded():
             pool = stack.enter_context(crews.pool(1))
             pool.submit(len, ()).result()  # starts it
-        yield contextlib.nullcontext(crews.Crew(pool.submit, lambda device: 1))
+        yield contextlib.nullcontext([crews.Crew(pool.submit, lambda device: 1)])
 
 
 def betavae(*words, **environment):

@@ -10,7 +10,7 @@ from betavae_core import cli, paths
 from betavae_core.errors import UsageError
 from betavae_core.images import experiments
 from betavae_core.networks import atlas, training
-from betavae_core.sweeps import planning, store, sweep
+from betavae_core.sweeps import atlases, planning, sweep
 
 PLACES = [(0, 14, (3.5, 3.5)), (7, 7, (0, 0)), (14, 3, (-2, -3.5)), (2, 0, (-3.5, 2.5))]
 STEPS = 3.0  # of 255: root mean square error of the pictures' compression, one to two for trained networks
@@ -58,7 +58,7 @@ def test_what_is_missing_is_drawn_and_compared_with_the_stored_network(results, 
     list(sweep.run(members[:1], crew))  # the other is not stored
     assert list(sweep.draw_atlases(members[:1], crew)) == members[:1]
     assert list(sweep.draw_atlases(members, crew)) == members[1:]
-    records = [json.loads(store.atlas_path(member).read_text()) for member in members]
+    records = [json.loads(atlases.path(member).read_text()) for member in members]
     assert [found["same_as_stored"] for found in records] == [True, None]
     assert records[0]["largest_difference"] == 0
     done = CliRunner().invoke(cli.main, ["atlas", "mixing", "--profile", "smoke"])  # trains nothing
@@ -68,12 +68,12 @@ def test_what_is_missing_is_drawn_and_compared_with_the_stored_network(results, 
 
 def test_a_foreign_atlas_is_none_and_a_damaged_one_is_refused(results, drawn):
     one, other = planning.plan("mixing", "smoke", realizations=1)
-    store.write_atlas(one, drawn[2], {})
-    assert np.array_equal(store.read_atlas(one).pictures, drawn[2].pictures)
-    files = [store.atlas_path(one).with_suffix(kind) for kind in (".json", ".webp")]
+    atlases.write(one, drawn[2], {})
+    assert np.array_equal(atlases.read(one).pictures, drawn[2].pictures)
+    files = [atlases.path(one).with_suffix(kind) for kind in (".json", ".webp")]
     for file in files:
         file.with_stem(f"{other.beta:g}").write_bytes(file.read_bytes())
-    assert store.read_atlas(other) is None
+    assert atlases.read(other) is None
     files[1].write_bytes(files[1].read_bytes()[:-1])
     with pytest.raises(UsageError, match=r"1\.json is damaged \(the picture is another's.*\); git checkout"):
-        store.read_atlas(one)
+        atlases.read(one)

@@ -9,6 +9,7 @@ import time
 
 import psutil
 import pytest
+from distributed import Client
 
 from betavae_core.sweeps import planning, store, sweep
 from betavae_core.theory.terms import SCALARS
@@ -29,11 +30,12 @@ def dask(*words):
 
 @pytest.fixture
 def cluster(tmp_path):
-    """Address and scheduler's process of a cluster of two workers, started as a user would."""
+    """Address and scheduler's process of a cluster of two workers of either kind, started as a user would."""
     file = tmp_path / "scheduler.json"
     where = ["--scheduler-file", str(file), "--dashboard-address", "127.0.0.1:0"]
     scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0", *where)
-    workers = [dask("worker", *where, "--host", "127.0.0.1", "--nthreads", "1") for _ in range(2)]
+    one = ["--host", "127.0.0.1", "--nthreads", "1"]
+    workers = [dask("worker", *where[:2], *one, "--resources", f"{kind}=1") for kind in ("GPU", "CPU")]
     try:
         wait_for(lambda: file.exists() and file.read_text().endswith("}"))
         yield json.loads(file.read_text())["address"], scheduler, workers
@@ -75,6 +77,17 @@ def stored(results):
     return sorted((results / "mixing").glob("*.nc"))
 
 
+def restrictions(dask_scheduler):
+    """What resources the tasks of a cluster ask for."""
+    return {tuple(task.resource_restrictions or ()) for task in dask_scheduler.tasks.values()}
+
+
+def packs(results):
+    """How many were trained together, of the members that only the second sweep wants."""
+    wanted = [member for member in small(20) if member.realization > 2]
+    return {store.read(m).attrs["pack"] for m in wanted if (results / f"mixing/{m.key}.nc").exists()}
+
+
 def test_a_sweep_outlives_its_workers_but_not_its_scheduler(results, cluster, crew, tmp_path, monkeypatch):
     address, scheduler, workers = cluster
     client = start("--realizations", "3", "--scheduler", address)
@@ -88,15 +101,19 @@ def test_a_sweep_outlives_its_workers_but_not_its_scheduler(results, cluster, cr
     assert len(stored(results)) == 6
     by_dask = {member.key: store.read(member).attrs["checksum"] for member in small(3)}
 
-    client = start("--realizations", "20", "--scheduler", address)
-    wait_for(lambda: len(stored(results)) > 7)
+    with Client(address, set_as_default=False) as known:
+        known.wait_for_workers(2)  # the one that was killed is back
+    client = start("--realizations", "20", "--scheduler", address, "--pack", "3")
+    wait_for(lambda: packs(results) == {1, 3})  # each kind of workers has its own
+    with Client(address, set_as_default=False) as known:
+        assert known.run_on_scheduler(restrictions) == {("GPU",), ("CPU",)}
     scheduler.kill()
     _, told = client.communicate(timeout=120)
     assert client.returncode == 1, told
     assert told.splitlines()[-1].startswith("betavae: the scheduler is gone; what was trained is stored")
     assert "Traceback" not in told
     kept = {file: file.stat().st_mtime_ns for file in stored(results)}
-    assert 7 < len(kept) < 40
+    assert 9 < len(kept) < 40
     whole = 1 + len(kept) // 2
     plan = sweep.survey(small(whole))
     assert plan.missing

@@ -12,7 +12,7 @@ from betavae_core.findings import latents
 from betavae_core.images import experiments
 from betavae_core.networks.atlas import GRID, REACH
 from betavae_core.showing import interactive
-from betavae_core.sweeps import planning, store, work
+from betavae_core.sweeps import atlases, planning, work
 from betavae_core.theory.alignment import true_inference_error
 from betavae_core.theory.gaussian import kl_divergence
 
@@ -33,12 +33,12 @@ def drawn(tmp_path_factory):
         patch.setenv("BETAVAE_PUBLISHED", str(folder / "published"))
         members = planning.plan("mixing", "smoke", realizations=1)
         for member in members:
-            store.write_atlas(member, *work.draw_atlas(member, member.key))
+            atlases.write(member, *work.draw_atlas(member, member.key))
         html = interactive.latent_plane("mixing", 2.0, "smoke").data
         shutil.copytree(paths.ROOT / "book/static", folder / "sub/_static")
         shutil.copytree(paths.atlases(), folder / "sub/_static/atlas")
         (folder / "sub/page.html").write_text(PAGE.format(html))
-        return folder, {member.beta: store.read_atlas(member) for member in members}
+        return folder, {member.beta: atlases.read(member) for member in members}
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from betavae_core import cli
 from betavae_core.errors import SweepError
-from betavae_core.sweeps import crews, packing, planning, store, sweep, work
+from betavae_core.sweeps import crews, planning, store, sweep, work
 from betavae_core.sweeps.members import Member, Specification
 from betavae_core.theory.terms import SCALARS
 from tests.conftest import betavae, heed_interrupts, without
@@ -95,15 +95,15 @@ def test_a_crew_has_as_many_tasks_in_hand_as_it_counts(results):
         few = crews.Crew(
             lambda work_on, *rest: pool.submit(task if work_on is work.task else work_on, *rest), lambda _: 2
         )
-        assert {member for member, _ in sweep.run(members, contextlib.nullcontext(few))} == set(members)
+        assert {member for member, _ in sweep.run(members, contextlib.nullcontext([few]))} == set(members)
     assert max(most) == 2
 
 
 def test_the_pack_is_halved_until_it_fits():
-    assert packing.largest(lambda count: count <= 100, 512) == 64
-    assert packing.largest(lambda count: True, 300) == 300
-    assert packing.largest(lambda count: False, 300) == 0
-    assert packing.fits(Specification("mixing", samples=20), 2, xla=False)
+    assert crews.largest(lambda count: count <= 100, 512) == 64
+    assert crews.largest(lambda count: True, 300) == 300
+    assert crews.largest(lambda count: False, 300) == 0
+    assert crews.fits(Specification("mixing", samples=20), 2, xla=False)
 
 
 @pytest.mark.slow

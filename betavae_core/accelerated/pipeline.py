@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from betavae_core import environment, machine
 from betavae_core.accelerated import arrays
 from betavae_core.images.factors import Images
-from betavae_core.sweeps import crews, packing, sweep, work
+from betavae_core.sweeps import crews, sweep, work
 from betavae_core.sweeps.members import Member, Specification
 
 AHEAD = 2  # packs whose images are drawn, and as many that may wait to be evaluated
@@ -53,7 +53,7 @@ def sweep_packs(members: list[Member], pack: int | None = None, jobs: int | None
     made_by = {"package": environment.installed("betavae-core") or "?", "python": platform.python_version()}
     sweep.revision()
     if report:
-        report(f"{packing.Packing(pack, True, device.device_kind)}, {jobs} worker{'s' * (jobs > 1)} to evaluate")
+        report(f"{crews.Packing(pack, True, device.device_kind)}, {jobs} worker{'s' * (jobs > 1)} to evaluate")
     with crews.single_threaded(), crews.pool(jobs) as pool:
         for member, values, provenance in run(members, twin.Trainer, pack, pool):
             yield from sweep.keep([(values, made_by | provenance)], [member])

@@ -10,7 +10,7 @@ from betavae_core.findings import latents
 from betavae_core.networks import atlas
 from betavae_core.showing import figures
 from betavae_core.showing.curves import Curve, Panel
-from betavae_core.sweeps import planning, store
+from betavae_core.sweeps import atlases, planning
 from betavae_core.theory.gaussian import LinearGaussian, kl_divergence
 
 EXAMPLE = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)  # the thesis's, for models that do not fit the plane
@@ -192,7 +192,7 @@ def latent_plane(experiment: str, beta: float, profile: str = "published"):
     from IPython.display import HTML
 
     members = planning.plan(experiment, profile, realizations=1)
-    found = {member.beta: drawn for member in members if (drawn := store.read_atlas(member))}
+    found = {member.beta: drawn for member in members if (drawn := atlases.read(member))}
     if not found:
         words = f"What networks of {experiment} decode over the plane of their latents is not stored;"
         return HTML(f"<p>{words} <code>betavae atlas {experiment}</code> draws it.</p>")

@@ -15,6 +15,7 @@ from betavae_core.sweeps import crews
 
 RETRIES = 3  # of a task that fails, or whose worker dies
 PATIENCE = "20s"  # for a scheduler to answer
+KINDS = ("GPU", "CPU")  # resources that workers may declare, each one for every task that they can take
 SETTINGS = {  # of a cluster started here; one that runs already has its own
     "distributed.scheduler.allowed-failures": RETRIES,
     "distributed.scheduler.worker-ttl": "1 hour",  # a task that holds the GIL keeps its worker silent
@@ -27,8 +28,8 @@ SETTINGS = {  # of a cluster started here; one that runs already has its own
 
 
 @contextlib.contextmanager
-def crew(scheduler: str | None, workers: int | None, report) -> Iterator[crews.Crew]:
-    """The workers of a Dask cluster, each training on one thread.
+def crew(scheduler: str | None, workers: int | None, report) -> Iterator[list[crews.Crew]]:
+    """The workers of a Dask cluster, each training on one thread: one crew, or one for each resource they declare.
 
     Parameters
     ----------
@@ -63,9 +64,8 @@ def crew(scheduler: str | None, workers: int | None, report) -> Iterator[crews.C
         if not client.nthreads():
             report(f"waiting for a first worker at {client.scheduler.address}")
             client.wait_for_workers(1)
-        executor = client.get_executor(pure=False, retries=RETRIES)
         try:
-            yield crews.Crew(executor.submit, lambda device: max(1, sum(client.nthreads().values())))
+            yield _crews(client, report)
         except KilledWorker as error:
             raise SweepError(f"one worker after another died of a task, perhaps for want of memory ({error})") from None
         except (CancelledError, OSError) as error:
@@ -74,6 +74,25 @@ def crew(scheduler: str | None, workers: int | None, report) -> Iterator[crews.C
             raise SweepError(
                 "the scheduler is gone; what was trained is stored, and the same command goes on from there"
             ) from None
+
+
+def _crews(client, report) -> list[crews.Crew]:
+    """A crew of all workers; where some declare `KINDS` as their resources, a crew of each kind that is there."""
+
+    def having(kind: str | None) -> list[dict]:
+        there = client.scheduler_info(n_workers=-1)["workers"].values()
+        return [worker for worker in there if kind is None or worker["resources"].get(kind)]
+
+    def crew_of(kind: str | None) -> crews.Crew:
+        executor = client.get_executor(pure=False, retries=RETRIES, resources={kind: 1} if kind else None)
+        return crews.Crew(
+            executor.submit, lambda device: max(1, sum(w["nthreads"] for w in having(kind))), packs=kind != "CPU"
+        )
+
+    kinds = [kind for kind in KINDS if having(kind)]
+    if idle := len(having(None)) - sum(len(having(kind)) for kind in kinds) if kinds else 0:
+        report(f"{idle} of the workers declare neither {' nor '.join(KINDS)}, while others do: they get nothing to do")
+    return [crew_of(kind) for kind in kinds or [None]]
 
 
 @contextlib.contextmanager

@@ -56,12 +56,15 @@ def understood(dataset: xr.Dataset, name: str) -> xr.Dataset:
     FormatError
         if its format is not known here.
     """
-    found = int(dataset.attrs.get("format", 1))
-    if found == FORMAT:
-        return dataset
-    if found not in READERS:
-        raise FormatError(f"{name} has format {found}, and this version reads up to {FORMAT}; it is left as it is")
-    return READERS[found](dataset)
+    found = require_known(dataset.attrs.get("format", 1), name)
+    return dataset if found == FORMAT else READERS[found](dataset)
+
+
+def require_known(number, name: str) -> int:
+    """The number of a format, if it is known here; else FormatError."""
+    if int(number) != FORMAT and int(number) not in READERS:
+        raise FormatError(f"{name} has format {number}, and this version reads up to {FORMAT}; it is left as it is")
+    return int(number)
 
 
 def checksum(dataset: xr.Dataset) -> str:

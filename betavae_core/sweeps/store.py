@@ -6,19 +6,20 @@ moved there whole; it is checked each time it is read, and moved aside if it is 
 """
 
 import contextlib
+import functools
 import io
-import json
+import itertools
 import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from betavae_core import files, paths
 from betavae_core.errors import UsageError, first_line
-from betavae_core.networks.atlas import Atlas
 from betavae_core.sweeps import record
 from betavae_core.sweeps.members import Member, Specification
 
@@ -33,47 +34,6 @@ def path(member: Member) -> Path:
 def published(specification: Specification) -> Path:
     """The tracked Dataset of an experiment; settings other than the defaults are part of the name."""
     return paths.published_store() / f"{specification.label}.nc"
-
-
-def atlas_path(member: Member) -> Path:
-    """Where the record of a member's atlas is published; its picture lies beside it, as .webp."""
-    return paths.atlases() / member.specification.label / f"{member.beta:g}.json"
-
-
-def write_atlas(member: Member, atlas: Atlas, provenance: dict) -> Path:
-    """Publish a member's atlas: the picture, then its record, which says how far its q is from the stored member's."""
-    target, whole = atlas_path(member), {"key": member.key, "beta": member.beta, **_beside(member, atlas)}
-    target.parent.mkdir(parents=True, exist_ok=True)
-    files.write(target.with_suffix(".webp"), atlas.image)
-    files.write_text(target, json.dumps({**whole, "made": provenance, **atlas.record}) + "\n")
-    return target
-
-
-def read_atlas(member: Member) -> Atlas | None:
-    """A member's atlas; None if there is none, or another member's.
-
-    Raises
-    ------
-    UsageError
-        if its files are not what was published.
-    """
-    file = atlas_path(member)
-    try:
-        record_ = json.loads(file.read_text())
-        return Atlas.of(record_, file.with_suffix(".webp").read_bytes()) if record_["key"] == member.key else None
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError) as error:
-        raise UsageError(f"{file} is damaged ({first_line(error)}); git checkout brings it back") from None
-
-
-def _beside(member: Member, atlas: Atlas) -> dict:
-    """Whether an atlas's means are the stored member's, bit for bit, and how far they are from them at most."""
-    stored = collect([member])
-    if "latent_mean" not in stored:
-        return {"same_as_stored": None}
-    gap = atlas.gap(stored.latent_mean.values[0, member.realization])
-    return {"same_as_stored": gap == 0, "largest_difference": round(gap, 4)}
 
 
 def check_writable() -> None:
@@ -165,18 +125,14 @@ def published_keys(specification: Specification) -> dict[str, bool]:
     UsageError
         if the file is not what was published.
     """
-    base = _load_published(specification)
-    if base is None:
-        return {}
-    pairs = zip(base.key.values.ravel(), base.diverged.values.ravel(), strict=True)
-    return {str(key): bool(diverged) for key, diverged in pairs if key}
+    return {key: diverged for key, (_, diverged) in _published_index(specification).items()}
 
 
 def others(members: list[Member]) -> list[Member]:
     """Stored and published members of the same specification that are not among these; damaged files count as none."""
-    specification, base = members[0].specification, _load_published(members[0].specification)
-    cells = [] if base is None else [(b, r) for b in base.beta.values for r in base.realization.values]
-    known, there = {member.key for member in members}, set([] if base is None else base.key.values.ravel().tolist())
+    specification, known = members[0].specification, {member.key for member in members}
+    index = _published_index(specification)
+    cells, there = [cell for cell, _ in index.values()], set(index)
     for file in (paths.working_store() / specification.experiment).glob("*.nc"):
         if file.stem not in known | there:
             with contextlib.suppress(OSError, ValueError, KeyError):
@@ -224,9 +180,42 @@ def _absent(members, dataset: xr.Dataset) -> list[Member]:
 
 
 def _load_published(specification: Specification) -> xr.Dataset | None:
+    def loaded(file: Path) -> xr.Dataset:
+        stamp = file.stat()
+        return _remembered(file, stamp.st_mtime_ns, stamp.st_size, stamp.st_ino).copy(deep=True)
+
+    return _published(specification, loaded)
+
+
+@functools.lru_cache(maxsize=64)
+def _remembered(file: Path, *_stamp) -> xr.Dataset:
+    """What is in a file as it is now, which the stamp stands for: chapters ask for the same ones again and again."""
+    return _opened(file)
+
+
+def _published_index(specification: Specification) -> dict[str, tuple[tuple[float, int], bool]]:
+    """(β, realization) of each published member by its key, and whether it diverged; nothing else is read."""
+    return _published(specification, _index) or {}
+
+
+def _index(file: Path) -> dict[str, tuple[tuple[float, int], bool]]:
+    import h5netcdf
+
+    with h5netcdf.File(io.BytesIO(files.read_sealed(file)), "r") as found:
+        record.require_known(found.attrs.get("format", 1), file.name)
+        betas, realizations, keys, diverged = (
+            found.variables[name][...].tolist() for name in ("beta", "realization", "key", "diverged")
+        )
+    cells = itertools.product(betas, realizations)
+    flat = zip(cells, itertools.chain(*keys), itertools.chain(*diverged), strict=True)
+    return {key.decode(): (cell, bool(lost)) for cell, key, lost in flat if key}
+
+
+def _published(specification: Specification, read: Callable[[Path], Any]) -> Any:
+    """What is read of the published file of a specification; None if there is none."""
     file = published(specification)
     try:
-        return _opened(file)
+        return read(file)
     except FileNotFoundError:
         return None
     except record.FormatError:

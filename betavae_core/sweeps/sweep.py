@@ -14,7 +14,7 @@ from typing import NamedTuple
 import xarray as xr
 
 from betavae_core import paths
-from betavae_core.sweeps import crews, packing, planning, record, store, work
+from betavae_core.sweeps import atlases, crews, planning, record, store, work
 from betavae_core.sweeps.members import Member
 
 
@@ -59,13 +59,15 @@ def load(experiment: str, profile: str = "published", **options) -> xr.Dataset:
 def run(members: Iterable[Member], crew=None, pack: int | None = None, report=None) -> Iterator[tuple[Member, dict]]:
     """Have members of one specification trained, storing each as it ends; yields (member, provenance).
 
-    On a CPU each of the crew trains one member at a time; on a GPU as many together as its memory holds (`packing`),
-    or `pack`. A member that another sweep has stored meanwhile is not trained again. `report` is told the packing.
-    Closing the iterator, as Ctrl-C does, cancels what has not started, waits for the members in hand and stores them.
+    On a CPU each of the crew trains one member at a time; on a GPU as many together as its memory holds
+    (`crews.find_packing`), or `pack`. A member that another sweep has stored meanwhile is not trained again. `report`
+    is told the packing. Closing the iterator, as Ctrl-C does, cancels what has not started, waits for the members in
+    hand and stores them.
 
     Parameters
     ----------
-    crew : context of a `crews.Crew`, such as `crews.here(jobs)` (the default) or `cluster.crew(address)`
+    crew : context of a list of `crews.Crew`, such as `crews.here(jobs)` (the default) or `cluster.crew(address)`; each
+        kind of workers has a packing of its own, and all take from one queue
 
     Raises
     ------
@@ -76,21 +78,20 @@ def run(members: Iterable[Member], crew=None, pack: int | None = None, report=No
     if not queue:
         return
     revision()  # now: git's settings are at home, and the crew has another
-    with crew or crews.here() as (submit, size):
-        found = submit(packing.find, queue[0].specification, pack or len(queue)).result()
-        found = found._replace(members=pack or found.members)
-        if report:
-            report(f"{found}, {size(found.device)} worker{'s' * (size(found.device) > 1)}")
+    with crew or crews.here() as kinds:
+        packings = _packings(kinds, queue, pack, report)
         try:
             while queue or running:
-                while queue and len(running) < size(found.device):
-                    together = [queue.pop() for _ in range(min(found.members, len(queue)))]
-                    there = [member for member in together if store.read(member) is not None]
-                    yield from ((member, {}) for member in there)
-                    if wanted := [member for member in together if member not in there]:
-                        running[submit(work.task, wanted, [member.key for member in wanted], found.xla)] = wanted
+                for (submit, size, _), found in zip(kinds, packings, strict=True):
+                    while queue and sum(by is submit for _, by in running.values()) < size(found.device):
+                        together = [queue.pop() for _ in range(min(found.members, len(queue)))]
+                        there = [member for member in together if store.read(member) is not None]
+                        yield from ((member, {}) for member in there)
+                        if wanted := [member for member in together if member not in there]:
+                            future = submit(work.task, wanted, [member.key for member in wanted], found.xla)
+                            running[future] = wanted, submit
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    kept = keep(future.result(), running[future])
+                    kept = keep(future.result(), running[future][0])
                     del running[future]  # only now: what is trained but not stored yet is stored below
                     yield from kept
         except KeyboardInterrupt:
@@ -98,10 +99,23 @@ def run(members: Iterable[Member], crew=None, pack: int | None = None, report=No
                 report("interrupted; storing the members in hand")
             raise
         finally:
-            for future, wanted in running.items():
+            for future, (wanted, _) in running.items():
                 with contextlib.suppress(CancelledError):  # the crew's own end is told by the error that led here
                     if not future.exception():
                         keep(future.result(), wanted)
+
+
+def _packings(kinds, queue: list[Member], pack: int | None, report) -> list[crews.Packing]:
+    """How many members each kind of workers trains together: `pack`, if that is for them, else what one finds."""
+    asked = [crew.submit(crews.find_packing, queue[0].specification, pack or len(queue)) for crew in kinds]
+    found = []
+    for crew, future in zip(kinds, asked, strict=True):
+        own = future.result()
+        found.append(own._replace(members=pack) if pack and crew.packs else own)
+        count = crew.size(own.device)
+        if report:
+            report(f"{found[-1]}, {count} worker{'s' * (count > 1)}")
+    return found
 
 
 def draw_atlases(members: Iterable[Member], crew=None) -> Iterator[Member]:
@@ -109,14 +123,14 @@ def draw_atlases(members: Iterable[Member], crew=None) -> Iterator[Member]:
 
     Members that have one are passed over. Interrupted, it goes on from there; crew and errors as for `run`.
     """
-    missing = [member for member in members if store.read_atlas(member) is None]
+    missing = [member for member in members if atlases.read(member) is None]
     if not missing:
         return
-    with crew or crews.here() as (submit, _):
-        running = {submit(work.draw_atlas, member, member.key): member for member in missing}
+    with crew or crews.here() as [crew, *_]:
+        running = {crew.submit(work.draw_atlas, member, member.key): member for member in missing}
         try:
             for future in as_completed(running):
-                store.write_atlas(running[future], *future.result())
+                atlases.write(running[future], *future.result())
                 yield running[future]
         finally:
             for future in running:
