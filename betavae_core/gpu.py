@@ -14,6 +14,7 @@ from betavae_core import contenders
 from betavae_core.errors import UsageError
 from betavae_core.images import experiments
 from betavae_core.images.factors import Images
+from betavae_core.networks import architecture
 from betavae_core.sweeps import planning, record, work
 
 NAMES = ("mixing", "localisation")
@@ -114,11 +115,25 @@ def _steps_per_second(advance, steps: int = PEER_STEPS) -> float:
 
 
 def speed_rows(measured: dict) -> list[list[str]]:
-    """Rows of a table of stored rates: member-steps per second by members trained together, and the plain peer's."""
+    """Rows of a table of stored rates by members trained together: member-steps per second, the peer's, `held`."""
     rates = {(row["check"], row["members"]): row["found"] for row in measured["rows"] if row["unit"] == RATE}
     sizes = sorted({members for _, members in rates})
     cells = [[rates.get((check, members)) for check in ("training", "peer")] for members in sizes]
-    return [[str(m), *(f"{rate:,.0f}" if rate else "" for rate in pair)] for m, pair in zip(sizes, cells, strict=True)]
+    return [
+        [str(members), *(f"{rate:,.0f}" if rate else "" for rate in pair), f"{held(members):.2f}"]
+        for members, pair in zip(sizes, cells, strict=True)
+    ]
+
+
+def held(members: int, samples: int = 1000) -> float:
+    """GB that a pack in training holds at least, by arithmetic.
+
+    Four bytes for each weight, its gradient and Adam's two moments, and for each output of a layer and its gradient.
+    """
+    layers = architecture.shapes(architecture.LATENTS, architecture.HIDDEN, architecture.PIXELS, "diagonal")
+    weights = sum((fan_in + 1) * fan_out for fan_in, fan_out in layers)
+    outputs = samples * sum(fan_out for _, fan_out in layers)
+    return members * 4 * (4 * weights + 2 * outputs) / 1e9
 
 
 def sweep_rows(measured: dict) -> list[list[str]]:
