@@ -76,6 +76,23 @@ def test_a_pipeline_gives_the_numbers_of_a_sweep_and_says_where_time_goes():
     assert {"train", "evaluation, all processes", "drawing, all processes"} <= set(busy.seconds)
 
 
+def test_ctrl_c_ends_training_and_keeps_what_is_trained():
+    class Interrupted(twin.Trainer):
+        def fit(self, *arguments):
+            if len(fitted) == 2:
+                raise KeyboardInterrupt
+            fitted.append(super().fit(*arguments))
+            return fitted[-1]
+
+    fitted, kept, told = [], [], []
+    members = planning.plan("mixing", "smoke", epochs=1, realizations=6)
+    with crews.single_threaded(), crews.pool(1) as pool, pytest.raises(KeyboardInterrupt):
+        for member, _, _ in pipeline.run(members, Interrupted, 4, pool, report=told.append):
+            kept.append(member)
+    assert set(kept) == set(members[:8])
+    assert told == ["interrupted; storing the members that are trained"]
+
+
 def test_a_sweep_with_jax_stores_members_that_say_so(results):
     words = ["sweep", "mixing", "--profile", "smoke", "--epochs", "2", "--jax", "--pack", "4", "--jobs", "1"]
     done = CliRunner().invoke(main, words)

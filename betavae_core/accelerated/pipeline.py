@@ -44,7 +44,7 @@ class Busy:
 def sweep_packs(members: list[Member], pack: int | None = None, jobs: int | None = None, report=None):
     """As `sweeps.sweep.run`, for members of one specification, with JAX on its device.
 
-    While a pack trains, `jobs` processes evaluate those before. Interrupted, it keeps what has been evaluated.
+    While a pack trains, `jobs` processes evaluate those before. Interrupted, it keeps what has been trained.
     """
     from betavae_core.accelerated import twin
 
@@ -55,11 +55,13 @@ def sweep_packs(members: list[Member], pack: int | None = None, jobs: int | None
     if report:
         report(f"{crews.Packing(pack, True, device.device_kind)}, {jobs} worker{'s' * (jobs > 1)} to evaluate")
     with crews.single_threaded(), crews.pool(jobs) as pool:
-        for member, values, provenance in run(members, twin.Trainer, pack, pool):
+        for member, values, provenance in run(members, twin.Trainer, pack, pool, report=report):
             yield from sweep.keep([(values, made_by | provenance)], [member])
 
 
-def run(members: list[Member], trainer_of, pack: int, pool, busy=None) -> Iterator[tuple[Member, dict, dict]]:
+def run(
+    members: list[Member], trainer_of, pack: int, pool, busy=None, report=None
+) -> Iterator[tuple[Member, dict, dict]]:
     """Train and evaluate members of one specification.
 
     Parameters
@@ -68,27 +70,34 @@ def run(members: list[Member], trainer_of, pack: int, pool, busy=None) -> Iterat
     pack : how many train together; the last are filled up with copies, so that one compiled loop serves all
     pool : executor for drawing and evaluation, as `crews.pool`
     busy : a `Busy` that is told where time goes
+    report : is told of Ctrl-C, which ends training and not the evaluation of what is trained
 
     Yields
     ------
     (member, values, provenance) as `sweeps.work.train` returns them, as each is evaluated
     """
-    busy, images, evaluations = busy or Busy(), _Images(members[0].specification, pool), {}
-    room, trainer = threading.Semaphore(AHEAD * pack), trainer_of(pack, **members[0].specification.architecture)
+    busy, images, evaluations = (
+        busy or Busy(),
+        _Images(members[0].specification, pool),
+        _Evaluations(pool, AHEAD * pack),
+    )
+    trainer = trainer_of(pack, **members[0].specification.architecture)
     packs = [members[start : start + pack] for start in range(0, len(members), pack)]
-    for number, together in enumerate(packs):
-        images.ask(packs[number : number + AHEAD])
-        data = busy.timed("wait for images", lambda: [images.get(each.realization, busy) for each in together])  # noqa: B023
-        curves, provenance = _trained(trainer, together, data, pack, busy)
-        weights = busy.timed("fetch weights", lambda: trainer.ensemble)
-        for some in _slices(together):
-            busy.timed("wait for evaluation", room.acquire)
-            future = pool.submit(evaluated, together[some], weights.some(some), curves[some])
-            future.add_done_callback(lambda _: room.release())
-            evaluations[future] = provenance
-        images.forget(packs[number + 1 :])
-        yield from _results({each: evaluations.pop(each) for each in list(evaluations) if each.done()}, busy)
-    yield from busy.timed("evaluate the last", lambda: list(_results(evaluations, busy)))
+    try:
+        for number, together in enumerate(packs):
+            images.ask(packs[number : number + AHEAD])
+            data = busy.timed("wait for images", lambda: [images.get(each.realization, busy) for each in together])  # noqa: B023
+            curves, provenance = _trained(trainer, together, data, pack, busy)
+            weights = busy.timed("fetch weights", lambda: trainer.ensemble)
+            evaluations.add(together, weights, curves, provenance, busy)
+            images.forget(packs[number + 1 :])
+            yield from _results(evaluations.ended(), busy)
+    except KeyboardInterrupt:
+        if report:
+            report("interrupted; storing the members that are trained")
+        yield from _results(evaluations.futures, busy)
+        raise
+    yield from busy.timed("evaluate the last", lambda: list(_results(evaluations.futures, busy)))
 
 
 def _trained(trainer, members: list[Member], data, pack: int, busy: Busy):
@@ -100,6 +109,25 @@ def _trained(trainer, members: list[Member], data, pack: int, busy: Busy):
     seconds = time.perf_counter() - started
     busy.add("train", seconds)
     return curves, {"train_seconds": round(seconds / len(members), 3), "pack": pack, **trainer.made_by, **vars(spec)}
+
+
+class _Evaluations:
+    """What the pool evaluates, so many members at most, by the future of each slice: how it was trained."""
+
+    def __init__(self, pool, most: int):
+        self.pool, self.room, self.futures = pool, threading.Semaphore(most), {}
+
+    def add(self, members: list[Member], weights: arrays.Trained, curves, provenance: dict, busy: Busy) -> None:
+        for some in _slices(members):
+            count = len(members[some])
+            busy.timed("wait for evaluation", lambda: [self.room.acquire() for _ in range(count)])  # noqa: B023
+            future = self.pool.submit(evaluated, members[some], weights.some(some), curves[some])
+            future.add_done_callback(lambda _, count=count: self.room.release(count))
+            self.futures[future] = provenance
+
+    def ended(self) -> dict[Future, dict]:
+        """Those that have been evaluated; no longer here then."""
+        return {each: self.futures.pop(each) for each in list(self.futures) if each.done()}
 
 
 def _slices(members: list[Member]) -> Iterator[slice]:

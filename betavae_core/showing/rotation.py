@@ -198,6 +198,6 @@ def best_beta_panels(process: LinearGaussian, noise_std: float) -> list[Panel]:
                 Curve(name="σ²/σₓ²", beta=noises, value=noises**2, colour=figures.GREY, line="--", written=18),
             ],
             variable="noise σ",
-            bend=float(noises[0] ** 2),
+            bend=float(10 ** np.floor(2 * np.log10(noises[0]))),  # below all of it: the axis is logarithmic
         ),
     ]
