@@ -139,7 +139,7 @@ def test_a_local_cluster_is_started_and_leaves_nothing_behind(results):
     wait_for(lambda: not any(map(lives, children)), 30)
 
 
-@pytest.mark.parametrize("way", [["--jobs", "2"], ["--workers", "1"]])
+@pytest.mark.parametrize("way", [["--jobs", "1"], ["--workers", "1"]])
 def test_killing_the_client_leaves_whole_files_and_no_process(results, way):
     client = start("--realizations", "20", *way)
     wait_for(lambda: stored(results))
@@ -154,7 +154,7 @@ def test_killing_the_client_leaves_whole_files_and_no_process(results, way):
 
 
 def test_a_killed_training_process_ends_the_sweep_in_one_line(results):
-    client = start("--realizations", "20", "--jobs", "2")
+    client = start("--realizations", "20", "--jobs", "1")
     wait_for(lambda: stored(results))
     max(family(client.pid)[:-1], key=lambda child: child.memory_info().rss).kill()
     _, told = client.communicate(timeout=60)

@@ -110,7 +110,7 @@ def test_a_kernel_is_this_interpreter_s_own_whatever_python3_names(monkeypatch, 
 def test_training_processes_have_a_home_of_their_own_which_goes_with_them(monkeypatch, leaking):
     for name, value in leaking.items():
         monkeypatch.setenv(name, value)
-    with crews.here(1) as (submit, _):
+    with crews.here(1) as [(submit, *_)]:
         home, folder = submit(os.path.expanduser, "~").result(), submit(tempfile.gettempdir).result()
         unset = [submit(os.getenv, name).result() for name in ("TF_ENABLE_ONEDNN_OPTS", "KERAS_BACKEND")]
         assert Path(home).parent == paths.BUILD / "tmp"
@@ -145,7 +145,7 @@ def test_where_build_cannot_be_written_there_is_a_home_all_the_same(monkeypatch)
 
 
 def test_a_cluster_here_leaves_nothing_in_the_folder_for_temporary_files(monkeypatch):
-    with cluster.crew(None, 1, lambda line: None) as (submit, size):
+    with cluster.crew(None, 1, lambda line: None) as [(submit, size, _)]:
         assert size("CPU") == 1  # as many as were asked for, whatever the number of cores
         home = submit(os.path.expanduser, "~").result()
         assert [file.name for file in Path(home).iterdir()] == ["dask-scratch-space"]
@@ -171,7 +171,7 @@ def test_cores_are_those_that_this_process_is_bound_to():
     before = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {min(before)})
-        with crews.here() as (_, size):
+        with crews.here() as [(_, size, _)]:
             assert (machine.cores(), size("CPU")) == (1, 1)
     finally:
         os.sched_setaffinity(0, before)

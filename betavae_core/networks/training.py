@@ -129,6 +129,7 @@ class Trainer:
             curve = curve.write(step - start, advance(images, betas, noise, step, learning_rate))
         return curve.stack()
 
+    @tf.autograph.experimental.do_not_convert  # nothing here depends on a tensor's value: a second less to start
     def _step(self, images: Batch, betas, noise, step, learning_rate):
         """One Adam step; the objective before it, (member,)."""
         with tf.GradientTape() as tape:
