@@ -4,6 +4,32 @@ async () => {
   const found = [], say = (element, fault) => found.push(`${fault}: ${(element.alt || element.innerText || element.src || "").slice(0, 60)}`);
   const shown = element => element.checkVisibility() && element.getBoundingClientRect().width > 0;
 
+  // Which texts of a drawing its edge cuts, and its smallest em as a part of its width; looked at once, as large as it gets.
+  const known = (window.lettering ??= new Map());
+  const lettering = async image => {
+    if (known.has(image.src)) return known.get(image.src);
+    const drawing = new DOMParser().parseFromString(await (await fetch(image.src)).text(), "image/svg+xml").documentElement;
+    const width = 1.6 * image.naturalWidth, cut = [];
+    drawing.setAttribute("width", width), drawing.setAttribute("height", 1.6 * image.naturalHeight);
+    const holder = document.body.appendChild(document.createElement("div"));
+    holder.style.cssText = "position: fixed; left: 0; top: 0; visibility: hidden; contain: layout style";
+    holder.append(document.importNode(drawing, true));
+    const frame = holder.firstChild.getBoundingClientRect();
+    let em = Infinity;
+    for (const text of holder.querySelectorAll("g[id^=text_]")) {
+      const at = text.getBoundingClientRect();
+      if (!at.width) continue;
+      if (at.left < frame.left - 1 || at.right > frame.right + 1 || at.top < frame.top - 1 || at.bottom > frame.bottom + 1) cut.push(text.id);
+      for (const glyph of text.querySelectorAll("use")) {
+        const { a, b } = glyph.getScreenCTM();
+        em = Math.min(em, 100 * Math.hypot(a, b) / width); // glyphs are drawn a hundred units to the em
+      }
+    }
+    holder.remove();
+    known.set(image.src, { cut, em });
+    return { cut, em };
+  };
+
   for (const image of [...column.querySelectorAll("img")].filter(shown)) {
     const box = image.getBoundingClientRect();
     const stretched = box.width / box.height / (image.naturalWidth / image.naturalHeight);
@@ -12,24 +38,9 @@ async () => {
     for (let parent = image.parentElement; parent !== column; parent = parent.parentElement)
       if (parent.scrollWidth > parent.clientWidth + 1) say(image, "scrolls sideways");
     if (!/\.svg($|\?)/.test(image.src) || image.matches(".bd-article :is(a, p.launch) img")) continue;
-    const drawing = new DOMParser().parseFromString(await (await fetch(image.src)).text(), "image/svg+xml").documentElement;
-    const holder = column.appendChild(document.createElement("div"));
-    holder.style.cssText = `position: absolute; left: 0; top: 0; width: ${box.width}px; visibility: hidden`;
-    drawing.setAttribute("width", box.width), drawing.setAttribute("height", box.height);
-    holder.append(document.importNode(drawing, true));
-    const frame = holder.firstChild.getBoundingClientRect();
-    for (const text of holder.querySelectorAll("g[id^=text_]")) {
-      const at = text.getBoundingClientRect();
-      if (!at.width) continue;
-      if (at.left < frame.left - 1 || at.right > frame.right + 1 || at.top < frame.top - 1 || at.bottom > frame.bottom + 1)
-        say(image, `text ${text.id} is cut by the figure's edge`);
-      const sizes = [...text.querySelectorAll("use")].map(glyph => {
-        const { a, b } = glyph.getScreenCTM();
-        return 100 * Math.hypot(a, b); // glyphs are drawn a hundred units to the em
-      });
-      if (Math.min(...sizes) < 10.95) say(image, `text of ${Math.min(...sizes).toFixed(1)} px`);
-    }
-    holder.remove();
+    const { cut, em } = await lettering(image);
+    for (const id of cut) say(image, `text ${id} is cut by the figure's edge`);
+    if (em * box.width < 10.95) say(image, `text of ${(em * box.width).toFixed(1)} px`);
   }
   for (const text of [...column.querySelectorAll("svg text")].filter(shown)) {
     const { a, b } = text.getScreenCTM(), size = parseFloat(getComputedStyle(text).fontSize) * Math.hypot(a, b);

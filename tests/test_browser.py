@@ -16,8 +16,8 @@ WIDTHS = (390, 768, 1280)
 OF_COLOUR = ["color-contrast", "link-in-text-block"]  # axe's rules that ask what COLOURS tells
 FAULTS = (paths.ROOT / "tests/faults.js").read_text().split("\n", 1)[1]
 # Of each text that is seen: its colour, whether it is large, all that lies behind it, and of a link in a text how it
-# stands out there.
-COLOURS = """() => {
+# stands out there. Returns those that are not known, and marks one text that shows each.
+COLOURS = """known => {
     const grounds = new Map([[null, '']]), ground = element => {
         if (!grounds.has(element)) {
             const { backgroundColor, backgroundImage, opacity } = getComputedStyle(element);
@@ -33,7 +33,9 @@ COLOURS = """() => {
         : ![block, ...block.querySelectorAll('*')].some(part => worded(part) && !part.closest('a'));
     const shown = element => (worded(element) || element.matches('input, select'))
         && element.checkVisibility({ visibilityProperty: true });
-    return [...new Set([...document.querySelectorAll('body *')].filter(shown).map(element => {
+    document.querySelectorAll('[data-unknown]').forEach(element => element.removeAttribute('data-unknown'));
+    const met = new Set(known), unknown = [];
+    for (const element of [...document.querySelectorAll('body *')].filter(shown)) {
         const { color, fontSize, fontWeight } = getComputedStyle(element), size = parseFloat(fontSize);
         const seen = [color, size >= 24 || (size >= 18.66 && fontWeight >= 700), ground(element)];
         const link = element.closest('a');
@@ -41,9 +43,14 @@ COLOURS = """() => {
             const style = getComputedStyle(part);
             seen.push(style.color, style.fontWeight, style.textDecorationLine, style.borderBottomStyle);
         }
-        return seen.join(' ');
-    }))];
+        if (met.has(seen.join(' '))) continue;
+        met.add(seen.join(' '));
+        unknown.push(seen.join(' '));
+        (link ?? element).setAttribute('data-unknown', '');
+    }
+    return unknown;
 }"""
+UNKNOWN = "[data-unknown]"
 
 
 @pytest.fixture(scope="module")
@@ -98,19 +105,19 @@ def faults(page):
     return found
 
 
-def serious(page, **options):
-    """What axe finds; it preloads nothing, which is for sounds and for rules that are off."""
+def serious(page, part=None, **options):
+    """What axe finds, in a part of the page if one is named; it preloads nothing, which is for rules that are off."""
     options = {"resultTypes": ["violations"], "preload": False, **options}
-    found = Axe().run(page, options=options).response["violations"]
+    found = Axe().run(page, context=part, options=options).response["violations"]
     return [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]
 
 
 def pale(page, sound):
     """Texts without contrast, looked for where a page shows colours that are not known to be sound; then they are."""
-    colours = set(page.evaluate(COLOURS)) - sound
-    found = serious(page, runOnly=OF_COLOUR) if colours else []
+    colours = page.evaluate(COLOURS, list(sound))
+    found = serious(page, UNKNOWN, runOnly=OF_COLOUR) if colours else []
     if not found:
-        sound |= colours
+        sound |= set(colours)
     return found
 
 
