@@ -6,11 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import wait
 
+import cloudpickle
 import psutil
 import pytest
 from distributed import Client
 
+from betavae_core.errors import SweepError
+from betavae_core.sweeps import cluster as dask_cluster
 from betavae_core.sweeps import planning, store, sweep
 from betavae_core.theory.terms import SCALARS
 
@@ -80,6 +84,19 @@ def stored(results):
 def restrictions(dask_scheduler):
     """What resources the tasks of a cluster ask for."""
     return {tuple(task.resource_restrictions or ()) for task in dask_scheduler.tasks.values()}
+
+
+class Heavy:
+    """A result that takes a minute to be sent."""
+
+    def __reduce__(self):
+        time.sleep(60)
+        return Heavy, ()
+
+
+def states(dask_scheduler):
+    """How far each task of a cluster is."""
+    return [task.state for task in dask_scheduler.tasks.values()]
 
 
 def packs(results):
@@ -173,3 +190,18 @@ def test_two_sweeps_racing_on_one_store_share_it(results):
     plan = sweep.survey(small(2))
     assert (plan.missing, len(plan.working)) == ([], 4)
     assert len(list((results / "mixing").iterdir())) == 4
+
+
+def test_a_scheduler_lost_while_a_result_is_on_its_way_ends_the_sweep(cluster):
+    address, scheduler, _ = cluster
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    with (
+        Client(address, set_as_default=False) as known,
+        pytest.raises(SweepError, match="the scheduler is gone"),
+        dask_cluster.crew(address, None, lambda told: None) as [one, *_],
+    ):
+        future = one.submit(Heavy)
+        wait_for(lambda: known.run_on_scheduler(states) == ["memory"])
+        scheduler.kill()
+        assert wait([future], timeout=60).done
+        future.result()

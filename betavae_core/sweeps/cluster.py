@@ -8,7 +8,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 
 from betavae_core.errors import SweepError, UsageError, first_line
 from betavae_core.sweeps import crews
@@ -48,6 +48,7 @@ def crew(scheduler: str | None, workers: int | None, report) -> Iterator[list[cr
     try:
         import dask.config
         from distributed import Client, KilledWorker
+        from distributed.client import ClosedClientError
     except ImportError:
         raise UsageError(
             "Dask is not installed; `pip install distributed bokeh` brings it, and so does `make env`"
@@ -68,7 +69,7 @@ def crew(scheduler: str | None, workers: int | None, report) -> Iterator[list[cr
             yield _crews(client, report)
         except KilledWorker as error:
             raise SweepError(f"one worker after another died of a task, perhaps for want of memory ({error})") from None
-        except (CancelledError, OSError) as error:
+        except (CancelledError, ClosedClientError, OSError) as error:
             if getattr(error, "errno", None):
                 raise  # the disk's: what Dask says of the network carries no number
             raise SweepError(
@@ -80,19 +81,37 @@ def _crews(client, report) -> list[crews.Crew]:
     """A crew of all workers; where some declare `KINDS` as their resources, a crew of each kind that is there."""
 
     def having(kind: str | None) -> list[dict]:
-        there = client.scheduler_info(n_workers=-1)["workers"].values()
+        there = client.scheduler_info(n_workers=-1).get("workers", {}).values()  # no key once the scheduler is lost
         return [worker for worker in there if kind is None or worker["resources"].get(kind)]
 
     def crew_of(kind: str | None) -> crews.Crew:
-        executor = client.get_executor(pure=False, retries=RETRIES, resources={kind: 1} if kind else None)
-        return crews.Crew(
-            executor.submit, lambda device: max(1, sum(w["nthreads"] for w in having(kind))), packs=kind != "CPU"
-        )
+        resources = {kind: 1} if kind else None
+
+        def submit(function, *arguments) -> Future:
+            task = client.submit(function, *arguments, pure=False, retries=RETRIES, resources=resources)
+            outcome: Future = Future()
+            client.loop.add_callback(_pass_on, task, outcome)
+            return outcome
+
+        return crews.Crew(submit, lambda device: max(1, sum(w["nthreads"] for w in having(kind))), packs=kind != "CPU")
 
     kinds = [kind for kind in KINDS if having(kind)]
     if idle := len(having(None)) - sum(len(having(kind)) for kind in kinds) if kinds else 0:
         report(f"{idle} of the workers declare neither {' nor '.join(KINDS)}, while others do: they get nothing to do")
     return [crew_of(kind) for kind in kinds or [None]]
+
+
+async def _pass_on(task, outcome: Future) -> None:
+    """Settle `outcome` as Dask's `task` ends, whatever ends it.
+
+    Dask's own executor leaves it pending for ever if the scheduler is lost while a result is on its way.
+    """
+    try:
+        result = await task
+    except BaseException as error:
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(result)
 
 
 @contextlib.contextmanager
