@@ -4,6 +4,7 @@ Workers return results and write nothing; the client alone stores them. A lost w
 scheduler ends the sweep, and the next one trains only what is missing.
 """
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -15,6 +16,7 @@ from betavae_core.sweeps import crews
 
 RETRIES = 3  # of a task that fails, or whose worker dies
 PATIENCE = "20s"  # for a scheduler to answer
+LOOK = 1.0  # seconds between looks at whether a client is still there
 KINDS = ("GPU", "CPU")  # resources that workers may declare, each one for every task that they can take
 SETTINGS = {  # of a cluster started here; one that runs already has its own
     "distributed.scheduler.allowed-failures": RETRIES,
@@ -90,7 +92,8 @@ def _crews(client, report) -> list[crews.Crew]:
         def submit(function, *arguments) -> Future:
             task = client.submit(function, *arguments, pure=False, retries=RETRIES, resources=resources)
             outcome: Future = Future()
-            client.loop.add_callback(_pass_on, task, outcome)
+            outcome.set_running_or_notify_cancel()
+            client.loop.add_callback(_pass_on, client, task, outcome)
             return outcome
 
         return crews.Crew(submit, lambda device: max(1, sum(w["nthreads"] for w in having(kind))), packs=kind != "CPU")
@@ -101,17 +104,26 @@ def _crews(client, report) -> list[crews.Crew]:
     return [crew_of(kind) for kind in kinds or [None]]
 
 
-async def _pass_on(task, outcome: Future) -> None:
-    """Settle `outcome` as Dask's `task` ends, whatever ends it.
+async def _pass_on(client, task, outcome: Future) -> None:
+    """Settle `outcome` as Dask's `task` ends, or as its client does, whatever ends it.
 
-    Dask's own executor leaves it pending for ever if the scheduler is lost while a result is on its way.
+    Dask itself leaves two kinds of tasks pending for ever when the scheduler is lost: through its own executor those
+    whose result is on its way, and those that are submitted while the client closes.
     """
+
+    async def result():
+        return await task
+
+    ending = asyncio.ensure_future(result())
     try:
-        result = await task
+        while not (await asyncio.wait([ending], timeout=LOOK))[0]:
+            if client.status not in ("running", "connecting"):
+                raise CancelledError
+        outcome.set_result(ending.result())
     except BaseException as error:
         outcome.set_exception(error)
-    else:
-        outcome.set_result(result)
+    finally:
+        ending.cancel()
 
 
 @contextlib.contextmanager
