@@ -81,10 +81,8 @@ def discrepancy_rows(stored: xr.Dataset, predicted: xr.Dataset) -> list[list[str
     """Rows of a table: network minus linear model, means over the realizations that both cover."""
     same = stored.sel(realization=predicted.realization)
     terms = [(same[name] - predicted[name]).mean("realization") for name in ("elbo", "kl_prior", "tie")]
-    signed = "{:+.2f}".format
     return [
-        [f"{beta:g}", *(signed(float(t.sel(beta=beta))).replace("-", "−") for t in terms)]
-        for beta in predicted.beta.values
+        [f"{beta:g}", *(tables.difference(float(t.sel(beta=beta))) for t in terms)] for beta in predicted.beta.values
     ]
 
 
@@ -211,7 +209,7 @@ def convergence_rows(change: xr.Dataset | None) -> list[list[str]]:
         for b in change.beta.values:
             terms = [float(value) for value in change.sel(experiment=name, beta=b).to_array()]
             if np.isfinite(terms).all():
-                rows.append([str(name), f"{b:g}", *(f"{t:+.2f}".replace("-", "−") for t in terms)])
+                rows.append([str(name), f"{b:g}", *(tables.difference(t) for t in terms)])
     return rows
 
 

@@ -7,10 +7,12 @@ the lightness of line figures and keeps their hue (book/static); pictures of dig
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#B65E93", "#666666"  # colour-blind safe
+SOURCE = LinearSegmentedColormap.from_list("source", (BLUE, "#999999", ORANGE))  # no value fades on white or on black
 
 POINTS = 200  # of a scatter: each is a hundred bytes of SVG
 WIDTH = 3.25  # inches of a panel: on a phone it is shown in its own size
@@ -95,7 +97,7 @@ def latent_space(stored, sources, betas, realization: int = 0) -> Figure:
         mean = stored.latent_mean.sel(beta=beta).isel(detailed=realization, sample=slice(POINTS))
         cell.suptitle(f"β = {beta:g}", fontsize=11)
         for axis, source, label in zip(cell.subplots(2, 1), np.transpose(sources), "₁₂", strict=True):
-            axis.scatter(*mean.values.T, c=source[: len(mean)], cmap="coolwarm", s=6, vmin=-2.5, vmax=2.5)
+            axis.scatter(*mean.values.T, c=source[: len(mean)], cmap=SOURCE, s=6, vmin=-2.5, vmax=2.5)
             axis.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
             axis.grid(False)
             axis.set_ylabel(f"s{label}", rotation=0, ha="right", va="center")

@@ -26,6 +26,15 @@ def number(value: float, digits: int = 4) -> str:
     return f"{value:,.{digits}f}".replace("-", "−")
 
 
+def difference(value: float, digits: int = 2) -> str:
+    """A difference for a table: always with its sign, but for zero's, which is a plus.
+
+    >>> difference(-1.5), difference(-0.001)
+    ('−1.50', '+0.00')
+    """
+    return f"{value:+z.{digits}f}".replace("-", "−")
+
+
 def table(header: list[str], rows: list[list[str]], caption: str, name: str, kind: str = "betavae-numbers"):
     """A numbered, captioned table as Markdown output: the first column is text, the others numbers; or all prose.
 

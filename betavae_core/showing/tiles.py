@@ -6,7 +6,7 @@ import xarray as xr
 from betavae_core.findings import prediction, tiles
 from betavae_core.findings.optima import Estimate
 from betavae_core.images import experiments
-from betavae_core.showing import curves, figures
+from betavae_core.showing import curves, figures, tables
 from betavae_core.sweeps import sweep
 
 CENTRAL = slice(0.49, 2.51)  # multiples of ν over which tables average
@@ -83,7 +83,7 @@ def family_rows(profile: str) -> list[list[str]]:
             gain = float((full.objective - diagonal.objective).where(both).mean())
             ties = [float(found.tie.where(both).mean()) for found in (diagonal, full)]
             reach = [float(getattr(full.tie.where(both), end)()) for end in ("min", "max")]
-            cells = [f"{gain:+.2f}".replace("-", "−"), *(f"{tie:.3f}" for tie in ties)]
+            cells = [tables.difference(gain), *(f"{tie:.3f}" for tie in ties)]
             rows.append([name, str(int(both.sum())), *cells, f"{reach[0]:.2f} to {reach[1]:.2f}"])
     return rows
 
