@@ -110,10 +110,13 @@ class Copy:
         return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html))
 
 
+HALF_WRITTEN = shutil.ignore_patterns("*.pyc.*")  # a whole .pyc is worth a copy: it saves each copy its compiling
+
+
 def copied(folder, chapters):
     """A copy of the project in a folder, with other chapters."""
     for name in ("betavae_core", "data", "tools"):
-        shutil.copytree(paths.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(paths.ROOT / name, folder / name, ignore=HALF_WRITTEN)
     for name in ("Makefile", "_config.yml", "requirements.lock", "pyproject.toml"):
         shutil.copy(paths.ROOT / name, folder / name)
     (folder / "book").mkdir()

@@ -10,6 +10,7 @@ import pytest
 
 from betavae_core.images.experiments import EXPERIMENTS
 from betavae_core.paths import ROOT
+from tests.conftest import HALF_WRITTEN
 
 
 class Changed:
@@ -18,7 +19,7 @@ class Changed:
     def __init__(self, folder):
         self.folder, self.touched = folder, set()
         for name in ("betavae_core", "book", "data"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / name, folder / name, ignore=HALF_WRITTEN)
         shutil.copy(ROOT / "_toc.yml", folder)
 
     def change(self, name, *changes):
