@@ -20,7 +20,7 @@ from betavae_core.sweeps import planning, store, sweep
 from betavae_core.theory.terms import SCALARS
 
 pytestmark = pytest.mark.slow
-SIZE = {"samples": 20, "epochs": 100}
+SIZE = {"samples": 20, "epochs": 20}
 SMALL = ["mixing", "--profile", "smoke", *(word for name, value in SIZE.items() for word in (f"--{name}", str(value)))]
 
 

@@ -1,5 +1,7 @@
 """Training once more in JAX: TensorFlow's random numbers, its steps, and the pipeline that keeps a device busy."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -28,6 +30,13 @@ def test_random_numbers_are_those_of_tensorflow(seed, stream, shape):
     np.testing.assert_allclose(philox.normal(seed, stream, shape, double=True), double, atol=1e-14)
     uniform = tf.random.stateless_uniform(shape, (seed, stream), -0.3, 0.3, alg="philox")
     np.testing.assert_array_equal(philox.uniform(seed, stream, shape, 0.3), uniform)
+
+
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])
+def test_random_numbers_are_those_of_numpy_looped_as_on_a_cpu_or_unrolled_as_on_a_gpu(backend, monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    found = jax.jit(lambda seeds: philox.uniform(seeds, 5, (4, 3), 0.3, jnp))(jnp.array([3, 8]))
+    np.testing.assert_array_equal(found, philox.uniform([3, 8], 5, (4, 3), 0.3))
 
 
 def test_seeds_of_many_members_give_each_its_own_numbers():

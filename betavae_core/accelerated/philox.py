@@ -7,8 +7,11 @@ trains so starts where TensorFlow's does, and sees the same noise.
 Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 """
 
+import functools
+
 import numpy as np
 
+ROUNDS = 10
 SCRAMBLE = 0x3EC8F720, 0x02461E29  # the key under which TensorFlow mixes the seeds
 MULTIPLY = 0xD2511F53, 0xCD9E8D57
 WEYL = 0x9E3779B9, 0xBB67AE85
@@ -50,13 +53,14 @@ def uniform(seed, stream, shape, limit: float, xp=np):
 def _uniform(words, xp):
     """23 bits of each word as a float32 in [0, 1)."""
     bits = (words & 0x7FFFFF) | 0x3F800000
-    return (bits.view(np.float32) if xp is np else _lax().bitcast_convert_type(bits, np.float32)) - np.float32(1)
+    floats = bits.view(np.float32) if xp is np else _jax().lax.bitcast_convert_type(bits, np.float32)
+    return floats - np.float32(1)
 
 
-def _lax():
-    from jax import lax
+def _jax():
+    import jax
 
-    return lax
+    return jax
 
 
 def _words(seed, stream, blocks: int, xp):
@@ -64,21 +68,25 @@ def _words(seed, stream, blocks: int, xp):
     seeds = xp.broadcast_arrays(xp.asarray(seed), xp.asarray(stream))
     seed, stream = (value.astype(np.uint32)[..., None] for value in seeds)
     zero = xp.zeros_like(seed)
-    k0, k1, c2, c3 = _philox((seed, zero, stream, zero), [zero + np.uint32(word) for word in SCRAMBLE])
+    k0, k1, c2, c3 = _philox((seed, zero, stream, zero), [zero + np.uint32(word) for word in SCRAMBLE], xp)
     counted = xp.arange(blocks, dtype=np.uint32) + zero  # fewer than 2³², so that no carry reaches the next word
-    found = _philox((counted, zero, c2, c3), (k0, k1))
-    return xp.stack(xp.broadcast_arrays(*found), -1)
+    return xp.stack(_philox((counted, zero, c2, c3), (k0, k1), xp), -1)
 
 
-def _philox(counter, key):
-    """Ten rounds of Philox4x32 on four words under two."""
-    c0, c1, c2, c3 = counter
-    k0, k1 = key
-    for _ in range(10):
-        (high0, low0), (high1, low1) = _product(MULTIPLY[0], c0), _product(MULTIPLY[1], c2)
-        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
-        k0, k1 = k0 + np.uint32(WEYL[0]), k1 + np.uint32(WEYL[1])
-    return c0, c1, c2, c3
+def _philox(counter, key, xp):
+    """Ten rounds of Philox4x32 on four words under two, broadcast against each other."""
+    state = tuple(xp.broadcast_arrays(*counter, *key))
+    if xp is np:
+        return functools.reduce(lambda state, i: _round(i, state), range(ROUNDS), state)[:4]
+    unrolled = _jax().default_backend() != "cpu"  # faster on a GPU; on a CPU a loop is, and compiles in a third
+    return _jax().lax.fori_loop(0, ROUNDS, _round, state, unroll=unrolled)[:4]
+
+
+def _round(_, state):
+    """One round: four words mixed under the key's two, and the next key."""
+    c0, c1, c2, c3, k0, k1 = state
+    (high0, low0), (high1, low1) = _product(MULTIPLY[0], c0), _product(MULTIPLY[1], c2)
+    return high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0, k0 + np.uint32(WEYL[0]), k1 + np.uint32(WEYL[1])
 
 
 def _product(constant: int, words):

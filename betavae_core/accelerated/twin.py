@@ -5,6 +5,7 @@ train on a GPU whose machine has JAX. Both agree to rounding: XLA sums in anothe
 """
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -71,12 +72,28 @@ def _gradient(kept, g):
 squared_error.defvjp(_squared_error, _gradient)
 
 
+class Network(NamedTuple):
+    """What a step is compiled for, beside the shapes of its data."""
+
+    latents: int
+    hidden: tuple[int, ...]
+    family: str
+
+    @property
+    def shapes(self) -> list[tuple[int, int]]:
+        """Of the kernels, layer by layer."""
+        return architecture.shapes(self.latents, self.hidden, PIXELS, self.family)
+
+    def split(self, weights) -> tuple[list, list]:
+        """Kernels and biases."""
+        return weights[: len(self.shapes)], weights[len(self.shapes) :]
+
+
 class Trainer:
     """As `training.Trainer`: members, Adam's state and one compiled loop; `ensemble` are their weights afterwards."""
 
     def __init__(self, members: int = 1, latents: int = LATENTS, hidden=HIDDEN, family: str = "diagonal"):
-        self.members, self.latents, self.hidden, self.family = members, latents, tuple(hidden), family
-        self.shapes = tuple(architecture.shapes(latents, self.hidden, PIXELS, family))
+        self.members, self.network = members, Network(latents, tuple(hidden), family)
         self.weights = None
 
     def fit(self, data, betas, seeds, epochs: int, schedule=None, progress=None) -> np.ndarray:
@@ -86,7 +103,9 @@ class Trainer:
         for begin in range(0, epochs, STEPS_PER_CALL):
             rate, risen = schedule(begin) if schedule else (LEARNING_RATE, 1.0)
             steps = jnp.arange(begin, min(begin + STEPS_PER_CALL, epochs))
-            self.state, curve = self._steps(self.state, images, rest, steps, jnp.float32(rate), jnp.float32(risen))
+            self.state, curve = advanced(
+                self.network, self.state, images, rest, steps, jnp.float32(rate), jnp.float32(risen)
+            )
             curves.append(curve)
             if progress:
                 progress(len(steps))
@@ -97,49 +116,52 @@ class Trainer:
         """Initial weights and a still Adam; the images on the device, and what else a step needs."""
         images = [Images.of(each) for each in data]
         betas, seeds = jnp.asarray(betas, jnp.float32), jnp.asarray(seeds, jnp.int32)
-        first = initial(seeds, self.shapes, self.latents, len(self.hidden))
+        first = initial(self.network, seeds)
         self.state = (first, *([jnp.zeros_like(weight) for weight in first] for _ in range(2)))
         return jax.tree.map(jnp.asarray, Images.stacked(images)), (betas, seeds)
 
     @property
     def ensemble(self) -> arrays.Trained:
         """The weights, brought to the host."""
-        weights = [np.asarray(part) for part in self.weights]
-        return arrays.Trained(weights[: len(self.shapes)], weights[len(self.shapes) :], self.latents, self.hidden)
+        kernels, biases = self.network.split([np.asarray(part) for part in self.weights])
+        return arrays.Trained(kernels, biases, self.network.latents, self.network.hidden)
 
     @property
     def made_by(self) -> dict:
         """Library and device, for a record."""
         return {"library": f"JAX {jax.__version__}", "device": device().device_kind}
 
-    @functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
-    def _steps(self, state, images, rest, steps, rate, risen):
-        betas, seeds = rest
-        shape = (images.scores.shape[1], self.latents)
 
-        def advance(state, step):
-            noise = philox.normal(seeds, NOISE + step, shape, jnp)
-            gradients, objective = jax.grad(self._loss, has_aux=True)(state[0], images, betas * risen, noise)
-            return adam(state, gradients, jnp.float32(step + 1), rate), objective
+@functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
+def advanced(network: Network, state, images, rest, steps, rate, risen):
+    """Weights and Adam's moments after some steps; the objective before each of them, (steps, member)."""
+    betas, seeds = rest
+    shape = (images.scores.shape[1], network.latents)
 
-        with EXACT():
-            return jax.lax.scan(advance, state, steps)
+    def advance(state, step):
+        noise = philox.normal(seeds, NOISE + step, shape, jnp)
+        gradients, objective = jax.grad(loss, has_aux=True)(state[0], network, images, betas * risen, noise)
+        return adam(state, gradients, jnp.float32(step + 1), rate), objective
 
-    def _loss(self, weights, images, betas, noise):
-        """−Σ L_β over members, and L_β of each."""
-        kernels, biases = weights[: len(self.shapes)], weights[len(self.shapes) :]
-        depth = len(self.hidden)
-        mean, log_variance, lower = arrays.encode(kernels, biases, images, depth, self.latents, jnp)
-        z, kl = mean + jnp.exp(0.5 * log_variance) * noise, jnp.exp(log_variance) + mean**2 - 1 - log_variance
-        if lower is not None:
-            rows, columns = np.tril_indices(self.latents, -1)
-            z = z.at[..., rows].add(lower * noise[..., columns])
-            kl = kl.at[..., rows].add(lower**2)
-        features = arrays.features(kernels, biases, z, depth, jnp)
-        error = squared_error(features, kernels[-1], biases[-1], images)
-        reconstruction = -0.5 * error.mean(-1) + log_density_constant(PIXELS)
-        objective = reconstruction - betas * (0.5 * kl.sum(-1)).mean(-1)
-        return -objective.sum(), objective
+    with EXACT():
+        return jax.lax.scan(advance, state, steps)
+
+
+def loss(weights, network: Network, images, betas, noise):
+    """−Σ L_β over members, and L_β of each."""
+    kernels, biases = network.split(weights)
+    latents, depth = network.latents, len(network.hidden)
+    mean, log_variance, lower = arrays.encode(kernels, biases, images, depth, latents, jnp)
+    z, kl = mean + jnp.exp(0.5 * log_variance) * noise, jnp.exp(log_variance) + mean**2 - 1 - log_variance
+    if lower is not None:
+        rows, columns = np.tril_indices(latents, -1)
+        z = z.at[..., rows].add(lower * noise[..., columns])
+        kl = kl.at[..., rows].add(lower**2)
+    features = arrays.features(kernels, biases, z, depth, jnp)
+    error = squared_error(features, kernels[-1], biases[-1], images)
+    reconstruction = -0.5 * error.mean(-1) + log_density_constant(PIXELS)
+    objective = reconstruction - betas * (0.5 * kl.sum(-1)).mean(-1)
+    return -objective.sum(), objective
 
 
 def adam(state, gradients, count, rate):
@@ -154,12 +176,12 @@ def adam(state, gradients, count, rate):
     return tuple(map(list, zip(*(one(*parts) for parts in zip(*state, gradients, strict=True)), strict=True)))
 
 
-@functools.partial(jax.jit, static_argnums=(1, 2, 3))
-def initial(seeds, shapes, latents: int, depth: int) -> list:
+@functools.partial(jax.jit, static_argnums=0)
+def initial(network: Network, seeds) -> list:
     """Glorot-uniform kernels and zero biases of each member; as `networks.model.Ensemble.initialise`."""
-    kernels = []
+    kernels, shapes = [], network.shapes
     for layer, (fan_in, fan_out) in enumerate(shapes):
-        drawn, limit = architecture.glorot(layer, fan_in, fan_out, latents, depth)
+        drawn, limit = architecture.glorot(layer, fan_in, fan_out, network.latents, len(network.hidden))
         values = philox.uniform(seeds, WEIGHTS + layer, (fan_in, drawn), limit, jnp)
         kernels.append(jnp.pad(values, ((0, 0), (0, 0), (0, fan_out - drawn))))
     return [*kernels, *(jnp.zeros((len(seeds), 1, fan_out)) for _, fan_out in shapes)]
