@@ -21,6 +21,7 @@ from betavae_core.theory.terms import SCALARS
 
 pytestmark = pytest.mark.slow
 SIZE = {"samples": 20, "epochs": 20}
+MANY = 100  # realizations: more than are trained before a scheduler is killed
 SMALL = ["mixing", "--profile", "smoke", *(word for name, value in SIZE.items() for word in (f"--{name}", str(value)))]
 
 
@@ -51,6 +52,23 @@ def cluster(tmp_path):
             process.wait()
 
 
+@pytest.fixture
+def start(results):
+    """Function that starts a small sweep into an empty store; what it started is gone when the test ends."""
+    started = []
+
+    def begin(*words):
+        command = [sys.executable, "-m", "betavae_core", "sweep", *SMALL, *words]
+        started.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        for child in family(process.pid):
+            child.kill()
+        process.communicate()
+
+
 def family(pid):
     try:
         process = psutil.Process(pid)
@@ -71,11 +89,6 @@ def wait_for(condition, seconds=120):
     while not condition():
         assert time.monotonic() < deadline, "nothing happened"
         time.sleep(0.05)
-
-
-def start(*words):
-    command = [sys.executable, "-m", "betavae_core", "sweep", *SMALL, *words]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
 def stored(results):
@@ -102,11 +115,11 @@ def states(dask_scheduler):
 
 def packs(results):
     """How many were trained together, of the members that only the second sweep wants."""
-    wanted = [member for member in small(20) if member.realization > 2]
+    wanted = [member for member in small(MANY) if member.realization > 2]
     return {store.read(m).attrs["pack"] for m in wanted if (results / f"mixing/{m.key}.nc").exists()}
 
 
-def test_a_sweep_outlives_its_workers_but_not_its_scheduler(results, cluster, crew, tmp_path, monkeypatch):
+def test_a_sweep_outlives_its_workers_but_not_its_scheduler(results, start, cluster, crew, tmp_path, monkeypatch):
     address, scheduler, workers = cluster
     client = start("--realizations", "3", "--scheduler", address)
     wait_for(lambda: stored(results))
@@ -121,7 +134,7 @@ def test_a_sweep_outlives_its_workers_but_not_its_scheduler(results, cluster, cr
 
     with Client(address, set_as_default=False) as known:
         known.wait_for_workers(2)  # the one that was killed is back
-    client = start("--realizations", "20", "--scheduler", address, "--pack", "3")
+    client = start("--realizations", str(MANY), "--scheduler", address, "--pack", "3")
     wait_for(lambda: packs(results) == {1, 3})  # each kind of workers has its own
     with Client(address, set_as_default=False) as known:
         assert known.run_on_scheduler(restrictions) == {("GPU",), ("CPU",)}
@@ -131,11 +144,11 @@ def test_a_sweep_outlives_its_workers_but_not_its_scheduler(results, cluster, cr
     assert told.splitlines()[-1].startswith("betavae: the scheduler is gone; what was trained is stored")
     assert "Traceback" not in told
     kept = {file: file.stat().st_mtime_ns for file in stored(results)}
-    assert 9 < len(kept) < 40
+    assert 9 < len(kept) < 2 * MANY
     whole = 1 + len(kept) // 2
     plan = sweep.survey(small(whole))
     assert plan.missing
-    assert len(sweep.survey(small(20)).working) == len(kept)
+    assert len(sweep.survey(small(MANY)).working) == len(kept)
     done = {member for member, _ in sweep.run(plan.missing, crew)}
     assert done == set(plan.missing)
     assert {file: file.stat().st_mtime_ns for file in kept} == kept  # only missing members ran again
@@ -145,7 +158,7 @@ def test_a_sweep_outlives_its_workers_but_not_its_scheduler(results, cluster, cr
     assert {member.key: store.read(member).attrs["checksum"] for member in small(3)} == by_dask
 
 
-def test_a_local_cluster_is_started_and_leaves_nothing_behind(results):
+def test_a_local_cluster_is_started_and_leaves_nothing_behind(results, start):
     client = start("--workers", "2")
     wait_for(lambda: stored(results))
     children = family(client.pid)[:-1]
@@ -158,7 +171,7 @@ def test_a_local_cluster_is_started_and_leaves_nothing_behind(results):
 
 
 @pytest.mark.parametrize("way", [["--jobs", "1"], ["--workers", "1"]])
-def test_killing_the_client_leaves_whole_files_and_no_process(results, way):
+def test_killing_the_client_leaves_whole_files_and_no_process(results, start, way):
     client = start("--realizations", "20", *way)
     wait_for(lambda: stored(results))
     children = family(client.pid)
@@ -171,7 +184,7 @@ def test_killing_the_client_leaves_whole_files_and_no_process(results, way):
     assert not list((results / "mixing").glob(".*")), "what a dead process left half-written is swept away"
 
 
-def test_a_killed_training_process_ends_the_sweep_in_one_line(results):
+def test_a_killed_training_process_ends_the_sweep_in_one_line(results, start):
     client = start("--realizations", "20", "--jobs", "1")
     wait_for(lambda: stored(results))
     max(family(client.pid)[:-1], key=lambda child: child.memory_info().rss).kill()
@@ -182,7 +195,7 @@ def test_a_killed_training_process_ends_the_sweep_in_one_line(results):
     assert len(sweep.survey(small(20)).working) == len(stored(results)) >= 1
 
 
-def test_two_sweeps_racing_on_one_store_share_it(results):
+def test_two_sweeps_racing_on_one_store_share_it(results, start):
     """They train some members twice, never a file in halves; both end well."""
     racers = [start("--jobs", "1") for _ in range(2)]
     for racer in racers:

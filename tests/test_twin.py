@@ -36,7 +36,7 @@ def test_random_numbers_are_those_of_tensorflow(seed, stream, shape):
 def test_random_numbers_are_those_of_numpy_looped_as_on_a_cpu_or_unrolled_as_on_a_gpu(backend, monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: backend)
     found = jax.jit(lambda seeds: philox.uniform(seeds, 5, (4, 3), 0.3, jnp))(jnp.array([3, 8]))
-    np.testing.assert_array_equal(found, philox.uniform([3, 8], 5, (4, 3), 0.3))
+    np.testing.assert_allclose(found, philox.uniform([3, 8], 5, (4, 3), 0.3), atol=6e-8)  # half of the last bit
 
 
 def test_seeds_of_many_members_give_each_its_own_numbers():
