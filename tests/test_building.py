@@ -12,12 +12,14 @@ import sys
 import time
 import urllib.request
 
+import nbformat
 import psutil
 import pytest
 
-from betavae_core.building import chapters, crew, execution
+from betavae_core import paths
+from betavae_core.building import chapters, crew, execution, worker
 from betavae_core.building.progress import Progress
-from betavae_core.errors import UsageError
+from betavae_core.errors import BuildError, UsageError
 from tests.conftest import copied
 
 HEAD = """---
@@ -114,6 +116,32 @@ def test_chapters_run_side_by_side_and_once(trio):
     assert "pages" not in trio.make("book").stdout
     assert trio.log() == log
     assert "changed" in (trio.folder / "_build/html/_static/companion.css").read_text()
+
+
+@pytest.mark.parametrize("taken", [worker.STARTS - 1, worker.STARTS])
+def test_a_kernel_whose_port_another_program_took_starts_again(taken, monkeypatch):
+    own, managers = worker._own_kernel(), []
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+
+        class Unlucky(own):
+            def __init__(self, *arguments, **settings):
+                managers.append(self)
+                late = {"shell_port": other.getsockname()[1], "cache_ports": False} if len(managers) <= taken else {}
+                super().__init__(*arguments, **settings, **late)
+
+        monkeypatch.setattr(worker, "_own_kernel", lambda: Unlucky)
+        monkeypatch.setattr(worker, "_partial", lambda chapter: paths.BUILD / f"failed/{os.getpid()}.ipynb")
+        source = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(6 * 7)")])
+        if taken == worker.STARTS:
+            with pytest.raises(
+                BuildError, match=r"^chapter some failed: Kernel died before .*; see _build/kernels.log$"
+            ):
+                worker._run("some", source, {})
+        else:
+            assert "42" in str(worker._run("some", source, {}).cells)
+    assert len(managers) == worker.STARTS
 
 
 def test_every_failure_is_named_with_its_cell_and_what_runs_goes_on(trio):

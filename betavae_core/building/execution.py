@@ -6,6 +6,7 @@ what else could change a number (`environment.decisive`).
 
 import contextlib
 import hashlib
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -19,7 +20,8 @@ from betavae_core.images import experiments, forms
 from betavae_core.paths import CHAPTERS, EXECUTED, PACKAGE
 from betavae_core.sweeps import planning, sweep
 
-LAST = ("claims", "intro", "reproduce")  # executed after the others, whose records they read, and one after the other
+LAST = (("claims",), ("intro", "reproduce"))  # executed after the others, whose records they read, group by group
+QUOTING = tuple(itertools.chain(*LAST))
 
 
 def digest(chapter: str, values: dict, records: list[Path]) -> str:
@@ -50,8 +52,8 @@ def bring_up_to_date(wanted: dict[str, dict], stage: Path, report=print, limit: 
     """
     (stage / "book").mkdir(parents=True, exist_ok=True)
     with Progress(list(wanted), report) as progress:
-        for group in ([name for name in wanted if name not in LAST], *([name] for name in LAST if name in wanted)):
-            jobs = [Job(name, wanted[name], _digest(name, wanted[name], stage)) for name in group]
+        for group in ([name for name in wanted if name not in QUOTING], *LAST):
+            jobs = [Job(name, wanted[name], _digest(name, wanted[name], stage)) for name in group if name in wanted]
             work = [job for job in jobs if not _is_done_here(job, stage, progress)]
             for job in work:
                 require_networks(job.chapter, job.values)
@@ -84,7 +86,7 @@ def require_networks(chapter: str, values: dict) -> None:
 
 
 def _digest(chapter: str, values: dict, stage: Path) -> str:
-    others = [name for name in chapters.names() if name not in LAST] if chapter in LAST else []
+    others = [name for name in chapters.names() if name not in QUOTING] if chapter in QUOTING else []
     return digest(chapter, values, [_file(stage, name, kind) for name in others for kind in (".json", ".claims.json")])
 
 
@@ -158,7 +160,7 @@ def notebook(chapter: str) -> dict:
 
 
 def records(stage: Path | None = None) -> list[dict]:
-    """What is known of each executed chapter: name, seconds, parameters, digest; in reading order."""
+    """What is known of each executed chapter that does not quote the others: name, seconds, parameters, digest."""
     stage = stage or paths.stage() or EXECUTED
-    found = [_record(chapter, stage) for chapter in chapters.names()]
+    found = [_record(chapter, stage) for chapter in chapters.names() if chapter not in QUOTING]
     return [record for record in found if record]

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from betavae_core import paths
@@ -12,6 +13,8 @@ from betavae_core.building import chapters, crew, execution
 from betavae_core.building.crew import Job
 from betavae_core.errors import BuildError, first_line
 from betavae_core.paths import BUILD
+
+STARTS = 3  # of a kernel, at most
 
 
 def main() -> None:
@@ -60,19 +63,38 @@ def _run(chapter: str, source, values: dict):
 
     partial = _partial(chapter)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    kept = f"(partial notebook: {partial.relative_to(paths.ROOT)})"
-    settings = {"kernel_name": "python3", "progress_bar": False, "cwd": str(paths.ROOT)}
-    settings["kernel_manager_class"] = _own_kernel()
+    kept, log = f"(partial notebook: {partial.relative_to(paths.ROOT)})", crew.LOG.relative_to(paths.ROOT)
     try:
-        done = papermill.execute_notebook(source, str(partial), values, **settings)
+        done = _with_a_kernel(lambda settings: papermill.execute_notebook(source, str(partial), values, **settings))
     except papermill.PapermillExecutionError as error:
         what = f"{error.ename}: {error.evalue}".splitlines()[0]
         raise BuildError(f"chapter {chapter} failed in cell {error.exec_count}: {what} {kept}") from None
     except nbclient.exceptions.DeadKernelError:
-        cause = f"the kernel was killed, perhaps for want of memory; see {crew.LOG.relative_to(paths.ROOT)}"
+        cause = f"the kernel was killed, perhaps for want of memory; see {log}"
         raise BuildError(f"chapter {chapter} failed in cell {_begun(partial)}: {cause} {kept}") from None
+    except RuntimeError as error:
+        raise BuildError(f"chapter {chapter} failed: {first_line(error)}; see {log}") from None
     partial.unlink()
     return _tidied(chapter, done)
+
+
+def _with_a_kernel(execute: Callable):
+    """What `execute` returns, given settings of papermill; anew, if the kernel died before it answered.
+
+    It is told free ports, and another program may take one of them before it does: two kernels that start at once.
+    """
+    import nbclient.exceptions
+
+    settings = {"kernel_name": "python3", "progress_bar": False, "cwd": str(paths.ROOT)}
+    settings["kernel_manager_class"] = _own_kernel()
+    for left in reversed(range(STARTS)):
+        try:
+            return execute(settings)
+        except nbclient.exceptions.DeadKernelError:
+            raise  # it died later
+        except RuntimeError:
+            if not left:
+                raise
 
 
 def _own_kernel() -> type:
