@@ -19,6 +19,7 @@ from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
 from betavae_core import bench, cli
+from betavae_core.accelerated import pipeline
 from betavae_core.building import book, chapters, parameters, pdf
 from betavae_core.errors import UsageError
 from betavae_core.images import digits
@@ -85,6 +86,7 @@ def cut_off(results, tmp_path, monkeypatch):
         (bench, "run", []),
         (sweep, "run", (member for member in ())),
         (sweep, "draw_atlases", ()),
+        (pipeline, "sweep_packs", (member for member in ())),
         (http.server.ThreadingHTTPServer, "serve_forever", None),
     ):
         monkeypatch.setattr(module, name, lambda *_, instead=instead, **__: instead)
