@@ -137,7 +137,7 @@ def test_a_sweep_outlives_its_workers_but_not_its_scheduler(results, start, clus
     client = start("--realizations", str(MANY), "--scheduler", address, "--pack", "3")
     wait_for(lambda: packs(results) == {1, 3})  # each kind of workers has its own
     with Client(address, set_as_default=False) as known:
-        assert known.run_on_scheduler(restrictions) == {("GPU",), ("CPU",)}
+        wait_for(lambda: known.run_on_scheduler(restrictions) == {("GPU",), ("CPU",)})
     scheduler.kill()
     _, told = client.communicate(timeout=120)
     assert client.returncode == 1, told
