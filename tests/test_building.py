@@ -226,7 +226,8 @@ def test_what_was_damaged_after_it_was_executed_is_named_and_executed_again(trio
     assert (told.returncode, told.stdout, told.stderr.splitlines()[0]) == (2, "", expected)
     done = trio.make("book")
     assert (done.returncode, line(done.stdout, "first")) == (0, "first: up to date")
-    assert trio.log() == [*log, "theory starts", "theory ends", "claims starts", "claims ends"]
+    again = ["theory starts", "theory ends", "claims starts", "claims ends"]
+    assert trio.log() in ([*log, *again], [*log, *again[:2]])  # the second, if theory took as long as before
     assert "held" in trio.make("claims").stdout
 
 

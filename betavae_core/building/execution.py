@@ -16,9 +16,8 @@ from betavae_core.building import chapters, crew, parameters
 from betavae_core.building.crew import Job
 from betavae_core.building.progress import Progress
 from betavae_core.errors import BuildError, UsageError
-from betavae_core.images import experiments, forms
+from betavae_core.images import forms
 from betavae_core.paths import CHAPTERS, EXECUTED, PACKAGE
-from betavae_core.sweeps import planning, sweep
 
 LAST = (("claims",), ("intro", "reproduce"))  # executed after the others, whose records they read, group by group
 QUOTING = tuple(itertools.chain(*LAST))
@@ -70,7 +69,12 @@ def require_networks(chapter: str, values: dict) -> None:
     UsageError
         naming the command that trains them.
     """
-    for name in chapters.needs(chapter):
+    if not (needed := chapters.needs(chapter)):
+        return
+    from betavae_core.images import experiments  # they take as long to load as all else
+    from betavae_core.sweeps import planning, sweep
+
+    for name in needed:
         profile = values.get("profile", "published")
         betas = set(experiments.experiment(name).betas)
         members = planning.plan(name, profile)
