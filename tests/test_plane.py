@@ -211,3 +211,14 @@ def test_planes_of_several_experiments_are_folded_but_the_first(results):
     html = interactive.latent_planes(("mixing-diagonal", "pixel-mixing"), 1.0).data
     assert [html.count(tag) for tag in ('planes" open>', 'planes">', "</details>")] == [1, 1, 2]
     assert html.index("pixel-mixing</summary>") < html.index("betavae atlas pixel-mixing") < html.rindex("</details>")
+
+
+def test_a_plane_that_is_folded_is_not_printed(browser, results):
+    page = browser.new_page()
+    page.set_content(interactive.latent_planes(("mixing-diagonal", "pixel-mixing"), 1.0).data)
+    page.add_style_tag(path=paths.ROOT / "book/static/print.css")
+    seen = page.locator("details").evaluate_all
+    for media, expected in (("screen", [True, True]), ("print", [True, False])):
+        page.emulate_media(media=media)
+        assert seen("all => all.map(one => one.checkVisibility())") == expected
+    page.close()
