@@ -1,5 +1,7 @@
 """Training once more in JAX: TensorFlow's random numbers, its steps, and the pipeline that keeps a device busy."""
 
+import threading
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -109,6 +111,26 @@ def test_a_sweep_with_jax_stores_members_that_say_so(results):
     stored = sweep.load("mixing", "smoke", epochs=2)
     assert np.isfinite(stored.tie).all() and all(", JAX " in made for made in stored.made_by.values.ravel())
     assert "0 members to train, 4 there already" in CliRunner().invoke(main, words).output
+
+
+def test_storing_does_not_hold_up_training(results, monkeypatch):
+    class Counted(twin.Trainer):
+        def fit(self, *arguments):
+            fits.append(super().fit(*arguments))
+            if len(fits) == 4:
+                trained.set()
+            return fits[-1]
+
+    def slow(*arguments):
+        waited.append(trained.wait(20))
+        return keep(*arguments)
+
+    keep, fits, waited, trained = sweep.keep, [], [], threading.Event()
+    monkeypatch.setattr(twin, "Trainer", Counted)
+    monkeypatch.setattr(sweep, "keep", slow)
+    members = planning.plan("mixing", "smoke", epochs=1, realizations=4)
+    assert {member for member, _ in pipeline.sweep_packs(members, 2, 1)} == set(members)  # two packs may wait, of four
+    assert all(waited) and all(sweep.store.read(member) is not None for member in members)
 
 
 @pytest.mark.parametrize("library", gpu.LIBRARIES)

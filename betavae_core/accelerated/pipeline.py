@@ -1,16 +1,17 @@
-"""Train packs of members so that the device never waits for the host: drawing and evaluation run beside, in processes.
+"""Train packs of members so that the device never waits for the host: all else runs beside.
 
-Three stages: processes draw the images of each realization; this one trains pack after pack; the processes evaluate
-what was trained, from its weights, while the next pack trains. The numbers are those of `sweeps.work`, to rounding.
+Four stages: processes draw the images of each realization; this one trains pack after pack; the processes evaluate
+what was trained, from its weights, while the next pack trains; a thread stores it. The numbers are those of
+`sweeps.work`, to rounding.
 """
 
 import functools
 import platform
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from betavae_core import environment, machine
 from betavae_core.accelerated import arrays
@@ -54,9 +55,14 @@ def sweep_packs(members: list[Member], pack: int | None = None, jobs: int | None
     sweep.revision()
     if report:
         report(f"{crews.Packing(pack, True, device.device_kind)}, {jobs} worker{'s' * (jobs > 1)} to evaluate")
-    with crews.single_threaded(), crews.pool(jobs) as pool:
+    storing: deque[Future] = deque()
+    with crews.single_threaded(), crews.pool(jobs) as pool, ThreadPoolExecutor(1) as writer:
         for member, values, provenance in run(members, twin.Trainer, pack, pool, report=report):
-            yield from sweep.keep([(values, made_by | provenance)], [member])
+            storing.append(writer.submit(sweep.keep, [(values, made_by | provenance)], [member]))
+            while storing and storing[0].done():
+                yield from storing.popleft().result()
+        for future in storing:
+            yield from future.result()
 
 
 def run(
