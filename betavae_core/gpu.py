@@ -115,14 +115,14 @@ def _steps_per_second(advance, steps: int = PEER_STEPS) -> float:
 
 
 def speed_rows(measured: dict) -> list[list[str]]:
-    """Rows of a table of stored rates by members trained together: member-steps per second, the peer's, `held`."""
-    rates = {(row["check"], row["members"]): row["found"] for row in measured["rows"] if row["unit"] == RATE}
-    sizes = sorted({members for _, members in rates})
-    cells = [[rates.get((check, members)) for check in ("training", "peer")] for members in sizes]
-    return [
-        [str(members), *(f"{rate:,.0f}" if rate else "" for rate in pair), f"{held(members):.2f}"]
-        for members, pair in zip(sizes, cells, strict=True)
-    ]
+    """Rows of a table of stored rates: experiment, members together, member-steps per second, the peer's, `held`."""
+    rated = [row for row in measured["rows"] if row["unit"] == RATE]
+    rates = {(row["experiment"], row["members"], row["check"]): row["found"] for row in rated}
+    rows = []
+    for name, members in dict.fromkeys(key[:2] for key in rates):
+        pair = [rates.get((name, members, check)) for check in ("training", "peer")]
+        rows.append([name, str(members), *(f"{rate:,.0f}" if rate else "–" for rate in pair), f"{held(members):.2f}"])
+    return rows
 
 
 def held(members: int, samples: int = 1000) -> float:

@@ -55,7 +55,9 @@ def test_what_was_measured_on_a_gpu_is_on_the_page_as_it_was_stored():
     units = 256 + 200 + 200 + 4 + 200 + 200 + 256 + 1600  # each has a bias
     gigabytes = 16 * 4 * (4 * (weights + units) + 2 * 1000 * units) / 1e9
     assert gpu.held(16) == pytest.approx(gigabytes)
-    assert [(row[0], row[3]) for row in gpu.speed_rows(measured)][::2] == [("1", "0.04"), ("256", "10.09")]
+    speeds = gpu.speed_rows(measured)
+    assert [(row[1], row[4]) for row in speeds][:3] == [("1", "0.04"), ("64", "2.52"), ("256", "10.09")]
+    assert [row[0] for row in speeds] == ["mixing"] * 3 + ["localisation"] * 2 and speeds[-1][2:4] == ["10,450", "–"]
     for row, stored in zip(gpu.sweep_rows(measured), measured["sweeps"], strict=True):
         assert row[1] == f"{stored['networks']:,}" and float(row[-1]) == pytest.approx(
             stored["seconds"] / stored["networks"], abs=0.006

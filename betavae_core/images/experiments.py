@@ -109,7 +109,7 @@ def _tiles(name: str, shows: str, mixing, realizations: int, settings: dict, bes
 
 RECORDS = (
     Experiment(
-        "mixing", datasets.mixing, 100, "two digits of different classes, added", supplements=(PER_PIXEL, LONGER)
+        "mixing", datasets.mixing, 300, "two digits of different classes, added", supplements=(PER_PIXEL, LONGER)
     ),
     Experiment(
         "localisation",

@@ -11,12 +11,18 @@ from betavae_core.sweeps import sweep
 
 CENTRAL = slice(0.49, 2.51)  # multiples of ν over which tables average
 NOISES, COUNTS = (0.01, 0.03, 0.1), (2, 4, 6, 12)  # nats of a network's TIE, and realizations, of the power analysis
-FULL, CONSTANT, SHORTER = "full covariance", "the thesis's training", "2,000 epochs"  # supplements
+FULL, CONSTANT, SHORTER, LONGER = "full covariance", "the thesis's training", "2,000 epochs", "20,000 epochs"
+UNTURNED = 0.1  # nats that TIE is off theory by where a decoder has not turned all the way
 
 
 def stored(profile: str) -> dict[str, xr.Dataset]:
     """Networks of each experiment of tiles, whatever is stored of them."""
     return {name: sweep.load(name, profile) for name in tiles.NAMES}
+
+
+def patient(profile: str) -> xr.Dataset:
+    """Networks of the control that were trained for longest, whatever is stored of them."""
+    return sweep.load("tiles-diagonal", profile, supplement=LONGER)
 
 
 def prediction_rows() -> list[list[str]]:
@@ -43,19 +49,27 @@ def settling_rows(profile: str) -> list[list[str]]:
     for name in tiles.NAMES:
         for training, found in _trainings(name, profile).items():
             if count := int(np.isfinite(found.tie).sum()):
-                below = _linear_objective(name, found.beta) - found.objective
-                off = found.tie - tiles.theory(name, found.beta.values).tie.assign_coords(beta=found.beta)
+                below, off = _linear_objective(name, found.beta) - found.objective, _off_theory(found)
                 cells = [f"{float(below.mean()):.2f}", f"{float((off**2).mean()) ** 0.5:.3f}"]
-                cells.append(str(int((abs(off) > 0.1).sum())))
+                cells.append(str(int((abs(off) > UNTURNED).sum())))
                 rows.append([name, training, str(count), *(cell.replace("-", "−") for cell in cells)])
     return rows
 
 
+def _off_theory(found: xr.Dataset) -> xr.DataArray:
+    """TIE of networks, β in units of ν, above the theory's; nats."""
+    return found.tie - tiles.theory(found.experiment, found.beta.values).tie.assign_coords(beta=found.beta)
+
+
 def _trainings(name: str, profile: str) -> dict[str, xr.Dataset]:
-    """Networks of an experiment by how they were trained."""
-    thesis, found = _networks(name, profile, CONSTANT), _networks(name, profile)
-    epochs = experiments.experiment(name).settings["epochs"]
-    return {"as in the thesis": thesis, "2,000 epochs": _shorter(name, profile), f"{epochs:,} epochs": found}
+    """Networks of an experiment by how they were trained, the shortest first."""
+    record = experiments.experiment(name)
+    own, extras = f"{record.settings['epochs']:,} epochs", [extra.name for extra in record.supplements]
+    found = {"as in the thesis": _networks(name, profile, CONSTANT)}
+    for label in (SHORTER, own, LONGER):
+        if label == own or label in extras:
+            found[label] = _networks(name, profile, None if label == own else label)
+    return found
 
 
 def _shorter(name: str, profile: str) -> xr.Dataset:
@@ -106,10 +120,12 @@ def figure(stores: dict[str, xr.Dataset]):
     return shown
 
 
-def result_rows(stores: dict[str, xr.Dataset]) -> list[list[str]]:
+def result_rows(stores: dict[str, xr.Dataset], longest: xr.Dataset) -> list[list[str]]:
     """Rows of a table: best β, and slope at β = ν, of theory and networks; no row where no realization is whole."""
-    rows = []
+    rows, by = [], {}
     for name, found in stores.items():
+        by |= {name: found} | ({f"{name}, {LONGER}": longest} if name == longest.experiment else {})
+    for name, found in by.items():
         o = tiles.optimum(found)
         if o.count:
             theory = [f"{o.theory.best:.3f}", between(o.best)]
@@ -129,11 +145,11 @@ def power_rows() -> list[list[str]]:
 
 def between(found: Estimate) -> str:
     """A value with its interval, if there is one."""
-    value, low, high = (f"{number:.2f}".replace("-", "−") for number in found)
+    value, low, high = (f"{number:.3f}".replace("-", "−") for number in found)
     return f"{value} ({low} to {high})" if np.isfinite(found.high) else value
 
 
-def texts(stores: dict[str, xr.Dataset], beta: float) -> dict[str, str]:
+def texts(stores: dict[str, xr.Dataset], longest: xr.Dataset, beta: float) -> dict[str, str]:
     """What the prose quotes: what is missing or not settled, the result in a sentence, theory at this page's β."""
     wanted, there = (sum(count) for count in zip(*map(_filled, stores.values()), strict=True))
     missing = f"{there} of {wanted} networks are stored; betavae sweep {' '.join(tiles.NAMES)} trains the rest."
@@ -144,6 +160,7 @@ def texts(stores: dict[str, xr.Dataset], beta: float) -> dict[str, str]:
         "unsettled": f"{dead} of the {near} networks" if near else "none is there to be judged, and none",
         "result": _result(stores),
         "control": _control(stores["tiles-diagonal"]),
+        "longest": _longest(longest, stores["tiles"]),
         "live_theory": f"{float(live):.2f}" if beta > 0 else "∞",
     }
 
@@ -152,6 +169,21 @@ def _control(found: xr.Dataset) -> str:
     """A sentence on the middle one of the control's realizations; nothing where none is whole."""
     middle = float(tiles.readings(found).best.median())
     return f"The middle one of the control's realizations has its best β at {middle:.2f} ν." if middle > 0 else ""
+
+
+def _longest(found: xr.Dataset, other: xr.Dataset) -> str:
+    """Sentences on the control that was trained for longest; nothing where no two realizations of it are whole."""
+    o, ratio = tiles.optimum(found), tiles.difference(other, found)
+    if o.count < 2 or not np.isfinite(ratio.high):
+        return ""
+    found = tiles.in_units_of_noise(found)
+    off, there = int((abs(_off_theory(found)) > UNTURNED).sum()), int(np.isfinite(found.tie).sum())
+    expected = tiles.optimum(other).fitted.best / o.fitted.best
+    return (
+        f"Of its {there} networks {off or 'none'} end with a TIE off theory by more than {UNTURNED:g} nats, and its "
+        f"best β is {between(o.best)} ν. That of tiles is {between(ratio)} times it, where theory has "
+        f"{tiles.best('tiles'):.3f} and, read off by the same fit, {expected:.3f}."
+    )
 
 
 def _filled(found: xr.Dataset) -> tuple[int, int]:
