@@ -210,6 +210,15 @@ CONTENDERS = {  # each with the library that it needs beyond the project's own
     "jax": (_jax, "jax"),
     "limit": (_limit, None),
 }
+LABELS = {  # as a table names them
+    "betavae": "this project",
+    "plain": "its step, not factored",
+    "keras-fit": "Keras, fit",
+    "pytorch": "PyTorch",
+    "torch-compile": "PyTorch, compiled",
+    "jax": "JAX",
+    "limit": "limit",
+}
 ACCELERATED = ("jax", "pytorch", "torch-compile")  # peers that use a GPU by themselves
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 With TensorFlow, or with JAX where a machine has that (`accelerated.twin`): the same checks on trainers of one kind.
 """
 
+import math
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -148,15 +149,18 @@ def sweep_rows(measured: dict) -> list[list[str]]:
 
 def beside_rows(measured: dict) -> list[list[str]]:
     """Rows of a table, GPU minus CPU of the same members: mean difference ± its standard error of R, C, TIE; nats."""
-    rows = []
-    for row in measured["beside_cpu"]:
-        terms = [map(_two_digits, row[name]) for name in TERMS]
-        rows.append([f"{row['beta']:g}", *(f"{mean} ± {error} ({spread})" for mean, error, spread in terms)])
-    return rows
+    return [[f"{row['beta']:g}", *(_with_error(*row[name]) for name in TERMS)] for row in measured["beside_cpu"]]
 
 
-def _two_digits(number: float) -> str:
-    return np.format_float_positional(number, 2, fractional=False, trim="-").replace("-", "−")
+def _with_error(mean: float, error: float, spread: float) -> str:
+    """Mean and error to the error's second digit, and the spread in brackets.
+
+    >>> _with_error(-0.566, 0.298, 0.266), _with_error(0.00016, 0.00377, 1.3)
+    ('−0.57 ± 0.30 (0.27)', '0.0002 ± 0.0038 (1.3)')
+    """
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    told = f"{mean:z.{decimals}f} ± {error:.{decimals}f} "
+    return told.replace("-", "−") + f"({np.format_float_positional(spread, 2, fractional=False, trim='-')})"
 
 
 def beyond(measured: dict) -> tuple[int, int]:

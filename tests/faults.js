@@ -65,6 +65,16 @@ async () => {
     const box = caption.getBoundingClientRect();
     if (shown(caption) && (box.left < edges.left - 1 || box.right > edges.right + 1)) say(caption, "a caption is cut");
   }
+  for (const box of column.querySelectorAll(".pst-scrollable-table-container"))
+    if (shown(box) && box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box, "::before").content === "none")
+      say(box, "a table scrolls and does not say so");
+  for (const formula of column.querySelectorAll("mjx-container")) {
+    const { top } = formula.getBoundingClientRect(), glyphs = [...formula.querySelectorAll("mjx-c")].map(c => c.getBoundingClientRect());
+    if (shown(formula) && getComputedStyle(formula).overflowY !== "visible" && glyphs.some(glyph => glyph.height && glyph.top < top + 1))
+      say(formula, "a formula is cut at its top");
+  }
+  for (const part of document.querySelectorAll(".prev-next-area *"))
+    if (shown(part) && part.getBoundingClientRect().right > innerWidth) say(part, "a way on reaches beyond the page");
   if (document.documentElement.scrollWidth > innerWidth) found.push(`the page is ${document.documentElement.scrollWidth} px wide`);
   if (innerWidth >= 1280 && document.documentElement.scrollHeight > 15000) found.push(`the page is ${document.documentElement.scrollHeight} px tall`);
   return found;

@@ -27,9 +27,9 @@ def test_the_table_takes_each_contender_at_its_better_layout():
         ]
     ]
     assert bench.table(rows) == [
-        ["mixing", "betavae", "2 × 1", "60.0", "16.7", "1.00"],
-        ["mixing", "keras-fit", "1 × 2", "15.0", "66.7", "4.00"],
-        ["mixing", "limit", "2 × 1", "80.0", "12.5", "0.75"],
+        ["mixing", "this project", "2 × 1", "60.0", "16.7", "1.00 ×"],
+        ["mixing", "Keras, fit", "1 × 2", "15.0", "66.7", "4.00 ×"],
+        ["mixing", "limit", "2 × 1", "80.0", "12.5", "0.75 ×"],
     ]
 
 

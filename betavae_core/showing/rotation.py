@@ -57,7 +57,7 @@ def rotation_figure(process: LinearGaussian, found, drawn) -> Figure:
         curves.plot(betas, both[family], color=colour)
     curves.fill_between(betas, both["full"], both["diagonal"], color=figures.GREEN, alpha=0.12, linewidth=0)
     labels = [("principal axes,\neither family", trained, figures.BLUE, 14)]
-    labels += [("own, diagonal", both["diagonal"], figures.GREEN, 8)]
+    labels += [("own,\ndiagonal", both["diagonal"], figures.GREEN, 8)]
     labels += [("own, full", both["full"], figures.ORANGE, -30)]
     for text, curve, colour, away in labels:
         place = (betas[3], float(curve[3]))
@@ -108,14 +108,14 @@ def many_source_rows(found: dict[int, np.ndarray]) -> list[list[str]]:
 def many_source_figure(found: dict[int, np.ndarray]) -> Figure:
     """β* and the gain of each model against what the law says; on the line they agree."""
     figure, axes = figures.panels(2, height=3.0)
-    titles = ("A  β* over the noise ratio", "B  gain over it, nats")
+    titles = ("A  β* over the noise ratio", "B  gain in TIE, nats")
     for axis, column, title in zip(axes, (0, 2), titles, strict=True):
         law = np.concatenate([rows[:, column + 1] for rows in found.values()])
         ends = np.array([law.min(), law.max()])
         axis.plot(ends, ends, color=figures.GREY, linestyle="--", linewidth=1.2)
         for i, (k, rows) in enumerate(found.items()):
             colour = (figures.BLUE, figures.ORANGE, figures.GREEN, figures.PINK)[i % 4]
-            axis.plot(rows[:, column + 1], rows[:, column], "o", color=colour, markersize=4, alpha=0.7)
+            axis.plot(rows[:, column + 1], rows[:, column], "os"[i // 4], color=colour, markersize=4, alpha=0.7)
             place = tuple(np.median(rows[:, [column + 1, column]], 0))
             axis.annotate(str(k), place, xytext=(6, -10), textcoords="offset points", color=colour, fontsize=9)
         axis.set(title=title, xlabel="law", ylabel="searched", yscale="log", xscale="log")

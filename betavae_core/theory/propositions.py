@@ -11,10 +11,10 @@ from betavae_core.theory.gaussian import LinearGaussian
 
 STATEMENTS = {
     "exchange": "no optimum is beaten, at its own β, by that of another β",
-    "objective": "P1: L* does not increase",
-    "kl_prior": "P2: C* does not increase",
-    "reconstruction": "P2: R* does not increase",
-    "elbo": "P3: ELBO* rises up to β = 1 and falls after it",
+    "objective": "L* does not increase",
+    "kl_prior": "C* does not increase",
+    "reconstruction": "R* does not increase",
+    "elbo": "ELBO* rises up to β = 1 and falls after it",
     "slope": "ΔELBO* lies between (β₂ − 1) ΔC* and (β₁ − 1) ΔC*",
     "limit": "C* ≤ (R* − R of the prior)/β, so C* → 0 as β → ∞",
     "mie_slope": "ΔMIE* lies between Δlog p − (β₁ − 1) ΔC* and Δlog p − (β₂ − 1) ΔC*",

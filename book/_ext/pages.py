@@ -1,5 +1,6 @@
 """Sphinx extension: pages describe themselves by their first paragraph, links get a card, chapters can be launched."""
 
+import re
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -9,6 +10,17 @@ from docutils import nodes
 LENGTH = 200  # characters; what search engines show
 CARD = "_static/card.png"
 MESSAGE = "The best β is finite, and a rotation moves it"  # what the home page is titled with, and its card
+
+TOGETHER = re.compile(  # spaces at which no line ends: β = 1, 1.2 × 10⁻⁹, 95 %, 3 nats
+    r"(?<=[\w*]) (?=[=<>≤≥] [−+\d∞])|(?<=[=<>≤≥×]) (?=[−+\d∞])|(?<=\d) (?=(?:[%×]|(?:nats|per cent|ν|MB|GB|s)\b))"
+)
+
+
+def keep_together(app, doctree, docname):
+    """A number stays on one line with its name and its unit."""
+    for text in list(doctree.findall(nodes.Text)):
+        if not isinstance(text.parent, nodes.literal | nodes.literal_block | nodes.math | nodes.math_block | nodes.raw):
+            text.parent.replace(text, nodes.Text(TOGETHER.sub("\N{NO-BREAK SPACE}", text)))
 
 
 def describe(app, pagename, templatename, context, doctree):
@@ -106,6 +118,7 @@ def draw_card(app, exception):
 def setup(app):
     app.add_config_value("repository_url", "", "html")
     app.connect("autodoc-process-docstring", as_restructured_text, priority=400)  # before napoleon
+    app.connect("doctree-resolved", keep_together)
     app.connect("html-page-context", describe)
     app.connect("html-page-context", mend_roles)
     app.connect("html-page-context", launch)

@@ -1,11 +1,15 @@
-// A figure that scrolls sideways, as on a phone, can be reached and scrolled with the keyboard.
+// What scrolls sideways, as on a phone, can be reached and scrolled with the keyboard; a table says that it does.
+
+const TABLES = ".bd-content .pst-scrollable-table-container", FIGURES = ".bd-content figure, .bd-content div.cell_output";
+const sideways = box => box.scrollWidth > box.clientWidth;
 
 function mark() {
-  for (const box of document.querySelectorAll(".bd-content figure, .bd-content div.cell_output")) {
-    const scrolls = box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX !== "visible";
+  for (const box of document.querySelectorAll(TABLES)) box.classList.toggle("scrolls", sideways(box));
+  for (const box of document.querySelectorAll(FIGURES)) {
+    const scrolls = sideways(box) && getComputedStyle(box).overflowX !== "visible";
     if (scrolls) box.tabIndex = 0; else box.removeAttribute("tabindex");
   }
 }
 
-addEventListener("load", mark);
-addEventListener("resize", mark);
+const watched = new ResizeObserver(mark); // formulas and pictures come later than the page, and change what fits
+for (const box of document.querySelectorAll(`${TABLES}, ${TABLES} > table, ${FIGURES}`)) watched.observe(box);
