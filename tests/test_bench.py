@@ -4,7 +4,10 @@ import json
 
 import pytest
 
-from betavae_core import bench, contenders, gpu, paths
+from betavae_core import paths
+from betavae_core.images import experiments
+from betavae_core.networks import evaluation, model, training
+from betavae_core.timing import bench, contenders, gpu, scripts
 
 
 def test_products_are_those_of_the_factored_step():
@@ -70,8 +73,40 @@ def test_what_was_measured_on_a_gpu_is_on_the_page_as_it_was_stored():
     assert gpu.beyond(far) == (3, 6)  # Student's interval of four reaches 3.18 standard errors
 
 
+def test_whole_networks_are_told_in_seconds_and_by_the_hour():
+    whole = {"experiment": "mixing", "processes": 2, "threads": 1}
+    rates = {"member": 100.0, "keras-script": 25.0, "betavae": 120.0}
+    rows = [whole | {"contender": name, "member_steps_per_s": rate} for name, rate in rates.items()]
+    assert bench.whole_table(rows) == [
+        ["mixing", "this project", "2 × 1", "10.0", "360", "1.00 ×"],
+        ["mixing", "a script with Keras", "2 × 1", "40.0", "90", "4.00 ×"],
+    ]
+    assert [row[1] for row in bench.table(rows)] == ["this project"]
+
+
+def test_a_script_with_keras_computes_the_same_terms_of_the_same_network():
+    data, _ = experiments.draw("mixing", 5, samples=120)
+    ensemble = model.Ensemble()
+    training.Trainer(ensemble).fit([data], [1.0], [0], 40)
+    network = contenders.keras_network()
+    network(data.standardised)
+    for kernel, bias, own, its in zip(
+        network.weights[::2], network.weights[1::2], ensemble.kernels, ensemble.biases, strict=True
+    ):
+        kernel.assign(own[0])
+        bias.assign(its[0, 0])
+    found, expected = scripts.terms(network, data), evaluation.evaluate(ensemble, [data], [1.0], [0])
+    for name in ("kl_prior", "tie"):
+        assert found[name] == pytest.approx(expected[name][0], rel=1e-4), name
+    for name, error in (("reconstruction", "reconstruction_se"), ("elbo", "reconstruction_se"), ("mie", "mie_se")):
+        assert found[name] == pytest.approx(expected[name][0], abs=6 * expected[error][0]), name
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("contender", "processes"), [("betavae", 1), ("plain", 1), ("keras-fit", 1), ("limit", 2)])
+@pytest.mark.parametrize(
+    ("contender", "processes"),
+    [("betavae", 1), ("plain", 1), ("keras-fit", 1), ("limit", 2), ("member", 1), ("keras-script", 1)],
+)
 def test_contenders_run(contender, processes):
     assert bench._timed(contender, "mixing", processes, 1, steps=3) > 0
 
@@ -86,7 +121,6 @@ def test_rows_are_written_one_a_line(tmp_path):
 def test_the_stored_bench_has_contenders_in_both_layouts():
     rows = json.loads((paths.BENCH).read_text())
     found = {(r["experiment"], r["contender"], r["processes"], r["threads"]) for r in rows}
-    every = (
-        (e, c, *layout) for e in ("mixing", "localisation") for c in contenders.CONTENDERS for layout in bench.LAYOUTS
-    )
+    ways = [*contenders.CONTENDERS, *scripts.WHOLE]
+    every = ((e, c, *layout) for e in ("mixing", "localisation") for c in ways for layout in bench.LAYOUTS)
     assert set(every) == found

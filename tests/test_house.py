@@ -21,10 +21,10 @@ FLOORS = (
     "findings",
     "showing",
     "building",
+    "timing",
     "commands",
 )  # top imports all
 BASE = ("paths", "errors", "files", "machine", "environment")  # imported by all, and import each other only
-TOP = ("cli", "__main__", "bench", "gpu")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 SKIPPED = (
     "networks.model",
@@ -55,8 +55,7 @@ def test_a_folder_imports_only_from_folders_above_it():
             elif floor in FLOORS and target in FLOORS:
                 assert FLOORS.index(target) <= FLOORS.index(floor), (name(file), target)
             elif floor in FLOORS:
-                allowed = (*BASE, "bench", "gpu") if floor == "commands" else BASE
-                assert target in allowed or target.startswith("__"), (name(file), target)
+                assert target in BASE or target.startswith("__"), (name(file), target)
 
 
 def test_no_module_imports_itself_in_a_circle():

@@ -9,7 +9,6 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 
-from betavae_core import gpu
 from betavae_core.accelerated import arrays, philox, pipeline, twin
 from betavae_core.cli import main
 from betavae_core.errors import UsageError
@@ -18,6 +17,7 @@ from betavae_core.networks import model, training
 from betavae_core.networks.architecture import NOISE
 from betavae_core.sweeps import crews, planning, sweep, work
 from betavae_core.theory.terms import SCALARS
+from betavae_core.timing import gpu
 
 BETAS, SEEDS, EPOCHS = [1.0, 20.0, 500.0], [0, 4, 4], 10
 FLOAT32 = 2e-5  # relative, of an objective: XLA sums in another order, and early steps amplify that

@@ -18,14 +18,16 @@ def bench(rounds, file):
     betavae bench --rounds 1
 
     Beside the plain step, Keras `fit`, PyTorch and JAX (where installed) and the limit that the machine's matrix
-    products set. A quarter of an hour with both cores idle. `make env EXTRAS=bench` brings PyTorch and JAX.
+    products set; and whole networks, from drawing to storing, beside a script with Keras. Some twenty minutes with both
+    cores idle. `make env EXTRAS=bench` brings PyTorch and JAX.
     """
     from tabulate import tabulate
 
-    from betavae_core import bench
+    from betavae_core.timing import bench
 
     rows = bench.run(rounds=rounds, report=lambda line: click.echo(line, err=True))
-    click.echo(tabulate(bench.table(rows), headers=bench.HEADER))
+    click.echo(tabulate(bench.table(rows), headers=bench.HEADER) + "\n")
+    click.echo(tabulate(bench.whole_table(rows), headers=bench.WHOLE_HEADER))
     if file:
         bench.write(rows, file)
 
@@ -44,7 +46,8 @@ def gpu_check(library, file):
     """
     from tabulate import tabulate
 
-    from betavae_core import files, gpu, machine
+    from betavae_core import files, machine
+    from betavae_core.timing import gpu
 
     gpu.trainers(library)
     found = gpu.device(library)

@@ -123,8 +123,8 @@ def written(value: float, form: str = ".2g") -> str:
     """A number in a format of Python's, with a true minus sign, powers of ten in full and no sign of zero.
 
     >>> written(-0.0), written(-0.123), written(8.9e-16), written(np.inf, "+.3g")
-    ('0', '−0.12', '8.9\\xa0×\\xa010⁻¹⁶', '+∞')
+    ('0', '−0.12', '8.9 × 10⁻¹⁶', '+∞')
     """
     mantissa, _, exponent = f"{value + 0.0:{form}}".partition("e")  # −0 + 0 is 0
-    power = f"\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}10{str(int(exponent)).translate(SUPERSCRIPTS)}" if exponent else ""
+    power = f" × 10{str(int(exponent)).translate(SUPERSCRIPTS)}" if exponent else ""
     return mantissa.replace("-", "−").replace("inf", "∞") + power

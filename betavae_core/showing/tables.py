@@ -6,7 +6,7 @@ import re
 from betavae_core.findings import verdicts
 from betavae_core.findings.claims import FAILED, HELD, VERDICTS, WITHIN, Verdict, headlines
 
-INTERVAL = re.compile(r"[−+\d∞][\d.,−+ \xa0()to∞%×±⁰¹²³⁴⁵⁶⁷⁸⁹⁻]{0,32}")  # numbers, alone or with their interval
+INTERVAL = re.compile(r"[−+\d∞][\d.,−+ ()to∞%×±⁰¹²³⁴⁵⁶⁷⁸⁹⁻]{0,32}")  # numbers, alone or with their interval
 
 MARKS = {HELD: ("✓", "held"), WITHIN: ("≈", "within"), FAILED: ("✗", "failed")}  # symbol, and class in the style sheet
 
@@ -15,7 +15,7 @@ def number(value: float, digits: int = 4) -> str:
     """A number for prose and tables: fixed decimals, a true minus sign, powers of ten where tiny, a dash for none.
 
     >>> number(-1234.5, 1), number(0.0), number(1.2e-9), number(float("nan"))
-    ('−1,234.5', '0', '1.2\\xa0×\\xa010⁻⁹', '–')
+    ('−1,234.5', '0', '1.2 × 10⁻⁹', '–')
     """
     if not math.isfinite(value):
         return "–"

@@ -11,12 +11,12 @@ from importlib.util import find_spec
 import numpy as np
 import scipy.stats
 
-from betavae_core import contenders
 from betavae_core.errors import UsageError
 from betavae_core.images import experiments
 from betavae_core.images.factors import Images
 from betavae_core.networks import architecture
 from betavae_core.sweeps import planning, record, work
+from betavae_core.timing import contenders
 
 NAMES = ("mixing", "localisation")
 LIBRARIES = ("tensorflow", "jax")

@@ -3,7 +3,8 @@
 Each contender trains the same network on the same images with full-batch Adam, in two layouts, one process with
 two threads and two processes with one; its better layout counts. Contenders are interleaved, round after round, and the
 median over rounds is reported. The limit is the time that the factored step's matrix products alone take in
-single precision, with NumPy's BLAS: no training can be faster without fewer multiplications.
+single precision, with NumPy's BLAS: no training can be faster without fewer multiplications. Whole networks, with all
+that comes before and after their training, are timed in the same way.
 """
 
 import json
@@ -11,10 +12,12 @@ import platform
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
 
-from betavae_core import contenders, environment
+from betavae_core import environment
 from betavae_core import machine as allowed
 from betavae_core.sweeps import planning
+from betavae_core.timing import contenders, scripts
 
 LAYOUTS = ((1, 2), (2, 1))  # processes, threads each
 ROUNDS = 3
@@ -26,6 +29,14 @@ HEADER = [
     "processes × threads",
     "member-steps/s",
     "ms per step",
+    "this project is faster by",
+]
+WHOLE_HEADER = [
+    "experiment",
+    "by",
+    "processes × threads",
+    "s per network",
+    "networks per hour",
     "this project is faster by",
 ]
 COST_HEADER = ["machine", "mixing, h", "localisation, h", "together, h"]
@@ -41,7 +52,7 @@ def run(experiments=("mixing", "localisation"), rounds: int = ROUNDS, report=pri
     rates: dict[tuple, list[float]] = {}
     for experiment in experiments:
         for turn in range(rounds):
-            for contender in contenders.installed():
+            for contender in [*contenders.installed(), *(scripts.WHOLE if turn == 0 else ())]:  # long enough once
                 for layout in LAYOUTS:
                     report(
                         f"{experiment}, round {turn + 1} of {rounds}: {contender}, {layout[0]} × {layout[1]} threads"
@@ -63,18 +74,38 @@ def machine() -> str:
 
 def table(rows: list[dict]) -> list[list[str]]:
     """For each experiment and contender its better layout: steps/s, ms per step and member, ratio to this project."""
+    return [
+        [experiment, label, layout, f"{rate:.1f}", f"{1000 / rate:.1f}", f"{ratio:.2f} ×"]
+        for experiment, label, layout, rate, ratio in _best(rows, contenders.LABELS, "betavae")
+    ]
+
+
+def whole_table(rows: list[dict]) -> list[list[str]]:
+    """For each experiment and way to a stored network its better layout: seconds for one, as many an hour, ratio."""
+    return [
+        [
+            experiment,
+            label,
+            layout,
+            f"{scripts.EPOCHS / rate:.1f}",
+            f"{3600 * rate / scripts.EPOCHS:.0f}",
+            f"{ratio:.2f} ×",
+        ]
+        for experiment, label, layout, rate, ratio in _best(rows, scripts.LABELS, "member")
+    ]
+
+
+def _best(rows: list[dict], labels: dict[str, str], ours: str) -> Iterator[tuple[str, str, str, float, float]]:
+    """Experiment, label, layout, rate and the ratio to `ours`, each contender with a label in its better layout."""
     best: dict[tuple, dict] = {}
     for row in rows:
         key = row["experiment"], row["contender"]
         if key not in best or row["member_steps_per_s"] > best[key]["member_steps_per_s"]:
             best[key] = row
-    lines = []
     for (experiment, contender), row in best.items():
-        rate, ours = row["member_steps_per_s"], best[experiment, "betavae"]["member_steps_per_s"]
-        layout = f"{row['processes']} × {row['threads']}"
-        cells = layout, f"{rate:.1f}", f"{1000 / rate:.1f}", f"{ours / rate:.2f} ×"
-        lines.append([experiment, contenders.LABELS[contender], *cells])
-    return lines
+        if contender in labels:
+            rate, own = row["member_steps_per_s"], best[experiment, ours]["member_steps_per_s"]
+            yield experiment, labels[contender], f"{row['processes']} × {row['threads']}", rate, own / rate
 
 
 def thesis_cost(rows: list[dict], gpu: dict, epochs: int = 1000) -> list[list[str]]:
@@ -97,9 +128,11 @@ def thesis_cost(rows: list[dict], gpu: dict, epochs: int = 1000) -> list[list[st
     return [[name, *(f"{h:.2f}" for h in (*column, sum(column)))] for name, column in hours.items()]
 
 
-def _timed(contender: str, experiment: str, processes: int, threads: int, steps: int = contenders.STEPS) -> float:
+def _timed(contender: str, experiment: str, processes: int, threads: int, steps: int | None = None) -> float:
     """Member-steps per second of all processes together; they warm up first and start on one signal."""
-    command = [sys.executable, "-m", "betavae_core.contenders", contender, experiment, str(threads), str(steps)]
+    module, usual = ("scripts", scripts.EPOCHS) if contender in scripts.WHOLE else ("contenders", contenders.STEPS)
+    words = [contender, experiment, str(threads), str(steps or usual)]
+    command = [sys.executable, "-m", f"betavae_core.timing.{module}", *words]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with environment.clean() as variables:
         variables |= dict.fromkeys(environment.SINGLE_THREAD, str(threads))

@@ -78,8 +78,8 @@ def _plain(data, threads):
     return lambda count: trainer.fit([whole], [1.0], [0], count)
 
 
-def _keras(data, threads):
-    """The same network as a subclassed Keras model, compiled without XLA (faster on a CPU), trained by `fit`."""
+def keras_network():
+    """The same network as a subclassed Keras model, compiled without XLA (faster on a CPU)."""
     import keras
     import tensorflow as tf
 
@@ -99,8 +99,14 @@ def _keras(data, threads):
             self.add_loss(tf.reduce_mean(error + kl))
             return mean
 
-    images, network = data.standardised.astype(np.float32), Network()
-    network.compile(optimizer=keras.optimizers.Adam(1e-3), jit_compile=False)
+    network = Network()
+    network.compile(optimizer=keras.optimizers.Adam(LEARNING_RATE), jit_compile=False)
+    return network
+
+
+def _keras(data, threads):
+    """That network, trained by `fit`."""
+    images, network = data.standardised.astype(np.float32), keras_network()
     return lambda count: network.fit(images, epochs=count, batch_size=len(images), shuffle=False, verbose=0)
 
 
