@@ -87,7 +87,7 @@ def test_whole_networks_are_told_in_seconds_and_by_the_hour():
 def test_a_script_with_keras_computes_the_same_terms_of_the_same_network():
     data, _ = experiments.draw("mixing", 5, samples=120)
     ensemble = model.Ensemble()
-    training.Trainer(ensemble).fit([data], [1.0], [0], 40)
+    training.Trainer(ensemble).fit([data], [1.0], [0], 400)
     network = contenders.keras_network()
     network(data.standardised)
     for kernel, bias, own, its in zip(

@@ -98,7 +98,7 @@ def build_page(chapter: str, report=print) -> Path:
 
 def _without_modules(notebook: dict) -> dict:
     """Without descriptions of the package's modules, which take a third of the time and which no chapter refers to."""
-    described, named = re.compile(r"```\{eval-rst\}\n\.\. automodule.*?```", re.DOTALL), re.compile(r"\{py:func\}(?=`)")
+    described, named = re.compile(r"```\{eval-rst\}.*?```", re.DOTALL), re.compile(r"\{py:func\}(?=`)")
     for cell in notebook["cells"]:
         cell["source"] = described.sub("*Described in the book itself.*", named.sub("", cell["source"]))
     return notebook

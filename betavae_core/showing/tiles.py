@@ -173,16 +173,32 @@ def _control(found: xr.Dataset) -> str:
 
 def _longest(found: xr.Dataset, other: xr.Dataset) -> str:
     """Sentences on the control that was trained for longest; nothing where no two realizations of it are whole."""
-    o, ratio = tiles.optimum(found), tiles.difference(other, found)
-    if o.count < 2 or not np.isfinite(ratio.high):
+    o, ratio, expected = tiles.optimum(found), *_pair(other, found)
+    if not np.isfinite(ratio.high):
         return ""
     found = tiles.in_units_of_noise(found)
     off, there = int((abs(_off_theory(found)) > UNTURNED).sum()), int(np.isfinite(found.tie).sum())
-    expected = tiles.optimum(other).fitted.best / o.fitted.best
     return (
         f"Of its {there} networks {off or 'none'} end with a TIE off theory by more than {UNTURNED:g} nats, and its "
         f"best β is {between(o.best)} ν. That of tiles is {between(ratio)} times it, where theory has "
         f"{tiles.best('tiles'):.3f} and, read off by the same fit, {expected:.3f}."
+    )
+
+
+def _pair(other: xr.Dataset, control: xr.Dataset) -> tuple[Estimate, float]:
+    """How much larger the best β is than the control's, and by the theory, read off its curves by the same fit."""
+    expected = tiles.optimum(other).fitted.best / tiles.optimum(control).fitted.best
+    return tiles.difference(other, control), expected
+
+
+def lead(profile: str) -> str:
+    """What the home page says of all this."""
+    ratio, expected = _pair(sweep.load("tiles", profile), patient(profile))
+    if not np.isfinite(ratio.high):
+        return "Whether networks show it cannot be said before more of them are stored"
+    return (
+        "Networks show it where images follow the model: the best β of sources that depend given the data is "
+        f"{between(ratio)} times that of others, and theory has {expected:.3f}"
     )
 
 
