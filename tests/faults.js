@@ -73,9 +73,9 @@ async () => {
     if (shown(formula) && getComputedStyle(formula).overflowY !== "visible" && glyphs.some(glyph => glyph.height && glyph.top < top + 1))
       say(formula, "a formula is cut at its top");
   }
-  const words = document.createTreeWalker(column, NodeFilter.SHOW_TEXT), live = ".explorer, .asking, .page-beta, .latent-plane, .planes, .follows";
+  const words = document.createTreeWalker(column, NodeFilter.SHOW_TEXT), live = ".explorer, .asking, .page-beta, .latent-plane, .planes, .follows, .panels";
   for (let text; (text = words.nextNode());) // written by the build, not by a script
-    if (/[\w*] [=≤≥] [−\d]|\d (%|nats)/.test(text.data) && !text.parentElement.closest(`script, pre, code, svg, mjx-container, ${live}`))
+    if (/[\p{L}*] [=≤≥] [−\d]|\d (%|nats)/u.test(text.data) && !text.parentElement.closest(`script, pre, code, svg, mjx-container, ${live}`))
       found.push(`a number may part from its name or unit: ${text.data.trim().slice(0, 60)}`);
   for (const part of document.querySelectorAll(".prev-next-area *"))
     if (shown(part) && part.getBoundingClientRect().right > innerWidth) say(part, "a way on reaches beyond the page");
