@@ -129,7 +129,9 @@ def result_rows(stores: dict[str, xr.Dataset], longest: xr.Dataset) -> list[list
         o = tiles.optimum(found)
         if o.count:
             theory = [f"{o.theory.best:.3f}", between(o.best)]
-            rows.append([name, str(o.count), *theory, f"{o.theory.slope:.3f}".replace("-", "−"), between(o.slope)])
+            rows.append(
+                [f"{name} ({o.count})", *theory, f"{o.theory.slope:.3f}".replace("-", "−"), between(o.slope, 2)]
+            )
     return rows
 
 
@@ -143,9 +145,9 @@ def power_rows() -> list[list[str]]:
     return rows
 
 
-def between(found: Estimate) -> str:
+def between(found: Estimate, decimals: int = 3) -> str:
     """A value with its interval, if there is one."""
-    value, low, high = (f"{number:.3f}".replace("-", "−") for number in found)
+    value, low, high = (f"{number:z.{decimals}f}".replace("-", "−") for number in found)
     return f"{value} ({low} to {high})" if np.isfinite(found.high) else value
 
 

@@ -153,12 +153,12 @@ def beside_rows(measured: dict) -> list[list[str]]:
 
 
 def _with_error(mean: float, error: float, spread: float) -> str:
-    """Mean and error to the error's second digit, and the spread in brackets.
+    """Mean and error to the error's first digit, and the spread in brackets.
 
     >>> _with_error(-0.566, 0.298, 0.266), _with_error(0.00016, 0.00377, 1.3)
-    ('−0.57 ± 0.30 (0.27)', '0.0002 ± 0.0038 (1.3)')
+    ('−0.6 ± 0.3 (0.27)', '0.000 ± 0.004 (1.3)')
     """
-    decimals = max(0, 1 - math.floor(math.log10(error)))
+    decimals = max(0, -math.floor(math.log10(error)))
     told = f"{mean:z.{decimals}f} ± {error:.{decimals}f} "
     return told.replace("-", "−") + f"({np.format_float_positional(spread, 2, fractional=False, trim='-')})"
 
