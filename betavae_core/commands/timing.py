@@ -42,7 +42,7 @@ def gpu_check(library, file):
     betavae gpu-check --library jax
 
     Whether a pack trained twice is the same, whether a member feels the others of its pack, how many member-steps a
-    second packs of up to 512 train, beside JAX and PyTorch where installed. Under ten minutes.
+    second packs of up to 256 train, beside JAX and PyTorch where installed. Under ten minutes.
     """
     from tabulate import tabulate
 

@@ -111,11 +111,11 @@ def place(dataset: xr.Dataset, member: Member, stored: xr.Dataset) -> None:
     package, tensorflow, device = (stored.attrs.get(name, "?") for name in ("package", "tensorflow", "device"))
     library = stored.attrs.get("library", f"TensorFlow {tensorflow}")
     made_by = f"betavae-core {package}, {library}, {device}"
-    diverged = bool(stored.attrs["diverged"])
-    for name, value in (("key", member.key), ("made_by", made_by), ("diverged", diverged)):
+    lost = bool(stored.attrs["diverged"])
+    for name, value in (("key", member.key), ("made_by", made_by), ("diverged", lost)):
         dataset[name].values[b, r] = value
     for name in SCALARS:
-        if name in stored and not diverged:
+        if name in stored and not lost:
             dataset[name].values[b, r] = float(stored[name])
     for name, dims in DETAILS.items():
         if name in stored and r < DETAILED:
