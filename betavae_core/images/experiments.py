@@ -114,7 +114,7 @@ RECORDS = (
     Experiment(
         "localisation",
         datasets.localisation,
-        50,
+        60,
         "one digit, moved over the canvas",
         noise_std=0.5,
         supplements=(PER_PIXEL, LONGER),
