@@ -208,6 +208,17 @@ def test_what_sphinx_adds_fits_too(site, tab, width):
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
 
 
+def test_a_table_says_that_it_scrolls_on_a_screen_and_not_on_paper(site, browser):
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto(f"{site}/book/rotation.html", wait_until="load")
+    page.wait_for_selector(".scrolls", state="attached")
+    shown = "getComputedStyle(document.querySelector('.scrolls'), '::before').display"
+    assert page.evaluate(shown) == "block"
+    page.emulate_media(media="print")
+    assert page.evaluate(shown) == "none"
+    page.close()
+
+
 def test_the_root_leads_to_the_home_page(site, context):
     page = context.new_page()
     page.goto(f"{site}/index.html")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from betavae_core import paths
+from betavae_core import files, paths
 from betavae_core.errors import UsageError
 from betavae_core.sweeps import planning, record, store, sweep
 from betavae_core.sweeps.members import Member, Specification
@@ -161,6 +161,22 @@ def test_published_results_are_enough_and_working_ones_fill_their_gaps(stores):
     assert store.publish([member(9.0)]) == file  # publishing a few keeps the others
     assert len(store.published_keys(SPEC)) == 6
     assert store.collect([member(7.0)]).key.values.tolist() == [[""]]
+
+
+def test_a_file_published_with_its_text_as_strings_is_read_alike():
+    """As this project wrote it before text was compressed, and as xarray does."""
+    members = [member(), member(5.0, 1)]
+    for m in members:
+        store.write(m, values(m.realization), {})
+    file = store.publish(members)
+    known, found = store.published_keys(SPEC), store.collect(members)
+    assert len(known) == 2
+    plain = xr.load_dataset(file, engine="h5netcdf").drop_encoding()
+    for name in record.LABELS:
+        plain[name] = plain[name].astype(str)
+    files.write_sealed(file, bytes(plain.to_netcdf(engine="h5netcdf")))
+    assert store.published_keys(SPEC) == known
+    xr.testing.assert_identical(store.collect(members), found)
 
 
 def test_publishing_nothing_writes_nothing():

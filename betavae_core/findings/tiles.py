@@ -136,16 +136,21 @@ def readings(stored: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(columns, {"realization": found.realization.values})
 
 
+def fitted(stored: xr.Dataset) -> Reading:
+    """What the same fit reads off the theory's curve at the stored β."""
+    ratios = in_units_of_noise(stored).beta.values
+    return read(ratios, theory(stored.experiment, ratios).tie.values)
+
+
 def optimum(stored: xr.Dataset) -> Optimum:
     """The best β of an experiment's networks beside that of the theory."""
-    name, ratios = stored.experiment, in_units_of_noise(stored).beta.values
-    found = readings(stored)
+    name, found = stored.experiment, readings(stored)
     bests, slopes, residuals = (found[field].dropna("realization").values for field in Reading._fields)
     noise = float((residuals**2).mean() ** 0.5) if len(residuals) else np.nan
     return Optimum(
         len(slopes),
         Reading(best(name), slope(name), 0.0),
-        read(ratios, theory(name, ratios).tie.values),
+        fitted(stored),
         Estimate(*np.exp(student(np.log(bests)))),
         Estimate(*student(slopes)),
         noise,

@@ -11,7 +11,7 @@ from betavae_core.sweeps import sweep
 
 CENTRAL = slice(0.49, 2.51)  # multiples of ν over which tables average
 NOISES, COUNTS = (0.01, 0.03, 0.1), (2, 4, 6, 12)  # nats of a network's TIE, and realizations, of the power analysis
-FULL, CONSTANT, SHORTER, LONGER = "full covariance", "the thesis's training", "2,000 epochs", "20,000 epochs"
+FULL, CONSTANT, SHORTER, LONGEST = "full covariance", "the thesis's training", "2,000 epochs", "20,000 epochs"
 UNTURNED = 0.1  # nats that TIE is off theory by where a decoder has not turned all the way
 
 
@@ -22,7 +22,7 @@ def stored(profile: str) -> dict[str, xr.Dataset]:
 
 def patient(profile: str) -> xr.Dataset:
     """Networks of the control that were trained for longest, whatever is stored of them."""
-    return sweep.load("tiles-diagonal", profile, supplement=LONGER)
+    return sweep.load("tiles-diagonal", profile, supplement=LONGEST)
 
 
 def prediction_rows() -> list[list[str]]:
@@ -66,7 +66,7 @@ def _trainings(name: str, profile: str) -> dict[str, xr.Dataset]:
     record = experiments.experiment(name)
     own, extras = f"{record.settings['epochs']:,} epochs", [extra.name for extra in record.supplements]
     found = {"as in the thesis": _networks(name, profile, CONSTANT)}
-    for label in (SHORTER, own, LONGER):
+    for label in (SHORTER, own, LONGEST):
         if label == own or label in extras:
             found[label] = _networks(name, profile, None if label == own else label)
     return found
@@ -122,17 +122,19 @@ def figure(stores: dict[str, xr.Dataset]):
 
 def result_rows(stores: dict[str, xr.Dataset], longest: xr.Dataset) -> list[list[str]]:
     """Rows of a table: best β, and slope at β = ν, of theory and networks; no row where no realization is whole."""
-    rows, by = [], {}
+    rows = []
     for name, found in stores.items():
-        by |= {name: found} | ({f"{name}, {LONGER}": longest} if name == longest.experiment else {})
-    for name, found in by.items():
-        o = tiles.optimum(found)
-        if o.count:
-            theory = [f"{o.theory.best:.3f}", between(o.best)]
-            rows.append(
-                [f"{name} ({o.count})", *theory, f"{o.theory.slope:.3f}".replace("-", "−"), between(o.slope, 2)]
-            )
+        rows += _result_row(name, found)
+        if name == longest.experiment:
+            rows += _result_row(f"{name}, {LONGEST}", longest)
     return rows
+
+
+def _result_row(label: str, found: xr.Dataset) -> list[list[str]]:
+    o = tiles.optimum(found)
+    slope = f"{o.theory.slope:.3f}".replace("-", "−")
+    row = [f"{label} ({o.count})", f"{o.theory.best:.3f}", between(o.best), slope, between(o.slope, 2)]
+    return [row] if o.count else []
 
 
 def power_rows() -> list[list[str]]:
@@ -175,22 +177,21 @@ def _control(found: xr.Dataset) -> str:
 
 def _longest(found: xr.Dataset, other: xr.Dataset) -> str:
     """Sentences on the control that was trained for longest; nothing where no two realizations of it are whole."""
-    o, ratio, expected = tiles.optimum(found), *_pair(other, found)
+    ratio, expected = _pair(other, found)
     if not np.isfinite(ratio.high):
         return ""
-    found = tiles.in_units_of_noise(found)
+    best, found = tiles.optimum(found).best, tiles.in_units_of_noise(found)
     off, there = int((abs(_off_theory(found)) > UNTURNED).sum()), int(np.isfinite(found.tie).sum())
     return (
         f"Of its {there} networks {off or 'none'} end with a TIE off theory by more than {UNTURNED:g} nats, and its "
-        f"best β is {between(o.best)} ν. That of tiles is {between(ratio)} times it, where theory has "
+        f"best β is {between(best)} ν. That of tiles is {between(ratio)} times it, where theory has "
         f"{tiles.best('tiles'):.3f} and, read off by the same fit, {expected:.3f}."
     )
 
 
 def _pair(other: xr.Dataset, control: xr.Dataset) -> tuple[Estimate, float]:
     """How much larger the best β is than the control's, and by the theory, read off its curves by the same fit."""
-    expected = tiles.optimum(other).fitted.best / tiles.optimum(control).fitted.best
-    return tiles.difference(other, control), expected
+    return tiles.difference(other, control), tiles.fitted(other).best / tiles.fitted(control).best
 
 
 def lead(profile: str) -> str:

@@ -76,7 +76,7 @@ def table(rows: list[dict]) -> list[list[str]]:
     """For each experiment and contender its better layout: steps/s, ms per step and member, ratio to this project."""
     return [
         [experiment, label, layout, f"{rate:.1f}", f"{1000 / rate:.1f}", f"{ratio:.2f} ×"]
-        for experiment, label, layout, rate, ratio in _best(rows, contenders.LABELS, "betavae")
+        for experiment, label, layout, rate, ratio in _best(rows, contenders.CONTENDERS, "betavae")
     ]
 
 
@@ -91,21 +91,21 @@ def whole_table(rows: list[dict]) -> list[list[str]]:
             f"{3600 * rate / scripts.EPOCHS:.0f}",
             f"{ratio:.2f} ×",
         ]
-        for experiment, label, layout, rate, ratio in _best(rows, scripts.LABELS, "member")
+        for experiment, label, layout, rate, ratio in _best(rows, scripts.WHOLE, "member")
     ]
 
 
-def _best(rows: list[dict], labels: dict[str, str], ours: str) -> Iterator[tuple[str, str, str, float, float]]:
-    """Experiment, label, layout, rate and the ratio to `ours`, each contender with a label in its better layout."""
+def _best(rows: list[dict], known: dict[str, tuple], ours: str) -> Iterator[tuple[str, str, str, float, float]]:
+    """Experiment, label, layout, rate and the ratio to `ours`, each of the known contenders in its better layout."""
     best: dict[tuple, dict] = {}
     for row in rows:
         key = row["experiment"], row["contender"]
         if key not in best or row["member_steps_per_s"] > best[key]["member_steps_per_s"]:
             best[key] = row
     for (experiment, contender), row in best.items():
-        if contender in labels:
+        if contender in known:
             rate, own = row["member_steps_per_s"], best[experiment, ours]["member_steps_per_s"]
-            yield experiment, labels[contender], f"{row['processes']} × {row['threads']}", rate, own / rate
+            yield experiment, known[contender][-1], f"{row['processes']} × {row['threads']}", rate, own / rate
 
 
 def thesis_cost(rows: list[dict], gpu: dict, epochs: int = 1000) -> list[list[str]]:

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 import types
+from collections.abc import Callable
 from importlib.util import find_spec
 
 import numpy as np
@@ -23,7 +24,7 @@ STEPS = 60  # that are timed; a third as many go before, to warm up
 
 def installed() -> list[str]:
     """Contenders whose libraries are here, in the order of the table."""
-    return [name for name, (_, library) in CONTENDERS.items() if library is None or find_spec(library)]
+    return [name for name, (_, library, _) in CONTENDERS.items() if library is None or find_spec(library)]
 
 
 def products(samples: int, rank: int, pixels: int = PIXELS, latents: int = LATENTS) -> list[tuple[int, int, int]]:
@@ -40,10 +41,13 @@ def products(samples: int, rank: int, pixels: int = PIXELS, latents: int = LATEN
 
 
 def _work(contender: str, experiment: str, threads: int, count: int) -> None:
-    """In a worker: prepare, warm up, wait for the signal, time the steps, print steps per second."""
     data, _ = experiments.draw(experiment, 0)
-    steps = CONTENDERS[contender][0](data, threads)
-    steps(count // 3)
+    serve(CONTENDERS[contender][0](data, threads), count, count // 3)
+
+
+def serve(steps: Callable, count: int, warm: int) -> None:
+    """In a worker: warm up, wait for the signal, time so many steps, print steps per second."""
+    steps(warm)
     print("warm", flush=True)
     sys.stdin.readline()
     started = time.perf_counter()
@@ -207,23 +211,14 @@ def _limit(data, threads):
     return steps
 
 
-CONTENDERS = {  # each with the library that it needs beyond the project's own
-    "betavae": (_betavae, None),
-    "plain": (_plain, None),
-    "keras-fit": (_keras, None),
-    "pytorch": (_pytorch, "torch"),
-    "torch-compile": (functools.partial(_pytorch, compiled=True), "torch"),
-    "jax": (_jax, "jax"),
-    "limit": (_limit, None),
-}
-LABELS = {  # as a table names them
-    "betavae": "this project",
-    "plain": "its step, not factored",
-    "keras-fit": "Keras, fit",
-    "pytorch": "PyTorch",
-    "torch-compile": "PyTorch, compiled",
-    "jax": "JAX",
-    "limit": "limit",
+CONTENDERS = {  # each with the library that it needs beyond the project's own, and what tables call it
+    "betavae": (_betavae, None, "this project"),
+    "plain": (_plain, None, "its step, not factored"),
+    "keras-fit": (_keras, None, "Keras, fit"),
+    "pytorch": (_pytorch, "torch", "PyTorch"),
+    "torch-compile": (functools.partial(_pytorch, compiled=True), "torch", "PyTorch, compiled"),
+    "jax": (_jax, "jax", "JAX"),
+    "limit": (_limit, None, "limit"),
 }
 ACCELERATED = ("jax", "pytorch", "torch-compile")  # peers that use a GPU by themselves
 

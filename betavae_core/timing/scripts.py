@@ -8,7 +8,6 @@ training and on fresh images, in single precision.
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +17,11 @@ from betavae_core.images.datasets import ImageData
 from betavae_core.networks.evaluation import DRAWS, IMPORTANCE_DRAWS, IMPORTANCE_IMAGES
 from betavae_core.theory.alignment import true_inference_error
 from betavae_core.theory.gaussian import log_density_constant
+from betavae_core.timing import contenders
 
 REALIZATION = 5  # the first of which no pictures are kept
 EPOCHS = 1000
 WARM = 2  # epochs of a first network, which loads and compiles what all share
-LABELS = {"member": "this project", "keras-script": "a script with Keras"}
 
 
 def member(experiment: str, epochs: int, folder: Path) -> Path:
@@ -38,8 +37,6 @@ def member(experiment: str, epochs: int, folder: Path) -> Path:
 
 def keras_script(experiment: str, epochs: int, folder: Path) -> Path:
     """The same with Keras, in the plain way."""
-    from betavae_core.timing import contenders
-
     training, heldout = experiments.draw(experiment, REALIZATION)
     network, images = contenders.keras_network(), training.standardised.astype(np.float32)
     network.fit(images, epochs=epochs, batch_size=len(images), shuffle=False, verbose=0)
@@ -77,18 +74,12 @@ def terms(network, data: ImageData) -> dict[str, float]:
     return {"reconstruction": R, "kl_prior": C, "elbo": R - C, "mie": float(np.mean(errors)), "tie": float(tie)}
 
 
-WHOLE = {"member": member, "keras-script": keras_script}
+WHOLE = {"member": (member, "this project"), "keras-script": (keras_script, "a script with Keras")}  # and its label
 
 
 def _work(way: str, experiment: str, threads: int, epochs: int) -> None:
-    """In a worker, as `contenders` has it: warm up, wait for the signal, print epochs per second, all included."""
     with tempfile.TemporaryDirectory() as folder:
-        WHOLE[way](experiment, WARM, Path(folder))
-        print("warm", flush=True)
-        sys.stdin.readline()
-        started = time.perf_counter()
-        WHOLE[way](experiment, epochs, Path(folder))
-        print(epochs / (time.perf_counter() - started))
+        contenders.serve(lambda count: WHOLE[way][0](experiment, count, Path(folder)), epochs, WARM)
 
 
 if __name__ == "__main__":
