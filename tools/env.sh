@@ -85,7 +85,12 @@ create() {
 }
 
 configure() { # uv asks where pip asks: its indexes, links and certificate, whether given by variable or by file
-    set_from() { value=$("$python" -m pip config get "$2" 2>/dev/null) && eval "export $1=\"\${$1:-\$value}\"" || true; }
+    from_files=$("$python" -m pip config list 2>/dev/null || true) # once: each start of pip takes a quarter of a second
+    set_from() {
+        value=$(printf '%s\n' "$from_files" | sed -n "s/^$2=['\"]\(.*\)['\"]\$/\1/p")
+        value=$(printf %b "$value") # a list has its line ends as \n
+        [ -z "$value" ] || eval "export $1=\"\${$1:-\$value}\""
+    }
     set_from UV_DEFAULT_INDEX global.index-url
     set_from UV_INDEX global.extra-index-url
     set_from UV_FIND_LINKS global.find-links

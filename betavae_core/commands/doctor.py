@@ -1,7 +1,6 @@
 """The verb `doctor`: what a report of a fault needs to say, in one screen, and what is wrong here."""
 
 import collections
-import io
 import os
 import platform
 import re
@@ -143,12 +142,14 @@ def _digits() -> Finding:
 
 def _store(folder: Path, pattern: str, mended: str) -> Finding:
     """How many networks a store holds of each experiment, and its damaged files."""
+    from betavae_core.sweeps import record
+
     counts: collections.Counter[str] = collections.Counter()
     damaged = []
     for file in sorted(folder.glob(pattern)):
         try:
             experiment = file.stem.split(",")[0] if file.parent == folder else file.parent.name
-            counts[experiment] += _networks(files.read_sealed(file))
+            counts[experiment] += record.held(files.read_sealed(file))
         except Exception:
             damaged.append(file.name)
     aside = len([*folder.glob("*/*.bad")])
@@ -158,14 +159,6 @@ def _store(folder: Path, pattern: str, mended: str) -> Finding:
     if (folder.exists() or folder.is_symlink()) and not folder.is_dir():
         wrong.append(f"{folder} is no folder")
     return Finding(f"{told}; in {folder}", wrong)
-
-
-def _networks(content: bytes) -> int:
-    """How many networks a stored file holds."""
-    import xarray as xr
-
-    with xr.open_dataset(io.BytesIO(content), engine="h5netcdf") as dataset:
-        return int((dataset.key != "").sum()) if "key" in dataset else 1
 
 
 VERBS = (doctor,)

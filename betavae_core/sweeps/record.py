@@ -1,6 +1,8 @@
 """What is stored of a trained member, and the labelled Dataset over β × realization that many make."""
 
 import hashlib
+import io
+import itertools
 
 import numpy as np
 import xarray as xr
@@ -137,3 +139,32 @@ def _detailed(wanted: np.ndarray) -> np.ndarray:
     count = min(DETAILED, wanted.shape[1])
     padded[:, :count] = wanted[:, :count]
     return padded
+
+
+def index(content: bytes, name: str) -> dict[str, tuple[tuple[float, int], bool]]:
+    """(β, realization) of each member of a published file by its key, and whether it diverged; nothing else is read."""
+    with _opened(content) as found:
+        require_known(found.attrs.get("format", 1), name)
+        betas, realizations, diverged = (found.variables[n][...].tolist() for n in ("beta", "realization", "diverged"))
+        keys = _texts(found.variables["key"])
+    flat = zip(itertools.product(betas, realizations), keys, itertools.chain(*diverged), strict=True)
+    return {key.decode(): (cell, bool(lost)) for cell, key, lost in flat if key}
+
+
+def held(content: bytes) -> int:
+    """How many networks a file holds, a published one or that of one member."""
+    with _opened(content) as found:
+        return sum(map(bool, _texts(found.variables["key"]))) if "key" in found.variables else 1
+
+
+def _opened(content: bytes):
+    """A file's variables, none of them read yet: an index does not pay for a Dataset."""
+    import h5netcdf
+
+    return h5netcdf.File(io.BytesIO(content), "r")
+
+
+def _texts(variable) -> np.ndarray:
+    """Texts as HDF5 has them, strings or letters, in one row."""
+    values = variable[...]
+    return values.ravel() if values.dtype == object else values.view(f"S{values.shape[-1]}").ravel()

@@ -8,7 +8,6 @@ moved there whole; it is checked each time it is read, and moved aside if it is 
 import contextlib
 import functools
 import io
-import itertools
 import os
 import warnings
 from collections.abc import Callable
@@ -198,22 +197,7 @@ def _remembered(file: Path, *_stamp) -> xr.Dataset:
 
 def _published_index(specification: Specification) -> dict[str, tuple[tuple[float, int], bool]]:
     """(β, realization) of each published member by its key, and whether it diverged; nothing else is read."""
-    return _published(specification, _index) or {}
-
-
-def _index(file: Path) -> dict[str, tuple[tuple[float, int], bool]]:
-    import h5netcdf
-
-    with h5netcdf.File(io.BytesIO(files.read_sealed(file)), "r") as found:
-        record.require_known(found.attrs.get("format", 1), file.name)
-        betas, realizations, diverged = (
-            found.variables[name][...].tolist() for name in ("beta", "realization", "diverged")
-        )
-        keys = found.variables["key"][...]
-        keys = keys.ravel() if keys.dtype == object else keys.view(f"S{keys.shape[-1]}").ravel()  # strings, or letters
-    cells = itertools.product(betas, realizations)
-    flat = zip(cells, keys, itertools.chain(*diverged), strict=True)
-    return {key.decode(): (cell, bool(lost)) for cell, key, lost in flat if key}
+    return _published(specification, lambda file: record.index(files.read_sealed(file), file.name)) or {}
 
 
 def _published(specification: Specification, read: Callable[[Path], Any]) -> Any:
