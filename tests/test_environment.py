@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -122,6 +123,22 @@ def test_an_own_environment_without_the_packages_is_told_how_to_get_them(tmp_pat
 def test_unknown_extras_are_refused():
     done = env_script(".venv", "", "gpus")
     assert (done.returncode, done.stderr) == (2, "make env: EXTRAS must be test, gpu, bench or audit; got gpus\n")
+
+
+def test_uv_asks_where_pip_is_told_to_by_a_file(tmp_path):
+    (tmp_path / "pip.conf").write_text(
+        "[global]\nindex-url = https://a.example/100%25\nextra-index-url =\n  https://b.example\n  https://c.example\n"
+        "find-links = /an owner's \\folder\ncert = /of/the/file\n"
+    )
+    configure = re.search(r"^configure\(\) .*?^}", (ROOT / "tools/env.sh").read_text(), re.M | re.S).group()
+    told = " ".join(f'"$UV_{name}"' for name in ("DEFAULT_INDEX", "INDEX", "FIND_LINKS"))
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
+    variables |= {"python": sys.executable, "PIP_CONFIG_FILE": str(tmp_path / "pip.conf"), "SSL_CERT_FILE": "/my/own"}
+    script = f"{configure}\nconfigure\nprintf '%s|' {told} \"$SSL_CERT_FILE\""
+    done = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, env=variables)
+    index, extra, links, certificate, _ = done.stdout.split("|")
+    assert (index, extra.split()) == ("https://a.example/100%25", ["https://b.example", "https://c.example"])
+    assert (links, certificate) == ("/an owner's \\folder", "/my/own")  # what is set already stays
 
 
 def entry(name):

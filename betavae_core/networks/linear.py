@@ -120,5 +120,8 @@ def _root(process) -> np.ndarray:
 
 @functools.lru_cache(maxsize=4)
 def _trainer(members: int, latents: int, pixels: int) -> training.Trainer:
-    """The trainer for networks of this shape, made once per process; XLA halves the time of products this small."""
+    """The trainer for networks of this shape, made once per process.
+
+    XLA merges products this small: it saved a quarter to two thirds of the processor time in the three cases timed.
+    """
     return training.Trainer(Whitened(members, latents, pixels), xla=True, decay_2=DECAY_2)

@@ -70,7 +70,7 @@ def objective_terms(ensemble: Ensemble, images: Batch, noise) -> tuple[tf.Tensor
 class Trainer:
     """An ensemble with its Adam state and one compiled loop, used again for any β, seed and data of its shape.
 
-    With `xla` each step is compiled by XLA, which merges the many small products of a pack on a GPU.
+    With `xla` each step is compiled by XLA, which merges many small products: of a pack on a GPU, of linear networks.
     `decay_2` is that of Adam's second moments.
     """
 

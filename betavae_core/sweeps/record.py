@@ -128,19 +128,6 @@ def place(dataset: xr.Dataset, member: Member, stored: xr.Dataset) -> None:
             dataset[name].values[b, r] = value
 
 
-def _fill(dtype):
-    """What stands for a missing value."""
-    return {"f": np.nan, "u": 0, "b": False}.get(np.dtype(dtype).kind, "")
-
-
-def _detailed(wanted: np.ndarray) -> np.ndarray:
-    """`wanted` over the realizations that keep details."""
-    padded = np.zeros((len(wanted), DETAILED), bool)
-    count = min(DETAILED, wanted.shape[1])
-    padded[:, :count] = wanted[:, :count]
-    return padded
-
-
 def index(content: bytes, name: str) -> dict[str, tuple[tuple[float, int], bool]]:
     """(β, realization) of each member of a published file by its key, and whether it diverged; nothing else is read."""
     with _opened(content) as found:
@@ -155,6 +142,19 @@ def held(content: bytes) -> int:
     """How many networks a file holds, a published one or that of one member."""
     with _opened(content) as found:
         return sum(map(bool, _texts(found.variables["key"]))) if "key" in found.variables else 1
+
+
+def _fill(dtype):
+    """What stands for a missing value."""
+    return {"f": np.nan, "u": 0, "b": False}.get(np.dtype(dtype).kind, "")
+
+
+def _detailed(wanted: np.ndarray) -> np.ndarray:
+    """`wanted` over the realizations that keep details."""
+    padded = np.zeros((len(wanted), DETAILED), bool)
+    count = min(DETAILED, wanted.shape[1])
+    padded[:, :count] = wanted[:, :count]
+    return padded
 
 
 def _opened(content: bytes):
