@@ -47,6 +47,22 @@ def clean() -> Iterator[dict[str, str]]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def muted() -> Iterator[None]:
+    """Standard error leads nowhere: TensorFlow writes lines there as it loads that no variable turns off.
+
+    A process that is started meanwhile has none for as long as it lives.
+    """
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def _folder() -> Path:
     """A new folder for this process under _build, or where that cannot be written the system's place for such."""
     place = paths.BUILD / "tmp"

@@ -55,6 +55,11 @@ def betavae(*words, **environment):
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
 
 
+def lines(told):
+    """What was said on standard error, line by line, without the bar that shows progress."""
+    return [line for line in re.split("[\r\n]+", told) if line.strip() and "%|" not in line]
+
+
 def without(module, *words):
     """Run the command line in a fresh interpreter and fail if it loads a module; returns the completed process."""
     program = (

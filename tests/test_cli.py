@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from betavae_core import cli, paths
-from tests.conftest import betavae, without
+from tests.conftest import betavae, lines, without
 
 
 @pytest.mark.parametrize("words", [["--help"], ["book", "--help"], ["chapter", "-h"], ["data", "fetch", "--help"]])
@@ -64,7 +64,7 @@ def test_fetch_without_internet_says_so_and_leaves_nothing(tmp_path, monkeypatch
         "data", "fetch", HTTPS_PROXY="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9", KERAS_HOME=str(tmp_path)
     )
     assert done.returncode == 2
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("betavae: full MNIST could not be downloaded")
-    assert "the embedded digits need no internet" in last
+    (told,) = lines(done.stderr)
+    assert told.startswith("betavae: full MNIST could not be downloaded")
+    assert told.endswith("the embedded digits need no internet")
     assert not paths.FULL_DIGITS.exists()

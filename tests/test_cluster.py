@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from betavae_core.errors import SweepError
 from betavae_core.sweeps import cluster as dask_cluster
 from betavae_core.sweeps import planning, store, sweep
 from betavae_core.theory.terms import SCALARS
+from tests.conftest import lines
 
 pytestmark = pytest.mark.slow
 SIZE = {"samples": 20, "epochs": 20}
@@ -165,7 +167,11 @@ def test_a_local_cluster_is_started_and_leaves_nothing_behind(results, start):
     assert len(children) >= 2
     _, told = client.communicate(timeout=200)
     assert client.returncode == 0, told
-    assert "one member at a time on CPU, 2 workers" in told
+    first, dashboard, crew, stored_in = lines(told)  # and nothing of what TensorFlow says as it loads
+    assert re.fullmatch(r"mixing,.*: 4 members to train, 0 there already", first)
+    assert re.fullmatch(r"Dask dashboard: http://127.0.0.1:\d+/status", dashboard)
+    assert crew == "one member at a time on CPU, 2 workers"
+    assert stored_in == f"stored in {results}/mixing"
     assert len(stored(results)) == 4
     wait_for(lambda: not any(map(lives, children)), 30)
 
@@ -201,6 +207,8 @@ def test_two_sweeps_racing_on_one_store_share_it(results, start):
     for racer in racers:
         _, told = racer.communicate(timeout=200)
         assert racer.returncode == 0, told
+        assert re.fullmatch(r"mixing,.*: \d members to train, \d there already", lines(told)[0])
+        assert lines(told)[1:] == ["one member at a time on CPU, 1 worker", f"stored in {results}/mixing"]
     plan = sweep.survey(small(2))
     assert (plan.missing, len(plan.working)) == ([], 4)
     assert len(list((results / "mixing").iterdir())) == 4

@@ -1,4 +1,4 @@
-"""Real training in real spawned processes, on the smoke profile: a hundred images, twenty epochs."""
+"""Real training in real spawned processes: the smoke profile, of twenty images instead of a hundred."""
 
 import contextlib
 import json
@@ -22,12 +22,18 @@ from betavae_core.theory.terms import SCALARS
 from tests.conftest import betavae, heed_interrupts, without
 
 REMEMBERED = json.loads((Path(__file__).parent / "remembered_members.json").read_text())
+SMOKE = ["mixing", "--profile", "smoke", "--samples", "20"]
 SAME_NUMERICS = 0.02  # relative, and in nats: other processors sum in another order, twenty steps amplify it little
+
+
+def small(**wanted):
+    """Members of what SMOKE trains."""
+    return planning.plan("mixing", "smoke", samples=20, **wanted)
 
 
 @pytest.mark.slow
 def test_a_sweep_runs_what_is_missing_and_the_worker_count_decides_nothing(results, crew, monkeypatch, tmp_path):
-    members = planning.plan("mixing", "smoke")
+    members = small()
     assert len(list(sweep.run(members[1:], crews.here(2)))) == 3
     assert sweep.survey(members).missing == members[:1]
     assert [m for m, _ in sweep.run(sweep.survey(members).missing, crew)] == members[:1]
@@ -37,7 +43,7 @@ def test_a_sweep_runs_what_is_missing_and_the_worker_count_decides_nothing(resul
     monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "again"))
     list(sweep.run(members[::-1], crew))
     assert {m.key: store.read(m).attrs["checksum"] for m in members} == first
-    dataset = sweep.load("mixing", profile="smoke")
+    dataset = sweep.load("mixing", profile="smoke", samples=20)
     assert dict(dataset.sizes)["beta"] == 2
     assert np.isfinite(dataset.tie).all()
 
@@ -62,7 +68,7 @@ def test_a_pack_gives_each_member_its_own_numbers(pack, xla):
 
 
 def test_a_packed_sweep_stores_single_members(results, crew):
-    members = planning.plan("mixing", "smoke")
+    members = small()
     told = []
     done = list(sweep.run(members, crew, pack=3, report=told.append))
     assert [m for m, _ in done] == members
@@ -72,7 +78,7 @@ def test_a_packed_sweep_stores_single_members(results, crew):
 
 
 def test_closing_early_stores_the_whole_pack_in_hand(results, crew):
-    members = planning.plan("mixing", "smoke")[:3]
+    members = small()[:3]
     running = sweep.run(members, crew, pack=3)
     assert next(running)[0] == members[0]
     running.close()
@@ -90,7 +96,7 @@ def test_a_crew_has_as_many_tasks_in_hand_as_it_counts(results):
         now.remove(members)
         return [(dict.fromkeys(SCALARS, 1.0), {}) for _ in members]
 
-    members = planning.plan("mixing", "smoke", realizations=3)
+    members = small(realizations=3)
     with ThreadPoolExecutor(len(members)) as pool:
         few = crews.Crew(
             lambda work_on, *rest: pool.submit(task if work_on is work.task else work_on, *rest), lambda _: 2
@@ -115,14 +121,14 @@ def test_a_diverged_member_is_recorded(results, crew):
 
 
 def test_a_worker_with_other_digits_is_refused(results):
-    members = planning.plan("mixing", "smoke")[:1]
+    members = small()[:1]
     with pytest.raises(SweepError, match="a worker has other digits"):
         work.task(members, ["0" * 64], xla=False)
 
 
 @pytest.mark.slow
 def test_threads_of_one_worker_do_not_share_a_trainer(results):
-    members = planning.plan("mixing", "smoke")
+    members = small()
     with ThreadPoolExecutor(3) as pool:
         threads = [pool.submit(work.task, [member], [member.key], False) for member in members]
         together = [thread.result()[0][0] for thread in threads]
@@ -171,7 +177,7 @@ def test_status_counts_by_beta_and_store(results):
 
 @pytest.mark.slow
 def test_interrupting_finishes_the_members_in_hand_and_resumes(results):
-    words = [sys.executable, "-m", "betavae_core", "sweep", "mixing", "--profile", "smoke", "--epochs", "150"]
+    words = [sys.executable, "-m", "betavae_core", "sweep", *SMOKE, "--epochs", "150"]
     words += ["--realizations", "6", "--jobs", "1"]
     first = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
     folder = results / "mixing"
@@ -186,7 +192,7 @@ def test_interrupting_finishes_the_members_in_hand_and_resumes(results):
     kept = len(list(folder.glob("*.nc")))
     assert 1 <= kept < 12
     assert list(folder.glob(".*")) == []
-    members = planning.plan("mixing", "smoke", realizations=6, epochs=150)
+    members = small(realizations=6, epochs=150)
     assert len(sweep.survey(members).missing) == 12 - kept
 
 

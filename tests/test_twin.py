@@ -73,7 +73,7 @@ def test_arrays_of_an_ensemble_encode_and_decode_as_it_does():
 
 
 def test_a_pipeline_gives_the_numbers_of_a_sweep_and_says_where_time_goes():
-    members = planning.plan("mixing", "smoke", epochs=2, realizations=3)
+    members = planning.plan("mixing", "smoke", samples=20, epochs=2, realizations=3)
     expected = {member: values for member, (values, _) in zip(members, work.train(members), strict=True)}
     busy = pipeline.Busy()
     with crews.single_threaded(), crews.pool(2) as pool:
@@ -96,7 +96,7 @@ def test_ctrl_c_ends_training_and_keeps_what_is_trained():
             return fitted[-1]
 
     fitted, kept, told = [], [], []
-    members = planning.plan("mixing", "smoke", epochs=1, realizations=6)
+    members = planning.plan("mixing", "smoke", samples=20, epochs=1, realizations=6)
     with crews.single_threaded(), crews.pool(1) as pool, pytest.raises(KeyboardInterrupt):
         for member, _, _ in pipeline.run(members, Interrupted, 4, pool, report=told.append):
             kept.append(member)
@@ -128,7 +128,7 @@ def test_storing_does_not_hold_up_training(results, monkeypatch):
     keep, fits, waited, trained = sweep.keep, [], [], threading.Event()
     monkeypatch.setattr(twin, "Trainer", Counted)
     monkeypatch.setattr(sweep, "keep", slow)
-    members = planning.plan("mixing", "smoke", epochs=1, realizations=4)
+    members = planning.plan("mixing", "smoke", samples=20, epochs=1, realizations=4)
     assert {member for member, _ in pipeline.sweep_packs(members, 2, 1)} == set(members)  # two packs may wait, of four
     assert all(waited) and all(sweep.store.read(member) is not None for member in members)
 

@@ -46,11 +46,12 @@ def gpu_check(library, file):
     """
     from tabulate import tabulate
 
-    from betavae_core import files, machine
+    from betavae_core import environment, files, machine
     from betavae_core.timing import gpu
 
-    gpu.trainers(library)
-    found = gpu.device(library)
+    with environment.muted():
+        gpu.trainers(library)
+        found = gpu.device(library)
     if found is None:
         raise UsageError(
             f"{library} sees no GPU here; `make env EXTRAS=gpu` brings what TensorFlow needs on an NVIDIA GPU"

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from betavae_core import files, paths
+from betavae_core import environment, files, paths
 from betavae_core.images import forms
 from betavae_core.images.forms import DigitsError
 
@@ -70,7 +70,8 @@ def fetch(file: Path = paths.FULL_DIGITS) -> Path:
     OSError
         if they cannot be downloaded or written.
     """
-    import tensorflow as tf
+    with environment.muted():
+        import tensorflow as tf
 
     try:
         (images, labels), _ = tf.keras.datasets.mnist.load_data()

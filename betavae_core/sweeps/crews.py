@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+from multiprocessing import forkserver, get_context, parent_process
 from typing import NamedTuple
 
 from betavae_core import environment, machine
@@ -56,6 +56,8 @@ def pool(jobs: int) -> ProcessPoolExecutor:
     context = get_context("forkserver" if sys.platform == "linux" else "spawn")
     if sys.platform == "linux":
         context.set_forkserver_preload(LOADED)
+        with environment.muted():
+            forkserver.ensure_running()
     return ProcessPoolExecutor(jobs, context, initializer=_start, initargs=(dict(os.environ),))
 
 
