@@ -10,7 +10,7 @@ class BuildError(RuntimeError):
 
 
 class SweepError(RuntimeError):
-    """Those who train members are gone: exit code 1."""
+    """Those who train are gone: exit code 1."""
 
 
 def first_line(error: Exception) -> str:

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from betavae_core import paths
+from betavae_core.errors import SweepError
 from betavae_core.images import experiments
 from betavae_core.networks import evaluation, model, training
 from betavae_core.timing import bench, contenders, gpu, scripts
@@ -123,6 +124,11 @@ def test_the_script_stores_terms_of_training_and_of_fresh_images(seeded, tmp_pat
 )
 def test_contenders_run(contender, processes):
     assert bench._timed(contender, "mixing", processes, 1, steps=3) > 0
+
+
+def test_a_contender_that_fails_is_named():
+    with pytest.raises(SweepError, match=r"^mxnet on mixing cannot be timed: its process ended with code 1$"):
+        bench._timed("mxnet", "mixing", 2, 1)
 
 
 def test_rows_are_written_one_a_line(tmp_path):

@@ -7,6 +7,7 @@ single precision, with NumPy's BLAS: no training can be faster without fewer mul
 that comes before and after their training, are timed in the same way.
 """
 
+import contextlib
 import json
 import platform
 import statistics
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 
 from betavae_core import environment
 from betavae_core import machine as allowed
+from betavae_core.errors import SweepError
 from betavae_core.sweeps import planning
 from betavae_core.timing import contenders, scripts
 
@@ -129,7 +131,13 @@ def thesis_cost(rows: list[dict], gpu: dict, epochs: int = 1000) -> list[list[st
 
 
 def _timed(contender: str, experiment: str, processes: int, threads: int, steps: int | None = None) -> float:
-    """Member-steps per second of all processes together; they warm up first and start on one signal."""
+    """Member-steps per second of all processes together; they warm up first and start on one signal.
+
+    Raises
+    ------
+    SweepError
+        if one of them fails, or is killed.
+    """
     module, usual = ("scripts", scripts.EPOCHS) if contender in scripts.WHOLE else ("contenders", contenders.STEPS)
     words = [contender, experiment, str(threads), str(steps or usual)]
     command = [sys.executable, "-m", f"betavae_core.timing.{module}", *words]
@@ -140,9 +148,13 @@ def _timed(contender: str, experiment: str, processes: int, threads: int, steps:
         for worker in workers:
             worker.stdout.readline()  # warm
         for worker in workers:
-            worker.stdin.write("go\n")
-            worker.stdin.flush()
-        return sum(float(worker.communicate()[0]) for worker in workers)
+            with contextlib.suppress(BrokenPipeError):  # it has ended
+                worker.stdin.write("go\n")
+                worker.stdin.flush()
+        told = [worker.communicate()[0] for worker in workers]
+    if codes := [worker.returncode for worker in workers if worker.returncode]:
+        raise SweepError(f"{contender} on {experiment} cannot be timed: its process ended with code {codes[0]}")
+    return sum(map(float, told))
 
 
 def write(rows: list[dict], file) -> None:
