@@ -5,7 +5,7 @@ EXTRAS ?=
 PY := $(or $(PYTHON),$(VENV)/bin/python)
 unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONOPTIMIZE PYTHONWARNINGS PYTHONUSERBASE
 unexport PYTHONDONTWRITEBYTECODE#  set in many containers; every process would compile TensorFlow's sources anew
-test test-fast coverage lint format browser: EXTRAS := test
+test test-fast coverage lint format browser pdf: EXTRAS := test
 # Variables of the command line and of the environment reach the recipes as they are.
 given = $(if $(filter-out undefined file,$(origin $2)),$1 "$$$2")#  an option if its variable is given, be it empty
 
@@ -38,13 +38,14 @@ chapter: env  ## run a chapter again: CHAPTER=analytical BETA=4 PARAMS="noise_st
 	@$(PY) -m betavae_core chapter "$$CHAPTER" $(call given,-p beta,BETA) $(call given,--params,PARAMS)
 
 sweep: env  ## train what is missing of an experiment: EXPERIMENT=mixing ARGS="--realizations 5 --explain"
-	@$(PY) -m betavae_core sweep "$${EXPERIMENT:?names an experiment; make sweeps trains all}" $(ARGS)
+	@[ -n "$$EXPERIMENT" ] || { echo "make sweep: EXPERIMENT=mixing names an experiment; make sweeps trains all" >&2; exit 2; }
+	@$(PY) -m betavae_core sweep "$$EXPERIMENT" $(call given,--profile,PROFILE) $(ARGS)
 
 sweeps: env  ## train what is missing of every experiment and of what the book shows beside it (PROFILE=thesis)
 	@$(PY) -m betavae_core sweep $(call given,--profile,PROFILE) $(ARGS)
 
 status: env  ## how much of each experiment there is, and from which store
-	@$(PY) -m betavae_core status $(ARGS)
+	@$(PY) -m betavae_core status $(call given,--profile,PROFILE) $(ARGS)
 
 publish: env  ## merge stored members into data/results, which git tracks
 	@$(PY) -m betavae_core publish $(call given,--profile,PROFILE) $(ARGS)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 
 import click
 
@@ -16,6 +17,7 @@ class OneLine(click.Group):
     def main(self, args=None, **kwargs):
         if args is None:  # this process is the command line's
             environment.start_anew()
+            warnings.showwarning = lambda message, *_: click.echo(f"betavae: {message}", err=True)
         try:
             sys.exit(super().main(args, **{**kwargs, "standalone_mode": False}))
         except click.exceptions.NoArgsIsHelpError as error:
@@ -24,9 +26,6 @@ class OneLine(click.Group):
         except click.UsageError as error:
             command = error.ctx.command_path if error.ctx else "betavae"
             code, message = 2, f"{_printable(error.format_message()).rstrip('.')} (see {command} --help)"
-        except BrokenPipeError:  # the reader of our output, `head` for one, has had enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            sys.exit(0)
         except click.Abort:
             click.echo("betavae: interrupted", err=True)
             sys.exit(130)
@@ -36,6 +35,13 @@ class OneLine(click.Group):
             code, message = 1, error
         click.echo(f"betavae: {message}", err=True)
         sys.exit(code)
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:  # the reader of our output, `head` for one, has had enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.exit(0)
 
 
 def _printable(text: str) -> str:

@@ -96,8 +96,8 @@ COMMANDS = [  # words, what the line says
     (["sweep", "mixing", "--beta", "-1"], r"beta must be from 0 to 1e\+09; got -1.0"),
     (["sweep", "mixing", "--beta", "nan"], r"beta must be from 0 to 1e\+09; got nan"),
     (["sweep", "mixing", "--beta", "1e999"], r"beta must be from 0 to 1e\+09; got inf"),
-    (["sweep", "mixing", "--beta", "1,two"], "must be a number; got two"),
-    (["sweep", "mixing", "--beta", ""], "must be a number; got"),
+    (["sweep", "mixing", "--beta", "1,two"], "must be a number; got 'two'"),
+    (["sweep", "mixing", "--beta", ""], "must be a number; got ''"),
     (["sweep", "mixing", "--realizations", "0"], "realizations must be >= 1; got 0"),
     (["sweep", "mixing", "--realizations", "x"], "'x' is not a valid integer"),
     (["sweep", "mixing", "--epochs", "-3"], "epochs must be from 1 to 100,000; got -3"),
@@ -124,7 +124,11 @@ COMMANDS = [  # words, what the line says
     (["publish", "nowhere"], "no experiment 'nowhere'"),
     (["publish", "mixing", "--realizations", "-1"], "realizations must be >= 1; got -1"),
     (["bench", "--rounds", "0"], "not in the range x>=1"),
-    (["bench", "--json", "/"], "is a directory"),
+    (["bench", "--json", "/"], "must name a file in a folder that is there; got '/'"),
+    (["bench", "--json", "/nowhere/x"], "must name a file in a folder that is there; got '/nowhere/x'"),
+    (["data", "import", str(paths.EMBEDDED_DIGITS), "--to", ""], "must name a file in a folder that is there; got ''"),
+    (["data", "import", str(paths.EMBEDDED_DIGITS), "none"], "has its own labels; none would not be read"),
+    (["atlas", "mixing", "tiles-4"], "networks with 2 latents; those of tiles-4 have 4"),
     (["gpu-check", "--library", "mxnet"], "no library 'mxnet'; libraries: tensorflow, jax"),
 ]
 

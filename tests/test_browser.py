@@ -235,6 +235,45 @@ def test_a_table_says_that_it_scrolls_on_a_screen_and_not_on_paper(site, browser
     page.close()
 
 
+def test_a_formula_says_that_it_goes_on_and_keeps_the_marks_behind_it(site, browser):
+    page = browser.new_page()
+    show(page, f"{site}/book/analytical.html", 390)
+    formulas = page.locator("div.math").all()
+    cut = [f.locator("mjx-container").evaluate("inner => inner.scrollWidth > inner.clientWidth") for f in formulas]
+    said = [f.evaluate("formula => getComputedStyle(formula, '::before').content") for f in formulas]
+    assert [text == '"goes on →"' for text in said] == cut
+    assert set(cut) == {True, False}
+    behind = page.locator("span.math:not(.together > .math)").evaluate_all(
+        "all => all.map(formula => formula.nextSibling?.data ?? '')"
+    )
+    assert [text for text in behind if text[:1] in [*".,;:)"]] == []
+    assert page.locator(".together").count() > 40
+    assert page.locator(".together").first.evaluate("part => getComputedStyle(part).whiteSpace") == "nowrap"
+    page.close()
+
+
+def test_paper_is_light_though_the_screen_is_dark(site, browser):
+    page = browser.new_page(color_scheme="dark")
+    page.goto(f"{site}/book/contents.html", wait_until="load")
+    theme = "document.documentElement.dataset.theme"
+    assert page.evaluate(theme) == "dark"
+    page.evaluate(f"addEventListener('beforeprint', () => printed = {theme})")
+    page.pdf()
+    assert (page.evaluate("printed"), page.evaluate(theme)) == ("light", "dark")
+    page.close()
+
+
+def test_the_search_is_in_sight_and_its_icon_beside_what_is_typed(site, browser):
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(f"{site}/book/claims.html", wait_until="load")
+    button = page.locator(".bd-sidebar-primary .search-button-field")
+    assert 0 <= button.bounding_box()["y"] < 800
+    button.click()
+    icon, field = (page.locator(f"#pst-search-dialog {part}").bounding_box() for part in ("i", "input"))
+    assert icon["x"] + icon["width"] <= field["x"]
+    page.close()
+
+
 def test_the_root_leads_to_the_home_page(site, context):
     page = context.new_page()
     page.goto(f"{site}/index.html")

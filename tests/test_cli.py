@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from betavae_core import cli, paths
+from betavae_core.sweeps import planning
 from tests.conftest import betavae, lines, without
 
 
@@ -51,11 +52,24 @@ def test_bad_chapter_input_answers_without_tensorflow():
 
 
 def test_a_reader_that_stops_reading_is_no_error():
-    done = subprocess.run(
-        ["sh", "-c", f"{sys.executable} -m betavae_core status | head -1"], capture_output=True, text=True
-    )
+    pipe = f"set -o pipefail; {sys.executable} -m betavae_core status | head -1"
+    done = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True)
     assert done.stdout.startswith("mixing: ")
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_warning_is_one_line(results):
+    (results / "mixing").mkdir(parents=True)
+    [member] = planning.plan("mixing", "smoke", betas=[1.0], realizations=1)
+    (results / f"mixing/{member.key}.nc").write_text("damaged")
+    (told,) = betavae("status", "mixing", "--profile", "smoke").stderr.splitlines()
+    assert re.fullmatch(rf"betavae: {member.key}\.nc is not a stored member .*; moved to {member.key}\.bad", told)
+
+
+def test_what_status_says_of_a_beta_can_be_typed():
+    told = CliRunner().invoke(cli.main, ["status", "tiles"]).stdout
+    betas = {member.beta for member in planning.plan("tiles")}
+    assert {float(beta) for beta in re.findall(r"^  beta (\S+) ", told, re.MULTILINE)} >= betas
 
 
 def test_fetch_without_internet_says_so_and_leaves_nothing(tmp_path, monkeypatch):

@@ -150,6 +150,14 @@ def test_make_chapter_refuses_bad_input_in_one_line(minibook, words):
     ]
 
 
+def test_make_sweep_names_an_experiment_and_takes_a_profile(minibook):
+    done = minibook.make("sweep")
+    expected = "make sweep: EXPERIMENT=mixing names an experiment; make sweeps trains all"
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, expected)
+    refused = minibook.make("sweep", "EXPERIMENT=mixing", "PROFILE=nope").stderr.splitlines()[0]
+    assert refused == "betavae: no profile 'nope'; profiles: smoke, published, thesis"
+
+
 def test_a_changed_chapter_executes_again_and_the_last_one_after_it(minibook):
     """In reading order, though the first takes longest; that a line of the package executes all again: test_book.py."""
     told = re.findall(r"^(\w+): (?:executed|text)", minibook.first, re.MULTILINE)

@@ -120,6 +120,18 @@ def test_an_own_environment_without_the_packages_is_told_how_to_get_them(tmp_pat
     assert "pip install -r requirements.lock" in done.stderr
 
 
+def test_a_lock_that_is_none_is_told_and_not_waited_for(tmp_path):
+    (tmp_path / "venv.lock").write_text("")
+    done = env_script(str(tmp_path / "venv"), "", "")
+    expected = f"make env: {tmp_path}/venv.lock cannot be made; remove it if it is there\n"
+    assert (done.returncode, done.stderr) == (2, expected)
+
+
+def test_a_program_that_is_none_is_told():
+    done = env_script(".venv", "nowhere", "")
+    assert (done.returncode, done.stderr) == (2, "make env: nowhere is no program\n")
+
+
 def test_unknown_extras_are_refused():
     done = env_script(".venv", "", "gpus")
     assert (done.returncode, done.stderr) == (2, "make env: EXTRAS must be test, gpu, bench or audit; got gpus\n")

@@ -92,7 +92,7 @@ def test_claims_about_the_analytical_model(noise_std):
         "The conflict",
         "A diagonal q for a conditionally dependent posterior moves the best β",
     } | ({"With D = A the model's posterior is the true one"} if noise_std != 1 else set())
-    assert any("σ_x = σ" in claim for claim in set(found) - false)  # the fixed decoder, well specified
+    assert any("σₓ = σ" in claim for claim in set(found) - false)  # the fixed decoder, well specified
 
 
 def test_what_is_zero_reads_as_zero_and_every_claim_says_what_shows_it():

@@ -19,7 +19,7 @@ from betavae_core.errors import SweepError
 from betavae_core.sweeps import crews, planning, store, sweep, work
 from betavae_core.sweeps.members import Member, Specification
 from betavae_core.theory.terms import SCALARS
-from tests.conftest import betavae, heed_interrupts, without
+from tests.conftest import betavae, heed_interrupts, lines, without
 
 REMEMBERED = json.loads((Path(__file__).parent / "remembered_members.json").read_text())
 SMOKE = ["mixing", "--profile", "smoke", "--samples", "20"]
@@ -165,7 +165,7 @@ def test_a_sweep_says_what_diverged_and_status_what_no_profile_asks_for(results,
         CliRunner().invoke(cli.main, [*smoke, "--beta", "3"]).stderr.endswith("0 members to train, 1 there already\n")
     )
     told = CliRunner().invoke(cli.main, ["status", "mixing", "--profile", "smoke"]).stdout
-    assert told.splitlines()[-1] == "  beta 3        1 that profile smoke does not ask for"
+    assert told.splitlines()[-1] == "  beta 3           1 that profile smoke does not ask for"
 
 
 def test_status_counts_by_beta_and_store(results):
@@ -191,6 +191,7 @@ def test_interrupting_finishes_the_members_in_hand_and_resumes(results):
     assert "Traceback" not in told
     kept = len(list(folder.glob("*.nc")))
     assert 1 <= kept < 12
+    assert lines(told)[-1] == f"interrupted: {kept} of 12 are stored; the same command goes on from there"
     assert list(folder.glob(".*")) == []
     members = small(realizations=6, epochs=150)
     assert len(sweep.survey(members).missing) == 12 - kept

@@ -20,6 +20,7 @@ case $extras in "" | test | gpu | bench | audit) ;; *) stop "EXTRAS must be test
 
 if [ -n "$own" ]; then
     case $extras in "" | test) ;; *) stop "EXTRAS installs into $venv only; with PYTHON=$own install them yourself" ;; esac
+    command -v "$own" >/dev/null || stop "$own is no program"
     "$own" -c 'import betavae_core, jupyter_book' 2>/dev/null || stop "$own lacks the book's packages; install them:" \
         "$own -m pip install -r requirements.lock && $own -m pip install --no-deps --no-build-isolation -e ."
     exit 0
@@ -39,10 +40,18 @@ complete() { ready && { [ -z "$extras" ] || [ "$(cat "$venv/ready-$extras" 2>/de
 if complete; then exit 0; fi
 
 hold() { # one installation at a time; the lock is a link to the number of the process that holds it
-    told=""
+    told="" vain=0
     until ln -s $$ "$lock" 2>/dev/null; do
         holder=$(readlink "$lock" || true)
-        if [ -z "$holder" ]; then [ -w "$(dirname "$lock")" ] || stop "$lock cannot be written"; continue; fi
+        if [ -z "$holder" ]; then # it has just gone, or no link can be made there
+            vain=$((vain + 1))
+            if [ $vain -gt 20 ]; then
+                [ -w "$(dirname "$lock")" ] || stop "$lock cannot be written"
+                stop "$lock cannot be made; remove it if it is there"
+            fi
+            sleep 0.1
+            continue
+        fi
         if ! kill -0 "$holder" 2>/dev/null; then # it was killed; of several that wait one takes the lock away
             if mv "$lock" "$lock.$$" 2>/dev/null; then
                 [ "$(readlink "$lock.$$")" = "$holder" ] || ln -s "$(readlink "$lock.$$")" "$lock" || true

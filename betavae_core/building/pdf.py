@@ -6,9 +6,11 @@ import http.server
 import re
 import shutil
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 
 from betavae_core.building import book
+from betavae_core.errors import UsageError
 from betavae_core.paths import BUILD
 
 LINE = '<div style="font-size: 8px; width: 100%; text-align: center"><span class="{}"></span></div>'
@@ -66,7 +68,15 @@ def served(folder: Path):
 
 
 def print_book(report=print) -> Path:
-    """Bring the chapters up to date, render them as one page and print it; returns _build/betavae-companion.pdf."""
+    """Bring the chapters up to date, render them as one page and print it; returns _build/betavae-companion.pdf.
+
+    Raises
+    ------
+    UsageError
+        if what prints is not installed.
+    """
+    if not find_spec("playwright"):
+        raise UsageError("a book is printed with playwright; `make env EXTRAS=test` brings it")
     return printed(book.build(report, "singlehtml").parent, BUILD / "betavae-companion.pdf")
 
 

@@ -1,11 +1,14 @@
 """Verbs of the book: build it, print it, run a chapter again, read its ledger, get digits."""
 
 import shlex
+import shutil
+import sys
 from pathlib import Path
 
 import click
 
 from betavae_core.commands.serving import serve
+from betavae_core.commands.values import new_file
 from betavae_core.errors import UsageError
 
 
@@ -155,7 +158,7 @@ def fetch():
 @data.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("labels", required=False, type=click.Path(path_type=Path))
-@click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), help="[default: data/imported.npz]")
+@click.option("--to", "target", callback=new_file, metavar="FILE", help="[default: data/imported.npz]")
 def import_(file, labels, target):
     """Check a file of digits and write it in the project's form.
 
@@ -195,7 +198,13 @@ def claims():
     if not verdicts:
         raise UsageError("no verdicts yet; `make book` computes them")
     width = [44, 20, 14, 34, 16, 14]
+    if sys.stdout.isatty():  # as wide as the terminal, borders aside
+        room = min(1, (shutil.get_terminal_size().columns - 3 * len(width) - 1) / sum(width))
+        width = [max(8, int(room * column)) for column in width]
     click.echo(tabulate(claims.rows(verdicts), headers=claims.HEADER, maxcolwidths=width, tablefmt="simple_grid"))
+    waiting = [name for name in chapters.names() if not (paths.EXECUTED / f"book/{name}.ipynb").exists()]
+    if waiting:
+        click.echo(f"without {', '.join(waiting)}, which `make book` executes", err=True)
 
 
 VERBS = (book, page, serve, pdf, notebooks, chapter, data, claims)

@@ -1,12 +1,11 @@
 """Verbs of the sweeps: train what is missing, count what is there, publish it, list the experiments."""
 
-import contextlib
 import functools
-import sys
 from importlib.util import find_spec
 
 import click
 
+from betavae_core.commands.following import above_the_bar, followed
 from betavae_core.commands.values import address, beta_list
 from betavae_core.errors import UsageError
 
@@ -109,21 +108,25 @@ def sweep(jobs, workers, scheduler, pack, jax, explain, **options):
         plan = sweep.survey(members)
         done = f"{len(plan.working) + len(plan.published)} there already"
         lost = f", {len(plan.diverged)} of them diverged" if plan.diverged else ""
-        click.echo(f"{label}: {len(plan.missing)} members to train, {done}{lost}", err=True)
+        click.echo(f"{label}: {_members(len(plan.missing))} to train, {done}{lost}", err=True)
         if explain:
             _explain(label if len(planned) > 1 else "", plan.missing)
         elif plan.missing:
             if jax:
                 from betavae_core.accelerated import pipeline
 
-                training = pipeline.sweep_packs(plan.missing, pack, jobs, _above_the_bar)
+                training = pipeline.sweep_packs(plan.missing, pack, jobs, above_the_bar)
             else:
-                training = sweep.run(plan.missing, _crew(jobs, workers, scheduler), pack, _above_the_bar)
-            lost = _followed(training, len(plan.missing))
+                training = sweep.run(plan.missing, _crew(jobs, workers, scheduler), pack, above_the_bar)
+            lost = followed(training, plan.missing)
             click.echo(f"stored in {paths.working_store() / members[0].specification.experiment}", err=True)
             if lost:
-                betas = ", ".join(f"{beta:g}" for beta in sorted({member.beta for member in lost}))
+                betas = ", ".join(f"{beta:.10g}" for beta in sorted({member.beta for member in lost}))
                 click.echo(f"training diverged in {len(lost)} of {len(plan.missing)}, at beta {betas}", err=True)
+
+
+def _members(count: int) -> str:
+    return f"{count} member{'s' * (count != 1)}"
 
 
 def _explain(label: str, missing) -> None:
@@ -131,7 +134,7 @@ def _explain(label: str, missing) -> None:
     for beta in sorted({member.beta for member in missing}):
         numbers = [str(member.realization) for member in missing if member.beta == beta]
         prefix = f"{label}, " if label else ""
-        click.echo(f"{prefix}beta {beta:g}: in no store, realization{'s' * (len(numbers) > 1)} {', '.join(numbers)}")
+        click.echo(f"{prefix}beta {beta:.10g}: in no store, realization{'s' * (len(numbers) > 1)} {', '.join(numbers)}")
 
 
 def _crew(jobs, workers, scheduler):
@@ -139,29 +142,8 @@ def _crew(jobs, workers, scheduler):
     from betavae_core.sweeps import cluster, crews
 
     if workers or scheduler is not None:
-        return cluster.crew(scheduler, workers, _above_the_bar)
+        return cluster.crew(scheduler, workers, above_the_bar)
     return crews.here(jobs)
-
-
-def _followed(training, count: int) -> list:
-    """Have members trained, so many, behind a bar; returns those that diverged."""
-    from tqdm import tqdm
-
-    lost = []
-    with contextlib.closing(training) as finished, tqdm(total=count, unit="member") as bar:
-        try:
-            for member, made in finished:
-                bar.update()
-                lost += [member] if made.get("diverged") else []
-        except KeyboardInterrupt:
-            sys.exit(130)  # `run` has said so, and stored the members in hand
-    return lost
-
-
-def _above_the_bar(line: str) -> None:
-    from tqdm import tqdm
-
-    tqdm.write(line, file=sys.stderr)
 
 
 @click.command()
@@ -185,11 +167,11 @@ def status(names, profile):
                 for group in (members, plan.working, plan.published, plan.diverged)
             )
             stores = f"{working} working, {published} published" + (f", {diverged} diverged" if diverged else "")
-            click.echo(f"  beta {beta:<6g} {working + published:3d} of {wanted} ({stores})")
+            click.echo(f"  beta {beta:<9.10g} {working + published:3d} of {wanted} ({stores})")
         others = store.others(members)
         for beta in sorted({member.beta for member in others}):
             count = sum(member.beta == beta for member in others)
-            click.echo(f"  beta {beta:<6g} {count:3d} that profile {profile} does not ask for")
+            click.echo(f"  beta {beta:<9.10g} {count:3d} that profile {profile} does not ask for")
 
 
 @click.command(cls=PlannedCommand)
@@ -230,9 +212,14 @@ def atlas(names, profile, betas, jobs):
     from betavae_core.sweeps import crews, sweep
 
     names = names or [record.name for record in experiments.RECORDS if record.latents == 2]
-    for label, members in _planned(names, profile, betas=betas, realizations=1):
+    planned = _planned(names, profile, betas=betas, realizations=1)
+    for name in names:
+        if (latents := experiments.experiment(name).latents) != 2:
+            raise UsageError(f"an atlas is drawn of networks with 2 latents; those of {name} have {latents}")
+    for label, members in planned:
+        click.echo(f"{label}: atlases of {len(members)} networks, each trained again where it is missing", err=True)
         for member in sweep.draw_atlases(members, crews.here(jobs)):
-            click.echo(f"{label}, beta {member.beta:g}: drawn", err=True)
+            click.echo(f"{label}, beta {member.beta:.10g}: drawn", err=True)
         click.echo(f"{label}: {len(members)} atlases in {paths.atlases() / label}")
 
 

@@ -1,16 +1,16 @@
 """Verbs that time training: beside other libraries, and on a GPU."""
 
 import json
-from pathlib import Path
 
 import click
 
+from betavae_core.commands.values import new_file
 from betavae_core.errors import UsageError
 
 
 @click.command()
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Repeats; medians are shown.")
-@click.option("--json", "file", metavar="FILE", type=click.Path(dir_okay=False), help="Write one row for each layout.")
+@click.option("--json", "file", metavar="FILE", callback=new_file, help="Write one row for each layout.")
 def bench(rounds, file):
     """Time training on this machine.
 
@@ -34,7 +34,7 @@ def bench(rounds, file):
 
 @click.command("gpu-check")
 @click.option("--library", default="tensorflow", show_default=True, help="tensorflow, or jax.")
-@click.option("--json", "file", metavar="FILE", type=click.Path(dir_okay=False), help="Write the rows there, too.")
+@click.option("--json", "file", metavar="FILE", callback=new_file, help="Write the rows there, too.")
 def gpu_check(library, file):
     """Check and time training on this machine's GPU.
 
@@ -62,7 +62,7 @@ def gpu_check(library, file):
         click.echo(", ".join(map(str, row.values())), err=True)
     click.echo(tabulate([list(row.values()) for row in rows], headers=gpu.HEADER))
     if file:
-        files.write_text(Path(file), json.dumps({"device": found, "host": machine.processor(), "rows": rows}, indent=1))
+        files.write_text(file, json.dumps({"device": found, "host": machine.processor(), "rows": rows}, indent=1))
 
 
 VERBS = (bench, gpu_check)

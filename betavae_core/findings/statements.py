@@ -97,7 +97,7 @@ def _fixed_decoder(process: LinearGaussian, fixed: xr.Dataset) -> list[Verdict]:
             gap < verdicts.ROUNDING,
         ),
         (
-            "A fixed decoder is best for the true latents at β = 1, if it is the truth: D = A, σ_x = σ",
+            "A fixed decoder is best for the true latents at β = 1, if it is the truth: D = A, σₓ = σ",
             where,
             f"TIE least at β = {right:g}",
             right == 1,
@@ -105,7 +105,7 @@ def _fixed_decoder(process: LinearGaussian, fixed: xr.Dataset) -> list[Verdict]:
         (
             "A fixed decoder is best for the true latents at β = 1, whatever its variance",
             where + READ,
-            f"D = A and a noise of σ = 2 σ_x: TIE least at β = {wrong:g}",
+            f"D = A and a noise of σ = 2 σₓ: TIE least at β = {wrong:g}",
             wrong == 1,
         ),
     ]

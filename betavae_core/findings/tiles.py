@@ -44,12 +44,14 @@ class Reading(NamedTuple):
 class Optimum(NamedTuple):
     """The best β of an experiment's networks in units of ν, and the slope of TIE at β = ν, beside the theory's.
 
-    count : realizations with enough settled networks; theory : exact; fitted : by the fit to the theory's curve
+    count : realizations with enough settled networks; found : those of them with a best β
+    theory : exact; fitted : by the fit to the theory's curve
     best : geometric mean of realizations' own optima; slope : mean of their slopes; both with Student's 95 % interval
     noise : standard deviation of a network's TIE about its realization's curve, nats
     """
 
     count: int
+    found: int
     theory: Reading
     fitted: Reading
     best: Estimate
@@ -149,6 +151,7 @@ def optimum(stored: xr.Dataset) -> Optimum:
     noise = float((residuals**2).mean() ** 0.5) if len(residuals) else np.nan
     return Optimum(
         len(slopes),
+        len(bests),
         Reading(best(name), slope(name), 0.0),
         fitted(stored),
         Estimate(*np.exp(student(np.log(bests)))),

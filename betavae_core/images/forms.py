@@ -46,6 +46,8 @@ def read(file: Path, labels: Path | None = None) -> Digits:
     """
     start = _start(file)
     if start.startswith(b"PK"):
+        if labels:
+            raise DigitsError(f"{file} has its own labels; {labels} would not be read")
         images, told, recorded = _npz(file)
     elif start[:2] in (b"\x1f\x8b", b"\0\0"):
         pair = [_idx(file), _idx(labels or partner(file))]

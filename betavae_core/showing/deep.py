@@ -29,7 +29,7 @@ def source(stored: xr.Dataset) -> str:
     filled = (stored.key != "").sum("realization")
     least, most = int(filled.min()), int(filled.max())
     each = f"{least}" if least == most else f"{least} to {most}"
-    origins = [f"{stored.attrs[name]} {name}" for name in ("published", "working") if stored.attrs[name]]
+    origins = [f"{stored.attrs[name]:,} {name}" for name in ("published", "working") if stored.attrs[name]]
     makers = sorted(set(stored.made_by.values.ravel()) - {""})
     lost = int(stored.diverged.sum())
     return (

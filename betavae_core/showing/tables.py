@@ -69,11 +69,14 @@ def ledger(found: list[Verdict], caption: str, name: str):
         ]
         for v in found
     ]
-    return table(["verdict", "claim", "measured here", "evidence"], rows, caption, name, "betavae-ledger")
+    return table(["verdict", "claim", "measured here", "judged in, shown at"], rows, caption, name, "betavae-ledger")
 
 
 def answers(found: list[Verdict]):
-    """How many claims have each verdict, and the headlines among them with a link to the evidence, as Markdown."""
+    """How many claims have each verdict, and the headlines among them with a link to the evidence, as Markdown.
+
+    Of a headline that stands for several claims the weakest verdict counts.
+    """
     from IPython.display import Markdown
 
     parts = []

@@ -6,6 +6,7 @@ moved there whole; it is checked each time it is read, and moved aside if it is 
 """
 
 import contextlib
+import errno
 import functools
 import io
 import os
@@ -41,9 +42,13 @@ def published(specification: Specification) -> Path:
 def check_writable() -> None:
     """Make the working store's folder; OSError if it cannot be written, before any work is done for it."""
     folder = paths.working_store()
-    folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK):
-        raise OSError(f"the working store {folder} cannot be written; BETAVAE_RESULTS moves it")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        reason = f"the working store {folder} cannot be written ({error.strerror}); BETAVAE_RESULTS moves it"
+        raise OSError(reason) from None
 
 
 def write(member: Member, values: dict, provenance: dict) -> Path:

@@ -11,16 +11,27 @@ LENGTH = 200  # characters; what search engines show
 CARD = "_static/card.png"
 MESSAGE = "The best β is finite, and a rotation moves it"  # what the home page is titled with, and its card
 
-TOGETHER = re.compile(  # spaces at which no line ends: β = 1, 1.2 × 10⁻⁹, 95 %, 3 nats
-    r"(?<=[\w*]) (?=[=<>≤≥] [−+\d∞])|(?<=[=<>≤≥×]) (?=[−+\d∞])|(?<=\d) (?=(?:[%×]|(?:nats|per cent|ν|MB|GB|s)\b))"
+TOGETHER = re.compile(  # spaces at which no line ends: β = 1, 1.2 × 10⁻⁹, 95 %, 3 nats, Theorem 4
+    r"(?<=[\w*]) (?=[=<>≤≥] [−+\d∞λν])|(?<=[=<>≤≥×]) (?=[−+\d∞λν])|(?<=\d) (?=(?:[%×]|(?:nats|per cent|ν|MB|GB|s)\b))"
+    r"|(?<=\bTheorem) (?=\d)|(?<=\bProposition) (?=\d)|(?<=\bTable) (?=\d)|(?<=\bFig\.) (?=\d)"
 )
+LEADING = re.compile(r" ([=<>≤≥]) $")  # to a number that the build puts in
+MARKS = re.compile(r"[.,;:!?)]+")
 
 
 def keep_together(app, doctree, docname):
-    """A number stays on one line with its name and its unit."""
+    """A number stays on one line with its name and its unit, and a formula with the marks behind it."""
     for text in list(doctree.findall(nodes.Text)):
         if not isinstance(text.parent, nodes.literal | nodes.literal_block | nodes.math | nodes.math_block | nodes.raw):
-            text.parent.replace(text, nodes.Text(TOGETHER.sub("\N{NO-BREAK SPACE}", text)))
+            whole = TOGETHER.sub("\N{NO-BREAK SPACE}", text)
+            if text is not text.parent[-1]:
+                whole = LEADING.sub("\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", whole)
+            text.parent.replace(text, nodes.Text(whole))
+    for formula in list(doctree.findall(nodes.math)):
+        after = formula.next_node(siblings=True, descend=False)
+        if isinstance(after, nodes.Text) and (marks := MARKS.match(after)):
+            after.parent.replace(after, nodes.Text(after[marks.end() :]))
+            formula.replace_self(nodes.inline("", "", formula.deepcopy(), nodes.Text(marks[0]), classes=["together"]))
 
 
 def describe(app, pagename, templatename, context, doctree):

@@ -102,16 +102,18 @@ export function drawPanel(svg, panel, networks = false, space = svg.clientWidth)
     const dots = curve.line === "o" && curve.networks ? curve.networks.map((values) => path(curve.beta, values)) : curve.line.includes("o") ? [points] : [];
     for (const point of dots.join(" ").split(" ").filter(Boolean)) add("circle", { cx: point.split(",")[0], cy: point.split(",")[1], r: 3, class: `dot ${curve.colour}` });
   }
+  const labels = [];
   panel.marks.filter(({ beta }) => beta >= found.betas[0] && beta <= found.betas.at(-1)).forEach(({ beta, label, colour }, i) => {
     const end = x(beta) > width - DIGIT * label.length;
     add("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: `mark ${colour}` });
-    add("text", { x: x(beta) + (end ? -4 : 4), y: TOP + 10 + 13 * (i % 4), "text-anchor": end ? "end" : "start" }, label.replace("\n", " "));
+    labels.push([{ x: x(beta) + (end ? -4 : 4), y: TOP + 10 + 13 * (i % 4), "text-anchor": end ? "end" : "start" }, label.replace("\n", " ")]);
   });
   for (const beta of panel.tags ?? []) {
     const { value, across } = at(panel.curves[0], beta) ?? {};
     if (finite(value)) add("text", { x: x(across) + 5, y: y(value) - 5 }, number(beta));
   }
   const now = add("g", { class: "now" });
+  labels.forEach(([where, label]) => add("text", where, label)); // no line runs through them
   const show = (beta) => {
     now.replaceChildren();
     if (!panel.across) now.append(element("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: "chosen" }));
@@ -173,7 +175,7 @@ export function drawEllipses(svg, gaussians, source) {
   svg.setAttribute("viewBox", `0 0 ${size} ${size}`);
   svg.replaceChildren(
     element("path", { d: `M0,${y(0)} H${size} M${x(0)},0 V${size}`, class: "axis" }),
-    element("text", { x: size - 4, y: y(0) - 4, "text-anchor": "end" }, "source 1"),
+    element("text", { x: size - 22, y: y(0) + 14, "text-anchor": "end" }, "source 1"),
     element("text", { x: x(0) + 4, y: 11 }, "source 2"),
   );
   for (const { mean, covariance, kind } of gaussians) {

@@ -1,10 +1,15 @@
-// What scrolls sideways, as on a phone, can be reached and scrolled with the keyboard; a table says that it does.
+// What scrolls sideways, as on a phone, can be reached and scrolled with the keyboard; tables and formulas say so.
 
-const TABLES = ".bd-content .pst-scrollable-table-container", FIGURES = ".bd-content figure, .bd-content div.cell_output";
+const TABLES = ".bd-content .pst-scrollable-table-container", FORMULAS = ".bd-content div.math";
+const FIGURES = ".bd-content figure, .bd-content div.cell_output";
 const sideways = box => box.scrollWidth > box.clientWidth;
 
 function mark() {
   for (const box of document.querySelectorAll(TABLES)) box.classList.toggle("scrolls", sideways(box));
+  for (const box of document.querySelectorAll(FORMULAS)) {
+    const formula = box.querySelector("mjx-container");
+    box.classList.toggle("scrolls", formula !== null && sideways(formula));
+  }
   for (const box of document.querySelectorAll(FIGURES)) {
     const scrolls = sideways(box) && getComputedStyle(box).overflowX !== "visible";
     if (scrolls) box.tabIndex = 0; else box.removeAttribute("tabindex");
@@ -12,4 +17,4 @@ function mark() {
 }
 
 const watched = new ResizeObserver(mark); // formulas and pictures come later than the page, and change what fits
-for (const box of document.querySelectorAll(`${TABLES}, ${TABLES} > table, ${FIGURES}`)) watched.observe(box);
+for (const box of document.querySelectorAll(`${TABLES}, ${TABLES} > table, ${FORMULAS}, ${FIGURES}`)) watched.observe(box);
