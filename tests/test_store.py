@@ -223,7 +223,8 @@ def test_no_pickle_is_read(tmp_path):
 
 def test_published_results_of_the_repository_belong_to_the_current_plan(monkeypatch):
     monkeypatch.undo()
-    plans = [*planning.plans(), planning.plan("mixing", "thesis")]  # which goes on where the published one ends
+    further = [planning.plan(name, "thesis") for name in ("mixing", "localisation")]  # on from where the published ends
+    plans = [*planning.plans(), *further]
     known = {store.published(plan[0].specification): {m.key for m in plan} for plan in plans}
     for file in paths.published_store().glob("*.nc"):
         whole = xr.load_dataset(file, engine="h5netcdf")
