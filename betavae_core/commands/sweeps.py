@@ -209,7 +209,7 @@ def atlas(names, profile, betas, jobs):
     """
     from betavae_core import paths
     from betavae_core.images import experiments
-    from betavae_core.sweeps import atlases, crews, sweep
+    from betavae_core.sweeps import crews, sweep
 
     names = names or [record.name for record in experiments.RECORDS if record.latents == 2]
     planned = _planned(names, profile, betas=betas, realizations=1)
@@ -217,11 +217,14 @@ def atlas(names, profile, betas, jobs):
         if (latents := experiments.experiment(name).latents) != 2:
             raise UsageError(f"an atlas is drawn of networks with 2 latents; those of {name} have {latents}")
     for label, members in planned:
-        if missing := [member for member in members if atlases.read(member) is None]:
-            click.echo(f"{label}: {len(missing)} to draw; each network is trained again for it", err=True)
-        for member in sweep.draw_atlases(missing, crews.here(jobs)):
+        report = functools.partial(_said_of, label)
+        for member in sweep.draw_atlases(members, crews.here(jobs), report):
             click.echo(f"{label}, beta {member.beta:.10g}: drawn", err=True)
         click.echo(f"{label}: {len(members)} atlases in {paths.atlases() / label}")
+
+
+def _said_of(label: str, line: str) -> None:
+    click.echo(f"{label}: {line}", err=True)
 
 
 VERBS = (sweep, status, publish, atlas)

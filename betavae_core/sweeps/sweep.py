@@ -118,14 +118,17 @@ def _packings(kinds, queue: list[Member], pack: int | None, report) -> list[crew
     return found
 
 
-def draw_atlases(members: Iterable[Member], crew=None) -> Iterator[Member]:
+def draw_atlases(members: Iterable[Member], crew=None, report=None) -> Iterator[Member]:
     """Have the atlas of each member drawn and publish it as it comes; yields the member.
 
-    Members that have one are passed over. Interrupted, it goes on from there; crew and errors as for `run`.
+    Members that have one are passed over; `report` is told how many have none. Interrupted, it goes on from there; crew
+    and errors as for `run`.
     """
     missing = [member for member in members if atlases.read(member) is None]
     if not missing:
         return
+    if report:
+        report(f"{len(missing)} to draw; each network is trained again for it")
     with crew or crews.here() as [crew, *_]:
         running = {crew.submit(work.draw_atlas, member, member.key): member for member in missing}
         try:
