@@ -9,6 +9,11 @@ from pathlib import Path
 
 from betavae_core import paths
 
+
+class Damaged(ValueError):
+    """A file that was read is not what was written; nothing else may be taken for damage."""
+
+
 SEAL = 32  # bytes of SHA-256 behind the end of each sealed file; netCDF readers do not look there
 
 
@@ -41,13 +46,13 @@ def read_sealed(source: Path) -> bytes:
     Raises
     ------
     OSError
-        if it cannot be read.
-    ValueError
+        if it cannot be read, which says nothing of its content.
+    Damaged
         if it is not what was written.
     """
     whole = source.read_bytes()
     if hashlib.sha256(whole[:-SEAL]).digest() != whole[-SEAL:]:
-        raise ValueError("it is not whole: its SHA-256 differs")
+        raise Damaged("it is not whole: its SHA-256 differs")
     return whole[:-SEAL]
 
 

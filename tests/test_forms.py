@@ -134,7 +134,11 @@ FILES = [  # content, what the line says
     (b"PK\x03\x04 and nothing more", "is damaged"),
     (b"\0\0\x0d\x03" + 12 * b"\0", "no IDX file of unsigned bytes .it starts with 00 00 0d 03"),
     (idx(np.zeros((2, 28, 28)))[:-5], "is damaged: 1,563 numbers for axes of"),
-    (gzip.compress(idx(np.zeros((2, 28, 28))), mtime=0)[:-9], "is damaged"),
+    (gzip.compress(idx(np.zeros((2, 28, 28))), mtime=0)[:-9], "is damaged: its gzip stream ends too early"),
+    (gzip.compress(idx(np.zeros((2, 28, 28))), mtime=0) + b"more", "has 4 bytes behind the end of its gzip stream"),
+    (b"\0\0\x08\x03" + struct.pack(">3I", 2**16, 2**16, 2**32 - 1), "is damaged: 0 numbers for axes of"),
+    (b"\0\0\x08\x03" + struct.pack(">3I", 2**31, 2**31, 4), "is damaged: 0 numbers for axes of"),
+    (b"\0\0\x08\x03" + struct.pack(">3I", 0, 2**32 - 1, 2**32 - 1), "is damaged: 0 numbers for axes of"),
 ]
 
 
@@ -189,3 +193,25 @@ def test_an_import_never_replaces_the_digits_that_come_with_the_project(sound, t
     done = CliRunner().invoke(cli.main, ["data", "import", str(file), "--to", str(paths.EMBEDDED_DIGITS)])
     assert done.exit_code == 2
     assert paths.EMBEDDED_DIGITS.read_bytes() == before
+
+
+def test_several_gzip_streams_and_zeros_behind_them_are_one_file(sound, tmp_path):
+    images, labels = sound
+    content = idx(images)
+    named, _ = ubyte(tmp_path, images, labels)
+    named.write_bytes(gzip.compress(content[:100]) + gzip.compress(content[100:]) + bytes(512))
+    assert (digits.load(named)[0] == images).all()
+
+
+def test_a_pixel_that_was_flipped_is_noticed_by_whoever_reads_the_file(sound, tmp_path):
+    """`data import` sealed such a file anew, where `BETAVAE_DIGITS` refused it."""
+    images, labels = (array.copy() for array in sound)
+    recorded = digits.pixel_hash(images)
+    images[3, 14, 14] ^= 1
+    file, target = tmp_path / "hurt.npz", tmp_path / "imported.npz"
+    np.savez(file, images=images, labels=labels, sha256=recorded)
+    refused(file, "is damaged: its pixels do not have the recorded SHA-256")
+    done = CliRunner().invoke(cli.main, ["data", "import", str(file), "--to", str(target)])
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"betavae: {file} is damaged: its pixels do not have the recorded SHA-256")
+    assert not target.exists()

@@ -103,3 +103,62 @@ def test_errors_are_exact_and_never_negative(singular, noise_std, beta, seed):
     rng, k = np.random.default_rng(seed), len(singular)
     left, right = (np.linalg.qr(rng.standard_normal((n, n)))[0] for n in (3, k))
     assert_exact(LinearGaussian(left[:, :k] * singular @ right, noise_std), beta)
+
+
+def dense(process, parameters, decoder_variance):
+    """R, C and log p in rationals, from covariances of pixels: no factor, no root, no optimum is made use of."""
+    A, D, W, v = (exact(part) for part in (process.mixing, *parameters))
+    N, k = D.shape
+    Sigma = A.dot(A.T) + Fraction(process.noise_std) ** 2 * exact(np.eye(N))
+    variance = Fraction(decoder_variance)
+    log_2pi = Fraction(2 * np.pi).limit_denominator(10**20)
+    model, left = D.dot(D.T) + variance * exact(np.eye(N)), exact(np.eye(N)) - D.dot(W)
+    error = np.trace(left.dot(Sigma).dot(left.T)) + np.trace(D.T.dot(D) * v)
+    normaliser = N * (log(log_2pi) + log(variance))
+    return {
+        "reconstruction": -(error / variance + normaliser) / 2,
+        "kl_prior": (sum(v) + np.trace(W.dot(Sigma).dot(W.T)) - k - sum(map(log, v))) / 2,
+        "log_likelihood": -(N * log(log_2pi) + log(determinant(model)) + np.trace(inverse(model).dot(Sigma))) / 2,
+    }
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 3), st.integers(0, 2**32 - 1), st.sampled_from([0.25, 1.0, 3.0]), st.sampled_from([0.3, 1, 2.5]))
+def test_every_term_holds_for_any_linear_model_not_at_optima_alone(k, seed, decoder_variance, noise_std):
+    """Columns of D are oblique, W and v are nobody's optimum: here a transposed factor once went unseen."""
+    rng = np.random.default_rng(seed)
+    process = LinearGaussian(2 * rng.standard_normal((3, k)), noise_std)
+    parameters = linear.Parameters(
+        2 * rng.standard_normal((3, k)), rng.standard_normal((k, 3)), np.exp(rng.standard_normal(k))
+    )
+    found = linear.terms(process, parameters, 1.7, decoder_variance)
+    A, D, W, v = (exact(part) for part in (process.mixing, *parameters))
+    Sigma = A.dot(A.T) + Fraction(process.noise_std) ** 2 * exact(np.eye(3))
+    with localcontext() as context:
+        context.prec = DIGITS
+        expected = dense(process, parameters, decoder_variance)
+        expected["mie"] = divergence(D, Fraction(decoder_variance), Sigma, W, v)
+        expected["tie"] = oracle(process, parameters, None)[1]
+        expected["elbo"] = expected["reconstruction"] - expected["kl_prior"]
+        expected["objective"] = expected["reconstruction"] - Fraction(1.7) * expected["kl_prior"]
+        for name, value in expected.items():
+            assert float(found[name]) == pytest.approx(float(value), rel=EXACT, abs=EXACT), name
+    assert set(expected) == set(found)
+    assert float(found["elbo"] + found["mie"]) == pytest.approx(float(found["log_likelihood"]), rel=EXACT, abs=EXACT)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1))
+def test_a_sweep_with_a_decoder_that_is_held_fixed_keeps_the_identity(seed):
+    rng = np.random.default_rng(seed)
+    process = LinearGaussian(rng.standard_normal((3, 2)), 1.3)
+    found = linear.sweep(process, [0.3, 1.0, 4.0], decoder=2 * rng.standard_normal((3, 2)), decoder_variance=0.7)
+    np.testing.assert_allclose(found.log_likelihood, found.elbo + found.mie, rtol=1e-9)
+    assert float(np.ptp(found.log_likelihood.values)) < 1e-9  # the decoder is the same at every β
+
+
+def test_the_likelihood_of_the_book_s_mixing_matrix_as_decoder():
+    process = LinearGaussian([[2.0, 1.0], [0.5, 1.5]])
+    found = linear.sweep(process, [1.0], decoder=process.mixing).log_likelihood
+    Sigma = process.covariance
+    assert float(found[0]) == pytest.approx(-np.log(2 * np.pi) - 0.5 * np.linalg.slogdet(Sigma)[1] - 1)

@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,40 @@ def test_a_bad_file_is_moved_aside_and_its_member_is_missing(damage):
     assert file.with_suffix(".bad").exists()
     store.write(member(), values(), {})
     assert store.read(member()) is not None
+
+
+CANNOT = [(files, "read_sealed", error) for error in (MemoryError(), PermissionError(13, "denied"), OSError(5, "I/O"))]
+
+
+@pytest.mark.parametrize(("place", "name", "cause"), [*CANNOT, (xr, "load_dataset", MemoryError())])
+def test_a_sound_file_that_cannot_be_read_now_stays_where_it_is(place, name, cause, monkeypatch):
+    """Want of memory and a disk that does not answer say nothing of the file."""
+    file = store.write(member(), values(), {})
+
+    def fail(*_, **__):
+        raise cause
+
+    monkeypatch.setattr(place, name, fail)
+    with pytest.raises(type(cause)):
+        store.read(member())
+    monkeypatch.undo()
+    assert file.exists()
+    assert not file.with_suffix(".bad").exists()
+
+
+@pytest.mark.parametrize("package", ["h5netcdf", "h5py"])
+def test_a_reader_that_is_not_installed_is_told_and_no_file_is_called_damaged(package, monkeypatch):
+    file = store.write(member(), values(), {})
+    published = store.publish([member()])
+    for name in [name for name in sys.modules if name.split(".")[0] in (package, "h5netcdf")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    for look in (lambda: store.read(member()), lambda: store.published_keys(SPEC), lambda: store.collect([member()])):
+        store._remembered.cache_clear()
+        with pytest.raises(UsageError, match=f"stored networks cannot be read: .*{package}.*`make env`"):
+            look()
+    assert file.exists()
+    assert published.exists()
 
 
 def test_every_flipped_bit_is_noticed_before_hdf5_sees_it(rng):

@@ -126,3 +126,13 @@ def test_training_raises_the_objective_and_tells_progress(data):
     assert curve.shape == (1, 120)
     assert told == [50, 50, 20]
     assert curve[0, -10:].mean() > curve[0, :10].mean() + 100
+
+
+def test_an_unknown_family_is_refused_wherever_a_network_is_made_of_it():
+    """A name added to the list alone trained the diagonal head, under a key of its own."""
+    from betavae_core.networks import architecture
+    from betavae_core.networks.model import Ensemble
+
+    for make in (lambda: Ensemble(family="circular"), lambda: architecture.shapes(2, (3,), 4, "circular")):
+        with pytest.raises(ValueError, match="family must be diagonal or full; got 'circular'"):
+            make()

@@ -175,7 +175,7 @@ def import_(file, labels, target):
     target = target or paths.IMPORTED_DIGITS
     if target.resolve() == paths.EMBEDDED_DIGITS:
         raise UsageError(f"{target} holds the digits that come with the project; --to another file")
-    images, told, _ = forms.read(file, labels)
+    images, told = forms.read(file, labels)
     digits.write(target, images, told)
     click.echo(f"digits: {target} ({len(images):,}; BETAVAE_DIGITS={target} uses them)")
 

@@ -150,7 +150,7 @@ def _store(folder: Path, pattern: str, mended: str) -> Finding:
         try:
             experiment = file.stem.split(",")[0] if file.parent == folder else file.parent.name
             counts[experiment] += record.held(files.read_sealed(file))
-        except Exception:
+        except (files.Damaged, record.FormatError):
             damaged.append(file.name)
     aside = len([*folder.glob("*/*.bad")])
     told = ", ".join(f"{experiment} {count}" for experiment, count in counts.items()) or "none"

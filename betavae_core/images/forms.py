@@ -5,7 +5,8 @@ Fashion-MNIST, compressed or not; labels of IDX images lie beside them. Nothing 
 what is not as it should be gets one line that says what was found and what is wanted.
 """
 
-import gzip
+import hashlib
+import math
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from betavae_core.errors import UsageError, first_line
 
 SIDE, CLASSES = 28, 10
+GZIP = b"\x1f\x8b"  # how such a stream begins
 WANTED = (
     "wanted are whole grey levels from 0 to 255, n x 28 x 28, with a label from 0 to 9 each, as .npz (images and "
     "labels), as Keras's mnist.npz or as IDX files"
@@ -29,15 +31,16 @@ class DigitsError(UsageError):
 
 
 class Digits(NamedTuple):
-    """Images (n, 28, 28) uint8, labels (n,) uint8, and the SHA-256 of the pixels that the file records, if it does."""
+    """Images (n, 28, 28) uint8 and labels (n,) uint8."""
 
     images: np.ndarray
     labels: np.ndarray
-    recorded: str | None = None
 
 
 def read(file: Path, labels: Path | None = None) -> Digits:
-    """Digits of a file in any of the forms, checked; `labels` is a second IDX file, found beside the first if None.
+    """Digits of a file in any of the forms, checked, also against the SHA-256 of the pixels if the file records it.
+
+    `labels` is a second IDX file, found beside the first if None.
 
     Raises
     ------
@@ -49,12 +52,20 @@ def read(file: Path, labels: Path | None = None) -> Digits:
         if labels:
             raise DigitsError(f"{file} has its own labels; {labels} would not be read")
         images, told, recorded = _npz(file)
-    elif start[:2] in (b"\x1f\x8b", b"\0\0"):
+    elif start[:2] in (GZIP, b"\0\0"):
         pair = [_idx(file), _idx(labels or partner(file))]
         (told, images), recorded = sorted(pair, key=np.ndim), None
     else:
         raise DigitsError(f"{file} {_other(start)}; {WANTED}")
-    return Digits(_images(file, images), _labels(file, told, len(images)), recorded)
+    images = _images(file, images)
+    if recorded not in (None, pixel_hash(images)):
+        raise DigitsError(f"{file} is damaged: its pixels do not have the recorded SHA-256 {recorded[:12]}…")
+    return Digits(images, _labels(file, told, len(images)))
+
+
+def pixel_hash(images: np.ndarray) -> str:
+    """SHA-256 of the raw pixels (a file's own hash changes with the deflate library)."""
+    return hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
 
 
 def partner(file: Path) -> Path:
@@ -74,7 +85,7 @@ def partner(file: Path) -> Path:
 def files(file: Path) -> list[Path]:
     """The files that digits come from: the one named, and for IDX its partner, if it is there."""
     try:
-        return [file, partner(file)] if _start(file)[:2] in (b"\x1f\x8b", b"\0\0") else [file]
+        return [file, partner(file)] if _start(file)[:2] in (GZIP, b"\0\0") else [file]
     except DigitsError:
         return [file]
 
@@ -119,20 +130,39 @@ def _npz(file: Path) -> tuple[np.ndarray, np.ndarray, str | None]:
 
 def _idx(file: Path) -> np.ndarray:
     """An IDX file: two zero bytes, the type (8: unsigned bytes), the number of axes, their sizes, the numbers."""
-    opened = gzip.open if _start(file).startswith(b"\x1f\x8b") else open
     try:
-        with opened(file, "rb") as handle:
-            content = handle.read()
-    except READABLE as error:
-        raise DigitsError(f"{file} is damaged: {first_line(error)}") from None
+        content = file.read_bytes()
+    except OSError as error:
+        raise DigitsError(f"{file} cannot be read: {error.strerror}") from None
+    if content.startswith(GZIP):
+        content = _unpacked(file, content)
     if content[:3] != b"\0\0\x08" or content[3:4] not in (b"\x01", b"\x03"):
         raise DigitsError(f"{file} is no IDX file of unsigned bytes (it starts with {content[:4].hex(' ')}); {WANTED}")
     axes = content[3]
     shape = np.frombuffer(content[4 : 4 + 4 * axes], ">u4").tolist()
     numbers = np.frombuffer(content[4 + 4 * axes :], np.uint8)
-    if len(shape) < axes or numbers.size != np.prod(shape):
+    if len(shape) < axes or not numbers.size or numbers.size != math.prod(shape):
         raise DigitsError(f"{file} is damaged: {numbers.size:,} numbers for axes of {shape}")
     return numbers.reshape(shape)
+
+
+def _unpacked(file: Path, content: bytes) -> bytes:
+    """What one or several gzip streams hold; DigitsError for a broken one, and for other bytes behind the last."""
+    parts = []
+    while content:
+        if not content.startswith(GZIP):
+            raise DigitsError(
+                f"{file} has {len(content):,} bytes behind the end of its gzip stream, which are none of it"
+            )
+        stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        try:
+            parts.append(stream.decompress(content))
+        except zlib.error as error:
+            raise DigitsError(f"{file} is damaged: {first_line(error)}") from None
+        if not stream.eof:
+            raise DigitsError(f"{file} is damaged: its gzip stream ends too early")
+        content = stream.unused_data.lstrip(b"\0")  # zeros fill up a block of a tape
+    return b"".join(parts)
 
 
 def _images(file: Path, images: np.ndarray) -> np.ndarray:

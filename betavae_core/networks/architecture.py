@@ -12,12 +12,21 @@ PIXELS = CANVAS**2
 DECAY_1, DECAY_2, EPSILON = 0.9, 0.999, 1e-7  # Adam
 STEPS_PER_CALL = 50  # of a compiled loop; Adam's step and β are the same over so many
 WEIGHTS, NOISE, EVALUATION = (i << 24 for i in range(3))  # random streams of one seed: stream + index
-FAMILIES = ("diagonal", "full")  # covariance of q(z|x); the thesis's is diagonal
+PAIRS = {"diagonal": lambda k: 0, "full": lambda k: k * (k - 1) // 2}  # off-diagonal entries of the Cholesky factor
+FAMILIES = tuple(PAIRS)  # covariance of q(z|x); the thesis's is diagonal
 
 
 def pairs(latents: int, family: str) -> int:
-    """Off-diagonal entries of the Cholesky factor that the encoder gives: k(k − 1)/2 in the full family, else none."""
-    return latents * (latents - 1) // 2 if family == "full" else 0
+    """Off-diagonal entries of the Cholesky factor of q's covariance that the encoder gives.
+
+    Raises
+    ------
+    ValueError
+        for a family that is not known: no network is trained under a name that says nothing.
+    """
+    if family not in PAIRS:
+        raise ValueError(f"family must be {' or '.join(FAMILIES)}; got {family!r}")
+    return PAIRS[family](latents)
 
 
 def shapes(latents: int, hidden, pixels: int, family: str) -> list[tuple[int, int]]:

@@ -90,7 +90,7 @@ class Ensemble:
         h = images.project(self.kernels[0]) + self.biases[0]  # (member, sample, hidden)
         for layer in range(1, depth + 1):
             h = tf.tanh(h) @ self.kernels[layer] + self.biases[layer]
-        lower = h[..., 2 * k :] if self.family == "full" and k > 1 else None
+        lower = h[..., 2 * k :] if architecture.pairs(k, self.family) else None
         return Posterior(h[..., :k], h[..., k : 2 * k], lower)
 
     def features(self, z):

@@ -1,13 +1,16 @@
 """What is stored of a trained member, and the labelled Dataset over β × realization that many make."""
 
+import contextlib
 import hashlib
 import io
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import xarray as xr
 
-from betavae_core.errors import UsageError
+from betavae_core import files
+from betavae_core.errors import UsageError, first_line
 from betavae_core.sweeps.members import DETAILED, Member
 from betavae_core.theory.terms import SCALARS, attributes
 
@@ -157,11 +160,25 @@ def _detailed(wanted: np.ndarray) -> np.ndarray:
     return padded
 
 
+@contextlib.contextmanager
+def parsing() -> Iterator[None]:
+    """What HDF5's readers raise for content that is none of theirs is damage; that one is not installed is not."""
+    try:
+        import h5netcdf  # noqa: F401 xarray says of a missing one that the file has no known form
+
+        yield
+    except ImportError as error:
+        raise UsageError(f"stored networks cannot be read: {error}; `make env` installs what is missing") from None
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise files.Damaged(first_line(error)) from None
+
+
 def _opened(content: bytes):
     """A file's variables, none of them read yet: an index does not pay for a Dataset."""
-    import h5netcdf
+    with parsing():
+        import h5netcdf
 
-    return h5netcdf.File(io.BytesIO(content), "r")
+        return h5netcdf.File(io.BytesIO(content), "r")
 
 
 def _texts(variable) -> np.ndarray:

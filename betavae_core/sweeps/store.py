@@ -76,18 +76,18 @@ def read(member: Member) -> xr.Dataset | None:
     Raises
     ------
     UsageError
-        if a later version of this package wrote it; the file is left alone.
+        if a later version of this package wrote it, or what reads it is not installed; the file is left alone.
+    OSError
+        if it cannot be read.
     """
     file = path(member)
     try:
         dataset = _opened(file)
-        if dataset.attrs["key"] != member.key:
-            raise ValueError("its key is another's")
+        if dataset.attrs.get("key") != member.key:
+            raise files.Damaged("its key is another's")
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except record.FormatError:
-        raise
-    except Exception as error:
+    except files.Damaged as error:
         aside = file.with_suffix(".bad")
         with contextlib.suppress(OSError):
             os.replace(file, aside)
@@ -212,9 +212,7 @@ def _published(specification: Specification, read: Callable[[Path], Any]) -> Any
         return read(file)
     except FileNotFoundError:
         return None
-    except record.FormatError:
-        raise
-    except Exception as error:
+    except files.Damaged as error:
         raise UsageError(f"{file} is damaged ({first_line(error)}); git checkout brings it back") from None
 
 
@@ -235,4 +233,6 @@ def _encoding(variable: xr.DataArray) -> dict[str, Any]:
 def _opened(file: Path) -> xr.Dataset:
     """What `_save` wrote. The seal comes first: HDF5 aborts the whole process on some flipped bits."""
     content = io.BytesIO(files.read_sealed(file))
-    return record.understood(xr.load_dataset(content, engine="h5netcdf"), file.name)
+    with record.parsing():
+        dataset = xr.load_dataset(content, engine="h5netcdf")
+    return record.understood(dataset, file.name)

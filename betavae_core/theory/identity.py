@@ -85,7 +85,7 @@ def terms(process, parameters: Parameters, beta, decoder_variance: float = 1.0) 
     Q1, Q2, R, log_det = _posterior_root(D, model_std)
     Q1F = np.swapaxes(Q1, -1, -2) @ F  # R G F σ_x
     mie = _divergence(R, R @ WF - Q1F / model_std, root_v, log_det + log_v)
-    misfit = (_square(F - Q1 @ Q1F) + _square(np.swapaxes(Q2, -1, -2) @ Q1F)) / decoder_variance
+    misfit = (_square(F - Q1 @ Q1F) + _square(Q2 @ Q1F)) / decoder_variance
     log_likelihood = -0.5 * (log_normaliser + log_det + misfit)
 
     P = _alignment(process, WF, v)
@@ -103,7 +103,10 @@ def terms(process, parameters: Parameters, beta, decoder_variance: float = 1.0) 
 
 
 def _posterior_root(B, s) -> tuple[np.ndarray, ...]:
-    """Q₁ (..., N, k), Q₂ and R (..., k, k) of [B/s; I] = [Q₁; Q₂] R, and log det M: M = RᵀR and R G = Q₁ᵀ/s."""
+    """Q₁ (..., N, k), Q₂ and R (..., k, k) of [B/s; I] = [Q₁; Q₂] R, and log det M.
+
+    M = RᵀR, R G = Q₁ᵀ/s and Q₂ = R⁻¹, so that B G = Q₁Q₁ᵀ and G = Q₂Q₁ᵀ/s.
+    """
     k = B.shape[-1]
     stacked = np.concatenate([B / s, np.broadcast_to(np.eye(k), (*B.shape[:-2], k, k))], -2)
     Q, R = np.linalg.qr(stacked)
