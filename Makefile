@@ -10,6 +10,10 @@ test test-fast coverage lint format browser pdf: EXTRAS := test
 given = $(if $(filter-out undefined file,$(origin $2)),$1 "$$$2")#  an option if its variable is given, be it empty
 
 .DEFAULT_GOAL := help
+# A misspelt variable would leave its default in place without a word: what no target reads is refused.
+typed := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+refused := $(if $(typed),$(shell sh tools/variables.sh $(firstword $(MAKEFILE_LIST)) "$(or $(MAKECMDGOALS),help)" "$(typed)"))
+$(if $(refused),$(error $(refused)))
 .PHONY: help env book page render notebooks pdf chapter sweep sweeps status publish claims doctor bench gpu-check browser test test-fast coverage lint audit \
 	format lock serve clean
 
@@ -23,6 +27,7 @@ book: env  ## execute the chapters that have changed and render the book into _b
 	@$(PY) -m betavae_core book $(call given,--profile,PROFILE) $(call given,--jobs,JOBS)
 
 page: env  ## a first look: run one chapter, if it has changed, and render its page alone: CHAPTER=theory
+	@[ -n "$$CHAPTER" ] || { echo "make page: CHAPTER=theory names a chapter; make help shows more" >&2; exit 2; }
 	@$(PY) -m betavae_core page "$$CHAPTER"
 
 render: env  ## render the chapters as they were executed last, wherever that was; executes nothing
@@ -35,11 +40,12 @@ notebooks: env  ## write chapters as .ipynb for Colab into _build/notebooks (nee
 	@$(PY) -m betavae_core notebooks
 
 chapter: env  ## run a chapter again: CHAPTER=analytical BETA=4 PARAMS="noise_std=0.5"
+	@[ -n "$$CHAPTER" ] || { echo "make chapter: CHAPTER=analytical names a chapter; make help shows more" >&2; exit 2; }
 	@$(PY) -m betavae_core chapter "$$CHAPTER" $(call given,-p beta,BETA) $(call given,--params,PARAMS)
 
-sweep: env  ## train what is missing of an experiment: EXPERIMENT=mixing ARGS="--realizations 5 --explain"
+sweep: env  ## train what is missing of an experiment: EXPERIMENT=mixing BETA=3 ARGS="--realizations 5 --explain"
 	@[ -n "$$EXPERIMENT" ] || { echo "make sweep: EXPERIMENT=mixing names an experiment; make sweeps trains all" >&2; exit 2; }
-	@$(PY) -m betavae_core sweep "$$EXPERIMENT" $(call given,--profile,PROFILE) $(ARGS)
+	@$(PY) -m betavae_core sweep "$$EXPERIMENT" $(call given,--profile,PROFILE) $(call given,--beta,BETA) $(ARGS)
 
 sweeps: env  ## train what is missing of every experiment and of what the book shows beside it (PROFILE=thesis)
 	@$(PY) -m betavae_core sweep $(call given,--profile,PROFILE) $(ARGS)

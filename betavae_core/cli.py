@@ -8,10 +8,11 @@ import click
 
 from betavae_core import __version__, environment
 from betavae_core.commands import books, doctor, sweeps, timing
+from betavae_core.commands.values import Group
 from betavae_core.errors import BuildError, SweepError, UsageError
 
 
-class OneLine(click.Group):
+class OneLine(Group):
     """A group whose errors are one line each: exit code 2 for what the user can mend, 1 for what failed."""
 
     def main(self, args=None, **kwargs):

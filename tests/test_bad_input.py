@@ -63,6 +63,13 @@ CHAPTERS = [  # chapter, parameters, what the line says
     ("mixing", {"epochs": "1000000000"}, "epochs must be from 1 to 100000; got 1000000000"),
     ("tiles", {"realizations": "1001"}, "realizations must be from 1 to 1000; got 1001"),
     ("mixing", {"profile": " "}, "profile must have a value; got an empty one"),
+    *(("mixing", {"beta": text}, f"beta must be a number; got {text}") for text in ("٣", "0x10", "1_0", "３")),
+    *(
+        ("mixing", {"realizations": text}, f"realizations must be a whole number; got {text}")
+        for text in ("٣", "0x10", "1_0", "３", "1e3")
+    ),
+    ("analytical", {"mixing_matrix": "[[0x10, 1], [0, 1]]"}, "mixing_matrix must be a list"),
+    ("analytical", {"mixing_matrix": "[[1_0, 1], [0, 1]]"}, "mixing_matrix must be a list"),
     ("nowhere", {}, "no chapter 'nowhere'; chapters: intro, contents"),
     ("../theory", {}, "no chapter"),
     ("", {}, "no chapter ''"),
@@ -72,7 +79,7 @@ COMMANDS = [  # words, what the line says
     (["--nonsense"], "No such option"),
     (["book", "--profile", "huge"], "no profile 'huge'; profiles: smoke, published, thesis"),
     (["book", "--jobs", "0"], "not in the range x>=1"),
-    (["book", "--jobs", "x"], "'x' is not a valid integer"),
+    (["book", "--jobs", "x"], "must be a whole number; got 'x'"),
     (["page", "nowhere"], "no chapter 'nowhere'; chapters: intro, contents"),
     (["page"], "Missing argument 'NAME'"),
     (["book", "extra"], "unexpected extra argument"),
@@ -86,7 +93,7 @@ COMMANDS = [  # words, what the line says
     (["chapter", "analytical", "-p", "beta", "4", "--params", "beta=5"], "beta must be given once; got 4 and 5"),
     (["chapter", "analytical", "--params", "beta=4 noise_std="], "noise_std must have a value"),
     (["chapter", "analytical", "--params", "=4"], "no parameter ''; it has: beta"),
-    (["serve", "--port", "abc"], "'abc' is not a valid integer"),
+    (["serve", "--port", "abc"], "must be a whole number; got 'abc'"),
     (["serve", "--port", "0"], "not in the range 1<=x<=65535"),
     (["data", "x"], "No such command 'x'"),
     (["sweep", "mixing", "nowhere"], "no experiment 'nowhere'; experiments: mixing"),
@@ -99,7 +106,7 @@ COMMANDS = [  # words, what the line says
     (["sweep", "mixing", "--beta", "1,two"], "must be a number; got 'two'"),
     (["sweep", "mixing", "--beta", ""], "must be a number; got ''"),
     (["sweep", "mixing", "--realizations", "0"], "realizations must be >= 1; got 0"),
-    (["sweep", "mixing", "--realizations", "x"], "'x' is not a valid integer"),
+    (["sweep", "mixing", "--realizations", "x"], "must be a whole number; got 'x'"),
     (["sweep", "mixing", "--epochs", "-3"], "epochs must be from 1 to 100,000; got -3"),
     (["sweep", "mixing", "--samples", "0"], "samples must be from 1 to 100,000; got 0"),
     (["sweep", "mixing", "--learning-rate", "0"], "learning_rate must be finite and > 0; got 0.0"),
@@ -119,6 +126,13 @@ COMMANDS = [  # words, what the line says
         "got 13 β × 1,000,000,000 realiz",
     ),
     (["publish", "tiles", "--realizations", "1000000000"], "at most 100,000 members; got 16 β × 1,000,000,000 "),
+    *((["sweep", "mixing", "--beta", text], f"must be a number; got '{text}'") for text in ("٣", "0x10", "1_0")),
+    *(
+        (["sweep", "mixing", option, text], f"must be a whole number; got '{text}'")
+        for option in ("--realizations", "--epochs", "--jobs")
+        for text in ("٣", "0x10", "1_0", "1e3")
+    ),
+    (["sweep", "mixing", "--learning-rate", "1_0"], "must be a number; got '1_0'"),
     (["status", "nowhere"], "no experiment 'nowhere'"),
     (["status", "--profile", "huge"], "no profile 'huge'"),
     (["publish", "nowhere"], "no experiment 'nowhere'"),

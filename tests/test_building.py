@@ -290,9 +290,9 @@ def test_page_executes_and_renders_one_chapter(trio):
     ("words", "message"),
     [
         (["page", "CHAPTER=nowhere"], "no chapter 'nowhere'; chapters: first, claims, theory"),
-        (["page"], "no chapter ''; chapters: first"),
         (["book", "JOBS=0"], "0 is not in the range x>=1"),
-        (["book", "JOBS=x"], "'x' is not a valid integer"),
+        (["book", "JOBS=x"], "must be a whole number; got 'x'"),
+        (["chapter", "CHAPTER=theory", "BETA=٣"], "has no parameter 'beta'"),
         (["chapter", "CHAPTER=theory", "BETA=$(x)"], "beta must have a value; got an empty one"),
         (["chapter", "CHAPTER=theory", "PARAMS=$(x)"], "PARAMS is empty"),
     ],
@@ -305,6 +305,58 @@ def test_make_refuses_bad_input_in_one_line(trio, words, message):
     assert ours.startswith("betavae: ")
     assert message in ours
     assert not (trio.folder / "_build").exists()
+
+
+MISSPELT = [  # what is typed, what the line says
+    ("chapter CHAPTER=analytical beta=3", "make chapter: beta: did you mean BETA?"),
+    ("chapter CHAPTER=analytical PARAM=beta=3", "make chapter: PARAM: did you mean PARAMS?"),
+    ("page CHAPTER=mixing BETA=3", "make page: BETA is not read here (it is by make chapter, make sweep); read are: "),
+    ("page chapter=mixing", "make page: chapter: did you mean CHAPTER?"),
+    ("sweep EXPERIMENT=mixing beta=3", "make sweep: beta: did you mean BETA?"),
+    ("sweep EXPERIMENTS=mixing", "make sweep: EXPERIMENTS: did you mean EXPERIMENT?"),
+    ("book PROFIL=thesis", "make book: PROFIL: did you mean PROFILE?"),
+    ("book Jobs=1", "make book: Jobs: did you mean JOBS?"),
+    ("serve PROT=8001", "make serve: PROT: did you mean PORT?"),
+    ("gpu-check LIBRARYS=jax", "make gpu-check: LIBRARYS: did you mean LIBRARY?"),
+    ("env EXTRA=test", "make env: EXTRA: did you mean EXTRAS?"),
+    ("book BETAVAE_RESULT=none", "make book: BETAVAE_RESULT is not read here; read are: "),
+    ("help COLOUR=1", "make help: COLOUR is not read here; read are: VENV, PYTHON, EXTRAS"),
+    ("COLOUR=1", "make help: COLOUR is not read here; read are: VENV, PYTHON, EXTRAS"),
+    ("lint test JOBS=2", "make lint test: JOBS is not read here (it is by make book); read are: "),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), MISSPELT)
+def test_a_variable_that_no_target_reads_is_refused_with_the_nearest_name(trio, words, message):
+    """It left its default in place, without a word and with exit code 0."""
+    trio.write()
+    done = trio.make(*words.split())
+    (told,) = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in told
+    assert not (trio.folder / "_build").exists()
+
+
+def test_variables_that_targets_and_programs_read_pass(trio):
+    """As the Makefile and the README write them: nothing runs, make only says what would."""
+    texts = [(paths.ROOT / name).read_text() for name in ("Makefile", "README.md", "CONTRIBUTING.md")]
+    written = {
+        tuple(found) for text in texts for found in re.findall(r"^make ([a-z-]+)((?: [A-Z_]+=\S+)+)", text, re.M)
+    }
+    written |= {("sweep", "EXPERIMENT=mixing BETA=3 PROFILE=smoke"), ("book", "BETAVAE_RESULTS=none PIP_INDEX_URL=x")}
+    assert len(written) >= 8
+    for target, variables in written:
+        done = trio.make("-n", target, *re.findall(r"[A-Z_]+=(?:\"[^\"]*\"|\S+)", variables))
+        assert done.returncode == 0, (target, variables, done.stderr)
+
+
+@pytest.mark.parametrize("target", ["chapter", "page"])
+def test_make_asks_for_the_chapter_that_it_is_to_run(trio, target):
+    trio.write()
+    done = trio.make(target)
+    told = done.stderr.splitlines()[0]
+    assert done.returncode == 2
+    assert re.match(rf"make {target}: CHAPTER=\w+ names a chapter", told)
 
 
 def test_the_book_is_served_to_this_machine_and_a_port_that_is_taken_is_refused(trio):

@@ -38,6 +38,27 @@ def test_every_help_shows_examples_and_they_can_be_typed(command, words):
             context = within.make_context(name, list(rest))  # UsageError if its words are none of its own
 
 
+@pytest.mark.parametrize("width", [80, 100])
+def test_no_summary_is_cut_on_a_narrow_terminal(width):
+    for words in ([], ["data"]):
+        shown = CliRunner().invoke(cli.main, [*words, "--help"], terminal_width=width).output
+        assert "..." not in shown.split("\n", 1)[1]  # the first line has [ARGS]...
+        assert max(map(len, shown.splitlines())) <= width
+        told = " ".join(shown.split())
+        group = cli.main.commands["data"] if words else cli.main
+        for command in group.commands.values():
+            assert " ".join(command.help.split("\n\n")[0].split()).rstrip(".") in told
+
+
+@pytest.mark.parametrize("verb", ["sweep", "publish", "status", "atlas"])
+def test_help_of_verbs_that_take_experiments_lists_them_and_the_profiles(verb):
+    from betavae_core.images import experiments
+
+    shown = CliRunner().invoke(cli.main, [verb, "--help"]).output
+    assert all(f"  {name} " in shown for name in experiments.NAMES)
+    assert f"Profiles: {', '.join(planning.PROFILES)}." in shown
+
+
 def test_importing_the_package_and_asking_for_help_loads_nothing_heavy():
     done = without("tensorflow xarray scipy matplotlib papermill distributed", "--help")
     assert done.returncode == 0, done.stderr

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from betavae_core import typed
 from betavae_core.building import chapters
 from betavae_core.errors import UsageError
 
@@ -74,16 +75,30 @@ def checked(chapter: str, given: dict[str, str]) -> dict:
 
 def _parsed(name: str, text: str, default):
     """Text to a value of the default's type."""
-    if isinstance(default, str):
-        return text
+    kind, parse = KINDS[type(default)]
     try:
-        value = float(text) if type(default) is float else ast.literal_eval(text)
+        value = parse(text)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        value = text
+        value = None
     if type(value) is not type(default):
-        kind = {float: "a number", int: "a whole number", bool: "True or False"}.get(type(default), "a list")
         raise UsageError(f"{name} must be {kind}; got {text}")
     return value
+
+
+def _literal(text: str):
+    """A list, or whatever else Python writes so; its numbers in plain digits."""
+    if re.search(r"\b0[xob]|\d_", text, re.ASCII | re.IGNORECASE):
+        raise ValueError("numbers are typed in plain digits")
+    return ast.literal_eval(text)
+
+
+KINDS = {
+    str: ("text", str),
+    float: ("a number", typed.number),
+    int: ("a whole number", typed.whole),
+    bool: ("True or False", ast.literal_eval),
+    list: ("a list", _literal),
+}
 
 
 def _check(rules: dict[str, str], values: dict) -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 
 from betavae_core.commands.serving import serve
-from betavae_core.commands.values import new_file
+from betavae_core.commands.values import Group, Whole, new_file
 from betavae_core.errors import UsageError
 
 
 @click.command()
 @click.option("--profile", default="published", show_default=True, help="Stored networks that the deep chapters show.")
 @click.option("--render-only", is_flag=True, help="Execute nothing: render what was executed last, wherever that was.")
-@click.option("--jobs", type=click.IntRange(min=1), help="Chapters to execute at a time.  [default: one for each core]")
+@click.option("--jobs", type=Whole(min=1), help="Chapters to execute at a time.  [default: one for each core]")
 def book(profile, render_only, jobs):
     """Build the book into _build/html.
 
@@ -130,7 +130,7 @@ def only_once(pairs: list[tuple[str, str]]) -> dict[str, str]:
     return values
 
 
-@click.group()
+@click.group(cls=Group)
 def data():
     """The MNIST digits.
 

@@ -7,11 +7,12 @@ import socket
 
 import click
 
+from betavae_core.commands.values import Whole
 from betavae_core.errors import UsageError
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Of 127.0.0.1.")
+@click.option("--port", type=Whole(1, 65535), default=8000, show_default=True, help="Of 127.0.0.1.")
 def serve(port):
     """Show the built book at http://127.0.0.1:8000, to this machine only.
 

@@ -6,18 +6,12 @@ from importlib.util import find_spec
 import click
 
 from betavae_core.commands.following import above_the_bar, followed
-from betavae_core.commands.values import address, beta_list
+from betavae_core.commands.values import Number, Whole, address, beta_list
 from betavae_core.errors import UsageError
 
 
-class PlannedCommand(click.Command):
-    """A command with an option for each setting of a member, which also tells the experiments and profiles.
-
-    They are looked up when the command is used, so that `betavae --help` answers at once.
-    """
-
-    def get_params(self, ctx):
-        return [*super().get_params(ctx), *_setting_options()]
+class AboutExperiments(click.Command):
+    """A command whose help lists the experiments and profiles, looked up then: `betavae --help` answers at once."""
 
     def format_epilog(self, ctx, formatter):
         from betavae_core.images import experiments
@@ -29,6 +23,13 @@ class PlannedCommand(click.Command):
         formatter.write_text(f"Profiles: {', '.join(planning.PROFILES)}.")
 
 
+class PlannedCommand(AboutExperiments):
+    """The same with an option for each setting of a member."""
+
+    def get_params(self, ctx):
+        return [*super().get_params(ctx), *_setting_options()]
+
+
 @functools.cache
 def _setting_options() -> list[click.Option]:
     import dataclasses
@@ -38,7 +39,7 @@ def _setting_options() -> list[click.Option]:
     return [
         click.Option(
             [f"--{field.name.replace('_', '-')}"],
-            type=type(field.default),
+            type={int: Whole(), float: Number()}.get(type(field.default), str),
             metavar={int: "N", float: "X"}.get(type(field.default), "NAME"),
             help=f"{field.metadata['help']} In place of {field.default}.",
         )
@@ -55,7 +56,7 @@ def plan_options(command):
         click.option(
             "--beta", "betas", multiple=True, callback=beta_list, metavar="B", help="To 1e9; many times, or a,b,c."
         ),
-        click.option("--realizations", type=int, metavar="N", help="In place of the profile's."),
+        click.option("--realizations", type=Whole(), metavar="N", help="In place of the profile's."),
     ]
     for option in reversed(options):
         command = option(command)
@@ -75,12 +76,12 @@ def _planned(names, profile, **options):
 
 @click.command(cls=PlannedCommand)
 @plan_options
-@click.option("--jobs", type=click.IntRange(min=1), metavar="J", help="Processes here; one per core by default.")
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="A Dask cluster of N workers, started here.")
+@click.option("--jobs", type=Whole(min=1), metavar="J", help="Processes here; one per core by default.")
+@click.option("--workers", type=Whole(min=1), metavar="N", help="A Dask cluster of N workers, started here.")
 @click.option(
     "--scheduler", callback=address, metavar="ADDRESS", help="A Dask cluster that runs already: tcp://host:8786."
 )
-@click.option("--pack", type=click.IntRange(min=1), metavar="K", help="Members trained together; probed on a GPU.")
+@click.option("--pack", type=Whole(min=1), metavar="K", help="Members trained together; probed on a GPU.")
 @click.option("--jax", is_flag=True, help="Train with JAX, if installed; processes here draw and evaluate.")
 @click.option("--explain", is_flag=True, help="Say what would run and why; run nothing.")
 def sweep(jobs, workers, scheduler, pack, jax, explain, **options):
@@ -146,7 +147,7 @@ def _crew(jobs, workers, scheduler):
     return crews.here(jobs)
 
 
-@click.command()
+@click.command(cls=AboutExperiments)
 @click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]")
 @click.option("--profile", default="published", show_default=True, help="Members to count.")
 def status(names, profile):
@@ -193,11 +194,11 @@ def publish(**options):
         click.echo(f"{label}: {f'{file} ({file.stat().st_size / 2**20:.2f} MiB)' if file else 'nothing stored'}")
 
 
-@click.command()
+@click.command(cls=AboutExperiments)
 @click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]")
 @click.option("--profile", default="published", show_default=True, help="Which networks.")
 @click.option("--beta", "betas", multiple=True, callback=beta_list, metavar="B", help="Many times, or a,b,c.")
-@click.option("--jobs", type=click.IntRange(min=1), metavar="J", help="Processes here; one per core by default.")
+@click.option("--jobs", type=Whole(min=1), metavar="J", help="Processes here; one per core by default.")
 def atlas(names, profile, betas, jobs):
     """Draw what the network of realization 0 decodes over the plane of its latents, at each β where that is missing.
 

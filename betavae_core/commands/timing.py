@@ -4,12 +4,12 @@ import json
 
 import click
 
-from betavae_core.commands.values import new_file
+from betavae_core.commands.values import Whole, new_file
 from betavae_core.errors import UsageError
 
 
 @click.command()
-@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Repeats; medians are shown.")
+@click.option("--rounds", type=Whole(min=1), default=3, show_default=True, help="Repeats; medians are shown.")
 @click.option("--json", "file", metavar="FILE", callback=new_file, help="Write one row for each layout.")
 def bench(rounds, file):
     """Time training on this machine.

@@ -1,9 +1,33 @@
-"""Values of options that need more than a type."""
+"""Values of options that need more than a type, and how groups list their commands."""
 
 import re
 from pathlib import Path
 
 import click
+
+from betavae_core import typed
+
+
+class Number(click.ParamType):
+    """A number as `betavae_core.typed` has it."""
+
+    name = "float"
+
+    def convert(self, value, param, ctx):
+        try:
+            return typed.number(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Whole(click.IntRange):
+    """A whole number as `betavae_core.typed` has it, in a range."""
+
+    def convert(self, value, param, ctx):
+        try:
+            return super().convert(typed.whole(value) if isinstance(value, str) else value, param, ctx)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def beta_list(_context, _option, values):
@@ -11,9 +35,9 @@ def beta_list(_context, _option, values):
     numbers = []
     for text in ",".join(values).split(",") if values else ():
         try:
-            numbers.append(float(text))
-        except ValueError:
-            raise click.BadParameter(f"must be a number; got {text!r}") from None
+            numbers.append(typed.number(text))
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
     return numbers or None
 
 
@@ -32,3 +56,12 @@ def new_file(_context, _option, text):
     if not file.name or file.is_dir() or not file.parent.is_dir():
         raise click.BadParameter(f"must name a file in a folder that is there; got {text!r}")
     return file
+
+
+class Group(click.Group):
+    """A group that lists its commands with whole summaries, over as many lines as they take."""
+
+    def format_commands(self, ctx, formatter):
+        rows = [(name, self.commands[name].get_short_help_str(limit=1_000)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)

@@ -6,10 +6,10 @@ moved there whole; it is checked each time it is read, and moved aside if it is 
 """
 
 import contextlib
-import errno
 import functools
 import io
 import os
+import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -44,8 +44,8 @@ def check_writable() -> None:
     folder = paths.working_store()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        with tempfile.TemporaryFile(dir=folder):  # only trying tells, and why not
+            pass
     except OSError as error:
         reason = f"the working store {folder} cannot be written ({error.strerror}); BETAVAE_RESULTS moves it"
         raise OSError(reason) from None
