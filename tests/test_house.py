@@ -24,7 +24,7 @@ FLOORS = (
     "timing",
     "commands",
 )  # top imports all
-BASE = ("paths", "errors", "files", "machine", "environment")  # imported by all, and import each other only
+BASE = ("paths", "errors", "files", "machine", "environment", "typed")  # imported by all, and import each other only
 MODULES = sorted(PACKAGE.rglob("*.py"))
 SKIPPED = (
     "networks.model",

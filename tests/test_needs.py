@@ -1,8 +1,14 @@
 """What a chapter needs stored, told before anything runs; what it shows of its own parameters."""
 
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
 import pytest
 
-from betavae_core.building import chapters, execution
+from betavae_core import paths
+from betavae_core.building import chapters, execution, parameters
 from betavae_core.errors import UsageError
 from betavae_core.images import digits, experiments
 from betavae_core.paths import BUILD
@@ -19,8 +25,8 @@ def test_what_is_published_is_enough_for_every_chapter():
 
 def test_chapters_that_load_networks_at_every_beta_say_so():
     for chapter in ("mixing", "localisation"):
-        assert chapters.needs(chapter) == [chapter]
-    assert chapters.needs("beyond") == [record.name for record in experiments.RECORDS if record.on_the_grid]
+        assert parameters.needs(chapter) == [chapter]
+    assert parameters.needs("beyond") == [record.name for record in experiments.RECORDS if record.on_the_grid]
 
 
 def test_an_empty_store_is_told_with_the_command_that_fills_it(results):
@@ -58,3 +64,60 @@ def test_the_explorer_starts_where_the_page_does():
     other = interactive.explorer(LinearGaussian([[1.0], [2.0], [3.0]], 0.5), 4.0).data
     assert "shows the thesis’s example" in other
     assert 'data-mixing="2,1,0.5,1.5"' in other
+
+
+def test_what_a_chapter_needs_survives_a_trip_through_jupyter(tmp_path, monkeypatch):
+    """It stood in the front matter, which JupyterLab drops as it saves; then `make page` failed in a raw error."""
+    for name in chapters.names():
+        notebook = jupytext.writes(jupytext.read(paths.CHAPTERS / f"{name}.md"), fmt="ipynb")
+        saved = jupytext.writes(jupytext.reads(notebook, fmt="ipynb"), fmt="md:myst")
+        (tmp_path / f"{name}.md").write_text(saved, encoding="utf-8")
+    before = {name: (parameters.needs(name), parameters.declarations(name)) for name in chapters.names()}
+    monkeypatch.setattr(chapters, "CHAPTERS", tmp_path)
+    assert {name: (parameters.needs(name), parameters.declarations(name)) for name in before} == before
+    assert before["mixing"][0] == ["mixing"]
+
+
+DECLARED = "beta = 1.0  # 0 to 1e9\nmodels = 3  # 1 to 9\nprofile = 'published'  # a profile of mixing"
+HANDED = [  # what papermill injects, what is said
+    ("bta = 4", r"this chapter has no parameter 'bta'; it has: beta, models, profile"),
+    ("beta = -1", r"beta must be from 0 to 1e9; got -1\.0"),
+    ("beta = 'abc'", "beta must be a number; got abc"),
+    ("beta = float('nan')", "beta must be from 0 to 1e9; got nan"),
+    ("models = 2.5", "models must be a whole number; got 2.5"),
+    ("models = None", "models must be a whole number; got None"),
+    ("beta = 2\\nmodels = 10", "models must be from 1 to 9; got 10"),
+    ("profile = 'huge'", "no profile 'huge'"),
+]
+
+
+@pytest.mark.parametrize(("injected", "message"), HANDED)
+def test_a_chapter_checks_what_it_is_handed(injected, message):
+    with pytest.raises(UsageError, match=message):
+        parameters.check_handed(["", DECLARED, f"# Parameters\n{injected.encode().decode('unicode_escape')}\n", "…"])
+
+
+def test_a_chapter_takes_what_it_has_and_a_session_by_hand_is_not_looked_at():
+    parameters.check_handed(["", DECLARED, "# Parameters\nbeta = 4\nmodels = 2\n", "…"])
+    parameters.check_handed(["", DECLARED, "bta = 4", "…"])
+    with pytest.raises(UsageError, match="this chapter has no parameter 'beta'; it has none"):
+        parameters.check_handed(["", "# Parameters\nbeta = 4\n", "…"])
+
+
+def test_every_chapter_with_code_checks_what_it_is_handed_before_anything_else():
+    for name in chapters.names():
+        code = [cell for cell in chapters.notebook(name).cells if cell.cell_type == "code"]
+        own = [cell.source for cell in code if "parameters" not in cell.metadata.get("tags", [])]
+        assert not own or own[0].endswith("parameters.check_handed(In)"), name
+
+
+@pytest.mark.slow
+def test_papermill_by_hand_is_told_of_a_parameter_that_a_chapter_does_not_have(tmp_path):
+    """The README's own line ran the default and said nothing."""
+    scripts = Path(sys.executable).parent
+    written = f"'{scripts}/jupytext' --to ipynb --output - book/mixing.md"
+    line = f"{written} | '{scripts}/papermill' -p bta 4 > '{tmp_path}/made'"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, cwd=paths.ROOT)
+    assert done.returncode == 1
+    told = "UsageError: this chapter has no parameter 'bta'; it has: beta, realizations, epochs, profile"
+    assert done.stderr.strip().splitlines()[-1] == told

@@ -12,14 +12,6 @@ def names() -> list[str]:
     return re.findall(r"book/([\w-]+)\s*$", (ROOT / "_toc.yml").read_text(), re.MULTILINE)
 
 
-def needs(chapter: str) -> list[str]:
-    """Experiments whose stored networks a chapter shows at every β: `networks` at the head of its text."""
-    import yaml
-
-    text = (CHAPTERS / f"{chapter}.md").read_text(encoding="utf-8")
-    return next(yaml.safe_load_all(text)).get("networks", []) if text.startswith("---") else []
-
-
 def notebook(chapter: str):
     """A chapter's text notebook as an nbformat notebook with fixed cell ids."""
     import jupytext

@@ -69,7 +69,7 @@ def require_networks(chapter: str, values: dict) -> None:
     UsageError
         naming the command that trains them.
     """
-    if not (needed := chapters.needs(chapter)):
+    if not (needed := parameters.needs(chapter)):
         return
     from betavae_core.images import experiments  # they take as long to load as all else
     from betavae_core.sweeps import planning, sweep

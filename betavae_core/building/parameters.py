@@ -2,11 +2,13 @@
 
     noise_std = 1.0  # 1e-3 to 1e3
 
-The comment is a range or names one of `RULES`; a value given as text is parsed to the default's type and checked.
+The comment is a range or names one of `RULES`; a value given as text is parsed to the default's type and checked. Each
+chapter checks by itself what papermill hands to it.
 """
 
 import ast
 import io
+import itertools
 import re
 import tokenize
 from typing import Any, NamedTuple
@@ -21,6 +23,10 @@ from betavae_core.errors import UsageError
 ROWS, ENTRY, SIGNAL = 30, 1_000, 100_000  # N, |a|, and singular values of A in units of σ
 
 
+PROFILE = re.compile(r"a profile(?: of ([\w, -]+))?")
+HANDED = "# Parameters\n"  # how papermill begins the cell that it puts behind that of the defaults
+
+
 class Declaration(NamedTuple):
     """A parameter as its chapter declares it."""
 
@@ -32,13 +38,62 @@ def declarations(chapter: str) -> dict[str, Declaration]:
     """Names, default values and rules in a chapter's tagged `parameters` cell; {} without one."""
     for cell in chapters.notebook(chapter).cells:
         if "parameters" in cell.metadata.get("tags", []):
-            tokens = tokenize.generate_tokens(io.StringIO(cell.source).readline)
-            rules = {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
-            return {
-                statement.targets[0].id: Declaration(ast.literal_eval(statement.value), rules.get(statement.lineno, ""))
-                for statement in ast.parse(cell.source).body
-            }
+            return _declared(cell.source)
     return {}
+
+
+def _declared(source: str) -> dict[str, Declaration]:
+    """What the source of a cell declares: each assignment, with the comment behind it as its rule."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    rules = {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
+    return {
+        name: Declaration(ast.literal_eval(value), rules.get(value.lineno, ""))
+        for name, value in _assigned(source).items()
+    }
+
+
+def _assigned(source: str) -> dict[str, ast.expr]:
+    """What the source of a cell assigns to each name."""
+    found = (statement for statement in ast.parse(source).body if isinstance(statement, ast.Assign))
+    return {statement.targets[0].id: statement.value for statement in found}  # pyright: ignore
+
+
+def needs(chapter: str) -> list[str]:
+    """Experiments whose stored networks a chapter shows at every β: those that the rule of a parameter names.
+
+    They stand there, `profile = "published"  # a profile of mixing`, since Jupyter and jupytext keep what is in a cell.
+    """
+    found = (PROFILE.fullmatch(declared.rule) for declared in declarations(chapter).values())
+    return [name for rule in found if rule and rule[1] for name in rule[1].split(", ")]
+
+
+def check_handed(cells: list[str]) -> None:
+    """Check what papermill has handed to the chapter that runs, whoever started it; nothing if it is handed nothing.
+
+    Parameters
+    ----------
+    cells : sources of the cells that ran so far, IPython's `In`; papermill's own begins with a comment
+
+    Raises
+    ------
+    UsageError
+        on a parameter that the chapter does not have, or a value that breaks a rule.
+    """
+    for before, injected in itertools.pairwise(cells):
+        if injected.startswith(HANDED):
+            declared, given = _declared(before), _assigned(injected)
+            _refuse_unknown("this chapter", given, declared)
+            values = {name: _parsed(name, _text(given[name]), declared[name].default) for name in given}
+            _refuse_broken(declared, values)
+
+
+def _text(value: ast.expr) -> str:
+    """A value that papermill wrote into a cell, as it would be typed."""
+    try:
+        found = ast.literal_eval(value)
+    except ValueError:  # float('nan')
+        found = value.args[0].value if isinstance(value, ast.Call) and value.args else ast.unparse(value)  # pyright: ignore
+    return str(found)
 
 
 def defaults(chapter: str) -> dict[str, Any]:
@@ -60,17 +115,26 @@ def checked(chapter: str, given: dict[str, str]) -> dict:
     if chapter not in chapters.names():
         raise UsageError(f"no chapter {chapter!r}; chapters: {', '.join(chapters.names())}")
     declared = declarations(chapter)
-    defaults = {name: found.default for name, found in declared.items()}
+    _refuse_unknown(f"chapter {chapter}", given, declared)
+    values = {name: _parsed(name, given[name], found.default) for name, found in declared.items() if name in given}
+    _refuse_broken(declared, values)
+    return values
+
+
+def _refuse_unknown(chapter: str, given, declared: dict[str, Declaration]) -> None:
     for name in given:
-        if name not in defaults:
-            known = f"it has: {', '.join(defaults)}" if defaults else "it has none"
-            raise UsageError(f"chapter {chapter} has no parameter {name!r}; {known}")
-    values = {name: _parsed(name, given[name], default) for name, default in defaults.items() if name in given}
+        if name not in declared:
+            known = f"it has: {', '.join(declared)}" if declared else "it has none"
+            raise UsageError(f"{chapter} has no parameter {name!r}; {known}")
+
+
+def _refuse_broken(declared: dict[str, Declaration], values: dict) -> None:
+    """UsageError if one of these values, or a default beside them, breaks its rule."""
+    rules, defaults = ({name: found[i] for name, found in declared.items()} for i in (1, 0))
     try:
-        _check({name: found.rule for name, found in declared.items()}, {**defaults, **values})
+        _check(rules, {**defaults, **values})
     except ValueError as error:
         raise UsageError(str(error)) from None
-    return values
 
 
 def _parsed(name: str, text: str, default):
@@ -107,12 +171,17 @@ def _check(rules: dict[str, str], values: dict) -> None:
         limits = re.match(r"(\S+) to (\S+)", rules[name])
         if limits and not float(limits[1]) <= value <= float(limits[2]):
             raise ValueError(f"{name} must be from {rules[name]}; got {value}")
-        if not limits and rules[name] not in RULES:
+        if not limits and _kind(rules[name]) not in RULES:
             known = "; ".join(["LOW to HIGH", *RULES])
             raise ValueError(f"the rule of {name} is not known: {rules[name]!r}; rules: {known}")
     for name, value in values.items():  # ranges first: what a rule looks at is within its own
-        if rules[name] in RULES:
-            RULES[rules[name]](value, values)
+        if rule := RULES.get(_kind(rules[name])):
+            rule(value, values)
+
+
+def _kind(rule: str) -> str:
+    """A rule without the experiments that it names."""
+    return rule.split(" of ")[0] if PROFILE.fullmatch(rule) else rule
 
 
 def _process(mixing_matrix, values: dict) -> None:
