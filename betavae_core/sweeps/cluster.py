@@ -15,7 +15,7 @@ from betavae_core.errors import SweepError, UsageError, first_line
 from betavae_core.sweeps import crews
 
 RETRIES = 3  # of a task that fails, or whose worker dies
-PATIENCE = "20s"  # for a scheduler to answer
+PATIENCE = 20  # seconds, for a scheduler to answer
 LOOK = 1.0  # seconds between looks at whether a client is still there
 KINDS = ("GPU", "CPU")  # resources that workers may declare, each one for every task that they can take
 SETTINGS = {  # of a cluster started here; one that runs already has its own
@@ -47,21 +47,16 @@ def crew(scheduler: str | None, workers: int | None, report) -> Iterator[list[cr
     SweepError
         if the scheduler is lost, or a task has killed one worker after another.
     """
-    try:
-        import dask.config
-        from distributed import Client, KilledWorker
-        from distributed.client import ClosedClientError
-    except ImportError:
-        raise UsageError(
-            "Dask is not installed; `pip install distributed bokeh` brings it, and so does `make env`"
-        ) from None
-
     with contextlib.ExitStack() as stack:
         logging.disable(logging.ERROR)  # what matters is raised, and told in one line
         stack.callback(logging.disable, logging.NOTSET)
-        stack.enter_context(dask.config.set(SETTINGS))
-        if workers:
+        if workers:  # a cluster of ours: none of the user's own settings, which Dask reads as it loads
             stack.enter_context(crews.single_threaded())
+            os.environ |= {"DASK_CONFIG": os.environ["HOME"], "DASK_ROOT_CONFIG": os.environ["HOME"]}
+        dask, Client, KilledWorker, ClosedClientError = _loaded()
+        if workers:
+            dask.config.refresh(paths=[], env={})  # another one may have loaded it before
+            stack.enter_context(dask.config.set(SETTINGS | {"temporary-directory": os.environ["TMPDIR"]}))
         client = stack.enter_context(_connected(Client, scheduler, workers))
         report(f"Dask dashboard: {client.dashboard_link or 'none (bokeh is missing where the scheduler runs)'}")
         if not client.nthreads():
@@ -77,6 +72,21 @@ def crew(scheduler: str | None, workers: int | None, report) -> Iterator[list[cr
             raise SweepError(
                 "the scheduler is gone; what was trained is stored, and the same command goes on from there"
             ) from None
+
+
+def _loaded() -> tuple:
+    """What is needed of Dask; UsageError if it is not installed, or if settings of the user's keep it from loading."""
+    try:
+        import dask.config
+        from distributed import Client, KilledWorker
+        from distributed.client import ClosedClientError
+    except ImportError:
+        raise UsageError(
+            "Dask is not installed; `pip install distributed bokeh` brings it, and so does `make env`"
+        ) from None
+    except Exception as error:  # whatever its readers of YAML and of DASK_… raise
+        raise UsageError(f"Dask's own settings cannot be read ({first_line(error)})") from None
+    return dask, Client, KilledWorker, ClosedClientError
 
 
 def _crews(client, report) -> list[crews.Crew]:
@@ -126,6 +136,15 @@ async def _pass_on(client, task, outcome: Future) -> None:
         ending.cancel()
 
 
+async def _answers(scheduler: str) -> None:
+    """Connect once and part: a client that cannot connect takes as long again to end, and says so."""
+    from distributed.comm.core import connect
+    from distributed.security import Security
+
+    comm = await connect(scheduler, timeout=PATIENCE, **Security().get_connection_args("client"))
+    await comm.close()
+
+
 @contextlib.contextmanager
 def _connected(Client, scheduler, workers):
     if workers:
@@ -145,8 +164,9 @@ def _connected(Client, scheduler, workers):
             yield client
         return
     try:
+        asyncio.run(_answers(scheduler))
         client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"no Dask scheduler answers at {scheduler!r} ({first_line(error)})") from None
+    except Exception as error:  # an address, a network, or settings of the user's: TLS, modules that are to be loaded
+        raise UsageError(f"no Dask scheduler can be had at {scheduler!r} ({first_line(error)})") from None
     with client:
         yield client
