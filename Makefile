@@ -33,7 +33,7 @@ page: env  ## a first look: run one chapter, if it has changed, and render its p
 render: env  ## render the chapters as they were executed last, wherever that was; executes nothing
 	@$(PY) -m betavae_core book --render-only
 
-pdf: env  ## print the book, without the pages of the package, into _build/betavae-companion.pdf (needs Chromium)
+pdf: env browser  ## print the book, without the pages of the package, into _build/betavae-companion.pdf
 	@$(PY) -m betavae_core pdf
 
 notebooks: env  ## write chapters as .ipynb for Colab into _build/notebooks (needs repository_url in _config.yml)
@@ -70,16 +70,16 @@ gpu-check:  ## on a machine with an NVIDIA GPU: install what it needs, check and
 	@sh tools/env.sh "$(VENV)" "$(PYTHON)" $(if $(PYTHON),"",gpu)
 	@$(PY) -m betavae_core gpu-check $(call given,--library,LIBRARY) --json _build/gpu.json
 
-browser: env  ## have a Chromium for the tests and the PDF: Debian's if it is there, else playwright's own
-	@command -v chromium >/dev/null || $(PY) -m playwright install --with-deps chromium
+browser: env  ## have a Chromium for the tests and the PDF: one on PATH, else Debian's as root, else playwright's own
+	@sh tools/browser.sh "$(PY)"
 
-test: env  ## run the whole test suite
+test: env browser  ## run the whole test suite
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-test-fast: env  ## run the tests that need neither a whole book nor a full training
+test-fast: env browser  ## run the tests that need neither a whole book nor a full training
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-coverage: env  ## run the fast tests and write which lines they reach into _build/coverage.md
+coverage: env browser  ## run the fast tests and write which lines they reach into _build/coverage.md
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow" --cov=betavae_core --cov-report=markdown:_build/coverage.md
 
 lint: env  ## check style, format and, in the exact mathematics and the sweeps, types

@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from betavae_core import paths
+from betavae_core.building import pdf
 from betavae_core.sweeps import crews
 from betavae_core.theory.gaussian import LinearGaussian
 
@@ -72,16 +73,25 @@ def without(module, *words):
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Tests that look at pages can be counted, and left out: `-m browser`."""
+    for item in items:
+        if {"chromium", "browser"} & set(item.fixturenames):
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """That there is a browser; `make test` gets one where it can, and says what is left out where it cannot."""
+    if not pdf.browser_starts():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no Chromium on this machine; in CI this is an error")
 
 
 @pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium")
-    if not chromium and not os.environ.get("CI"):
-        pytest.skip("no chromium on this machine; in CI this is an error")
+def browser(chromium):
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = pdf.launched(playwright)
         yield browser
         browser.close()
 

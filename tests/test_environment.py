@@ -271,3 +271,31 @@ def test_what_cannot_be_is_told_in_one_line(small):
         assert re.search(f"make env: {message}", told), told
         assert len([line for line in told.splitlines() if "installing requirements.lock" not in line]) == 1
         assert not (small.folder / ".venv/ready").exists()
+
+
+@pytest.mark.parametrize(("ci", "code"), [("", 0), ("1", 1)])
+def test_without_a_browser_it_is_said_how_many_tests_are_left_out(ci, code, tmp_path):
+    """Before, one test failed and 117 were skipped without a word; in CI it is an error."""
+    python = tmp_path / "python"
+    python.write_text(
+        "#!/bin/sh\ncase $2 in playwright) echo 'Error: no network' >&2; exit 1;; pytest) ;; *) exit 1;; esac\n"
+    )
+    with open(python, "a") as script:
+        script.write("echo tests/test_pdf.py: 2; echo; echo '3/9 tests collected (6 deselected) in 1.2s'\n")
+    python.chmod(0o755)
+    for name in ("sh", "id", "mktemp", "rm", "grep", "tail", "sed"):  # neither a browser nor apt-get
+        (tmp_path / name).symlink_to(shutil.which(name))
+    command = ["sh", ROOT / "tools/browser.sh", python]
+    done = subprocess.run(command, capture_output=True, text=True, env={"PATH": str(tmp_path), "CI": ci})
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.splitlines()[1:] == [
+        "make: no Chromium could be had (Error: no network); 3 tests that look at pages are left out; "
+        "install chromium to run them"
+    ]
+
+
+def test_tests_that_look_at_pages_are_marked_so_that_they_can_be_counted(request):
+    items = request.session.items
+    looks = [item for item in items if {"browser", "chromium"} & set(item.fixturenames)]
+    assert all(item.get_closest_marker("browser") for item in looks)
+    assert not [item for item in items if item.get_closest_marker("browser") and item not in looks]

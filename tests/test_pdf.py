@@ -17,7 +17,7 @@ PAGE = f"""<script>window.MathJax = {{startup: {{promise: Promise.resolve()}}}}<
 <table class="tall"><tr><td style="height: 1000px">Tall.</table>{"".join(CHAPTER.format(name) for name in NAMES)}"""
 
 
-def test_chapters_are_found_in_the_print_and_the_package_is_not(tmp_path):
+def test_chapters_are_found_in_the_print_and_the_package_is_not(chromium, tmp_path):
     (tmp_path / "book").mkdir()
     (tmp_path / "book/intro.html").write_text(PAGE)
     document = pdf.printed(tmp_path, tmp_path / "out.pdf").read_bytes()

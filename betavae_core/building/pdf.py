@@ -1,4 +1,7 @@
-"""The book as one PDF, without the pages of the package: its single-page rendering, printed by Chromium."""
+"""The book as one PDF, without the pages of the package: its single-page rendering, printed by Chromium.
+
+The Chromium is one on PATH, else playwright's own (`tools/browser.sh` has one installed).
+"""
 
 import contextlib
 import functools
@@ -53,6 +56,30 @@ NUMBER = """pages => {
 }"""
 
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+def browser_starts() -> bool:
+    """Whether there is a browser that starts: a snap's placeholder is on PATH, and does not."""
+    if not find_spec("playwright"):
+        return False
+    from playwright.sync_api import Error, sync_playwright
+
+    with sync_playwright() as playwright:
+        try:
+            launched(playwright).close()
+        except Error:
+            return False
+    return True
+
+
+def launched(playwright):
+    """The browser, without a window."""
+    there = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    return playwright.chromium.launch(executable_path=there, args=FLAGS)
+
+
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
@@ -77,6 +104,8 @@ def print_book(report=print) -> Path:
     """
     if not find_spec("playwright"):
         raise UsageError("a book is printed with playwright; `make env EXTRAS=test` brings it")
+    if not browser_starts():
+        raise UsageError("a book is printed by Chromium, and none is here; `make browser` installs one")
     return printed(book.build(report, "singlehtml").parent, BUILD / "betavae-companion.pdf")
 
 
@@ -86,7 +115,7 @@ def printed(folder: Path, target: Path) -> Path:
 
     shutil.copyfile(folder / "book/intro.html", folder / "whole.html")  # where its relative links are right
     with sync_playwright() as playwright, served(folder) as site:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = launched(playwright)
         page = browser.new_page(color_scheme="light")
         page.goto(f"{site}/whole.html")
         page.wait_for_function("() => window.MathJax && MathJax.startup && MathJax.startup.promise")
