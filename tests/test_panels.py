@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pytest
 
 from betavae_core import paths
@@ -77,3 +78,28 @@ def test_panels_that_scripts_draw_are_not_shown_and_the_others_wait_until_they_a
     replaced = [[div.startswith('class="replaced"') for div in figure[:3]] for figure in shown]
     assert replaced == [[False] * 3, [True, True, False], [False] * 3]
     assert page.count('width="312" height="240" loading="lazy"') == 9
+
+
+def shown(axes_moved_by):
+    """The SVG that a notebook shows of a scatter whose axes lie off their place by a hair."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    figures.use_style()
+    figure, (axis, _) = figures.panels(2)
+    axis.scatter([0, 1], [0, 1])
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    x, y, width, height = axis.get_position().bounds
+    axis.set_position((x + axes_moved_by, y, width, height))
+    formatter = InteractiveShell.instance().display_formatter.formatters["image/svg+xml"]
+    svg = formatter(figure)
+    plt.close(figure)
+    return svg
+
+
+def test_clipping_paths_are_named_in_the_order_of_their_use():
+    """matplotlib names them by their place, whose last bit the layout leaves open: one figure was two files."""
+    with mpl.rc_context():
+        one, same, other = (shown(hair) for hair in (0.0, 1e-13, 0.01))
+    assert "url(#clip0)" in one and '<clipPath id="clip0">' in one
+    assert one == same != other

@@ -4,6 +4,8 @@ All are transparent SVG, whose panels flow on a page, side by side or below each
 the lightness of line figures and keeps their hue (book/static); pictures of digits are never inverted.
 """
 
+import re
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -43,11 +45,25 @@ STYLE = {
 
 def use_style() -> None:
     """Set the house style in a notebook: figures are SVG, and the same figure gives the same file."""
+    from IPython.core.interactiveshell import InteractiveShell
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     mpl.rcdefaults()  # whatever a matplotlibrc says
     mpl.rcParams.update(STYLE)
     set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)
+    shown = InteractiveShell.instance().display_formatter.formatters["image/svg+xml"]
+    drawn = shown.lookup_by_type(Figure)
+    shown.for_type(Figure, lambda figure: named_in_order(drawn(figure)))
+
+
+def named_in_order(svg: str) -> str:
+    """An SVG whose clipping paths are named in the order of their use.
+
+    matplotlib names them by their place, and where panels are laid out by constraints the last bit of a place differs
+    from run to run.
+    """
+    names = {name: f"clip{i}" for i, name in enumerate(dict.fromkeys(re.findall(r"url\(#(p[0-9a-f]{10})\)", svg)))}
+    return re.sub(r"\bp[0-9a-f]{10}\b", lambda found: names.get(found[0], found[0]), svg)
 
 
 def cells(count: int, columns: int, width: float, height: float, labels=()) -> tuple[Figure, list]:
