@@ -50,3 +50,8 @@ def atlases() -> Path:
 def stage() -> Path | None:
     """Where the build that runs this process's chapter keeps executed ones (BETAVAE_STAGE); None outside a build."""
     return Path(os.environ["BETAVAE_STAGE"]) if os.environ.get("BETAVAE_STAGE") else None
+
+
+def note() -> Path | None:
+    """File of the note that this process's chapter leaves for its build (BETAVAE_NOTE); None outside a build."""
+    return Path(os.environ["BETAVAE_NOTE"]) if os.environ.get("BETAVAE_NOTE") else None

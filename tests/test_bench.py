@@ -9,13 +9,13 @@ import tensorflow as tf
 from betavae_core import paths
 from betavae_core.errors import SweepError
 from betavae_core.images import experiments
-from betavae_core.networks import evaluation, model, training
+from betavae_core.networks import cost, evaluation, model, training
 from betavae_core.timing import bench, contenders, gpu, scripts
 
 
 def test_products_are_those_of_the_factored_step():
     """Counted by hand for n = 1000 and rank 3: layer products, twice WWᵀ-sized ones, three of n × 256²."""
-    total = sum(m * k * n for m, k, n in contenders.products(1000, 3))
+    total = sum(m * k * n for m, k, n in cost.products(1000, 3))
     hidden = 3 * 1000 * (256 * 200 + 200 * 200 + 200 * 4 + 2 * 200 + 200 * 200 + 200 * 256)
     output = 2 * 256 * 256 * 1600 + 2 * 1000 * 256 * 256
     factors = 4 * 3 * 256 * (1600 + 1000)

@@ -6,18 +6,20 @@ import pty
 import re
 import shutil
 import signal
+import site
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
 
-from betavae_core import paths
-from betavae_core.building import chapters, crew, execution, worker
+from betavae_core import notes, paths
+from betavae_core.building import chapters, crew, execution, kept, progress, worker
 from betavae_core.building.progress import Progress
 from betavae_core.errors import BuildError, UsageError
 from tests.conftest import copied
@@ -90,11 +92,14 @@ def single_threaded(log, chapter):
 
 
 def test_chapters_run_side_by_side_and_once(trio):
-    """They are told in reading order; what has not changed is neither executed nor rendered."""
+    """What will run is told at once, and each as it ends; what has not changed is neither executed nor rendered."""
     trio.write(first=SLOW, theory=THREADS)
     done = trio.make("book", "JOBS=2")
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.findall(r"^(\w+): executed in \d+\.\d s$", done.stdout, re.MULTILINE) == ["first", "claims", "theory"]
+    planned = "to execute: first, theory (2 of 3 chapters); then, if they quote what has changed, claims"
+    assert done.stdout.splitlines()[0] == planned
+    ended = re.findall(r"^(\w+): executed in \d+\.\d s, (\d) of 3$", done.stdout, re.MULTILINE)
+    assert ended == [("theory", "1"), ("first", "2"), ("claims", "3")]
     log = trio.log()
     assert log.index("theory ends") < log.index("first ends")
     assert log[-2:] == ["claims starts", "claims ends"]  # after the others, though it stands before theory
@@ -107,13 +112,13 @@ def test_chapters_run_side_by_side_and_once(trio):
     rendered = page.stat().st_mtime_ns
     again = trio.make("book")
     assert again.stdout.splitlines()[:4] == [
-        *(f"{name}: up to date" for name in trio.CHAPTERS),
+        *(f"{name}: up to date" for name in ("first", "theory", "claims")),
         "pages: up to date",
     ]
     assert (trio.log(), page.stat().st_mtime_ns) == (log, rendered)
     with open(trio.folder / "book/static/companion.css", "a") as style:
         style.write("/* changed */\n")
-    assert "pages" not in trio.make("book").stdout
+    assert "rendering the pages" in trio.make("book").stdout
     assert trio.log() == log
     assert "changed" in (trio.folder / "_build/html/_static/companion.css").read_text()
 
@@ -165,7 +170,7 @@ def test_after_a_failure_no_chapter_starts_and_those_that_run_are_kept(trio):
     two = trio.make("book", "JOBS=2")
     assert two.returncode == 2
     assert line(two.stdout, "theory").startswith("theory: executed")
-    assert line(two.stdout, "first") == "first: failed"
+    assert re.fullmatch(r"first: failed, \d of 3", line(two.stdout, "first"))
     assert not [note for note in trio.log() if note.startswith("claims")]
     assert line(trio.make("book").stdout, "theory") == "theory: up to date"
 
@@ -214,7 +219,9 @@ claims.record("theory", [claims.Verdict("so", "there", "here", "1", "0 to 2", "h
 """
 
 
-def test_what_was_damaged_after_it_was_executed_is_named_and_executed_again(trio):
+@pytest.mark.parametrize("kept_too", [True, False])
+def test_what_was_damaged_after_it_was_executed_is_named_and_made_good(trio, kept_too):
+    """From what is kept of the execution, or where that is gone, too, by executing the chapter again."""
     run = "\nprint('run', open('log').read().count('theory starts'))"  # else, if as fast as before, claims may stay
     trio.write(theory=CLAIMING + run)
     assert trio.make("book").returncode == 0
@@ -225,9 +232,12 @@ def test_what_was_damaged_after_it_was_executed_is_named_and_executed_again(trio
     damaged = f"{executed}/theory.ipynb, {executed}/theory.claims.json"
     expected = f"betavae: damaged or gone: {damaged}; `make book` executes their chapters again"
     assert (told.returncode, told.stdout, told.stderr.splitlines()[0]) == (2, "", expected)
+    if not kept_too:
+        shutil.rmtree(trio.folder / "_build/kept/theory")
     done = trio.make("book")
     assert (done.returncode, line(done.stdout, "first")) == (0, "first: up to date")
-    assert trio.log() == [*log, "theory starts", "theory ends", "claims starts", "claims ends"]
+    again = [] if kept_too else ["theory starts", "theory ends", "claims starts", "claims ends"]
+    assert trio.log() == [*log, *again]
     assert "held" in trio.make("claims").stdout
 
 
@@ -241,8 +251,7 @@ def stage(tmp_path):
 
 
 def is_done(stage):
-    with Progress(["theory"], print) as progress:
-        return execution._is_done_here(crew.Job("theory", {}, "digest"), stage, progress)
+    return execution._is_current(crew.Job("theory", {}, "digest"), stage)
 
 
 @pytest.mark.parametrize(
@@ -411,9 +420,94 @@ def test_chapters_that_train_networks_start_first():
     assert ordered == ["mixing", "localisation", "intro", "theory", "analytical"]
 
 
-def test_after_a_failure_lines_of_later_chapters_are_told_too():
-    told = []
-    with Progress(["a", "b", "c"], told.append) as progress:
-        progress.ended("c", "executed")
-        assert told == []
-    assert told == ["c: executed"]
+def test_lines_come_as_chapters_end_and_what_still_runs_is_told_when_none_does(monkeypatch):
+    """Without a terminal: the first line of a first build came after four minutes, and none while a network trained."""
+    told, clock = [], iter(range(0, 1000, 20))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    note = notes.Note("trains 1 network at β = 3, about 40 s", 400, 1000, "network 1 of 1, epoch 400 of 1,000")
+    with Progress(["a", "b", "c"], told.append) as shown:
+        shown.planned(["c", "a"], ["b"])
+        shown.executed("c", "executed in 1.0 s")
+        running = {"a": progress.Running(31.4, note)}
+        for _ in range(3):  # the clock goes on by 20 seconds at each look
+            shown.running(running)
+        shown.executed("a", "executed in 90.0 s")
+    assert told == [
+        "to execute: c, a (2 of 3 chapters); then, if they quote what has changed, b",
+        "c: executed in 1.0 s, 1 of 3",
+        "a: trains 1 network at β = 3, about 40 s",
+        "running: a 31 s (network 1 of 1, epoch 400 of 1,000) (1 of 3 chapters done)",
+        "a: executed in 90.0 s, 2 of 3",
+    ]
+
+
+def test_a_terminal_shows_a_bar(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
+    note = notes.Note("trains 2 networks", 500, 2000, "network 1 of 2, epoch 500 of 1,000")
+    with Progress(["a", "b"], print) as shown:
+        shown.running({"a": progress.Running(9.6, note), "b": progress.Running(3.2)})
+    now = "0 of 2 chapters done; running: a 10 s [###---------] network 1 of 2, epoch 500 of 1,000, b 3 s"
+    assert now in capsys.readouterr().err
+
+
+def test_what_a_reader_s_sitecustomize_prints_is_no_answer(trio, tmp_path):
+    """It ended any chapter in JSONDecodeError, since a worker answered on its standard output."""
+    trio.write()
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", venv], check=True)
+    own = next(venv.glob("lib/*/site-packages"))
+    (own / "beside.pth").write_text(f"{site.getsitepackages()[0]}\n")
+    (own / "sitecustomize.py").write_text("print('good morning')\nprint('and more')\n")
+    (venv / "bin/jupyter-book").symlink_to(Path(sys.executable).with_name("jupyter-book"))
+    done = trio.make("book", f"PYTHON={venv}/bin/python")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(re.findall(r"^\w+: executed in", done.stdout, re.MULTILINE)) == 3
+
+
+def test_executions_are_kept_so_that_undoing_a_word_executes_nothing(trio):
+    trio.write()
+    assert trio.make("book").returncode == 0
+    chapter = trio.folder / "book/theory.md"
+    before, log = chapter.read_text(), trio.log()
+    chapter.write_text(before.replace("Text.", "Other text."))
+    assert "theory: executed in" in trio.make("book").stdout
+    more = trio.log()
+    assert more != log
+    chapter.write_text(before)
+    again = trio.make("book")
+    assert line(again.stdout, "theory") == "theory: as executed before"
+    assert line(again.stdout, "claims") == "claims: as executed before"
+    assert trio.log() == more
+    assert "Other text" not in trio.page("_build/html/book/theory.html")
+
+
+def test_an_unchanged_variant_is_neither_executed_nor_rendered_again(trio):
+    trio.write()
+    assert trio.make("chapter", "CHAPTER=theory").returncode == 0
+    page = trio.folder / "_build/variants/theory/html/book/theory.html"
+    log, rendered = trio.log(), page.stat().st_mtime_ns
+    again = trio.make("chapter", "CHAPTER=theory")
+    assert again.stdout.splitlines()[-2:] == ["pages: up to date", f"page: {page}"]
+    assert (trio.log(), page.stat().st_mtime_ns) == (log, rendered)
+
+
+def test_what_is_kept_has_a_limit(tmp_path, monkeypatch):
+    """The last few of each chapter, and the newest of all within the bytes; one that is used again counts as new."""
+    monkeypatch.setattr(paths, "BUILD", tmp_path)
+    monkeypatch.setattr(kept, "LAST", 3)
+    file = tmp_path / "theory.ipynb"
+    for i in range(5):
+        file.write_text(str(i))
+        kept.keep("theory", f"digest {i}", [file])
+        os.utime(tmp_path / "kept/theory" / f"digest {i}", ns=(i, i))
+    found = [bool(kept.restore("theory", f"digest {i}", tmp_path)) for i in range(5)]
+    assert found == [False, False, True, True, True]
+    kept.keep("other", "digest", [file])
+    for age, name in enumerate(["theory/digest 3", "other/digest", "theory/digest 4", "theory/digest 2"]):
+        os.utime(tmp_path / "kept" / name, ns=(age, age))
+    monkeypatch.setattr(kept, "MOST", 2)
+    kept._prune()
+    left = sorted(str(each.relative_to(tmp_path / "kept")) for each in (tmp_path / "kept").glob("*/*"))
+    assert left == ["theory/digest 2", "theory/digest 4"]

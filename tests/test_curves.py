@@ -52,6 +52,14 @@ def panels(dataset):
     ]
 
 
+def built(dataset):
+    """A panel of stored networks, and of three trained at β = 7, where nothing is stored."""
+    own = dataset.sel(beta=[1.0]).assign_coords(beta=[7.0])
+    return curves.Panel(
+        title="A", curves=[curves.over(dataset, "tie"), curves.over(own, "tie", "this build", line="o")]
+    )
+
+
 @pytest.fixture(scope="module")
 def site(panels, dataset, tmp_path_factory):
     """A page with a figure, and one with the control and all that follows it, at a sub-path."""
@@ -77,6 +85,13 @@ def site(panels, dataset, tmp_path_factory):
     (folder / "sub/own.html").write_text(
         PAGE.format(interactive.page_beta("mixing", np.array(BETAS), 1.0).data + of_both.data)
     )
+    seven = [
+        interactive.page_beta("mixing", np.array(BETAS), 7.0),
+        interactive.follows({beta: f"{beta:g}" for beta in (*BETAS, 7.0)}, 7.0),
+        interactive.pictures({beta: np.ones((2, 3, 4, 4)) for beta in (*BETAS, 7.0)}, "rows", 7.0),
+        interactive.curves("fig-x", [built(dataset)]),
+    ]
+    (folder / "sub/seven.html").write_text(PAGE.format("".join(part.data for part in seven)))
     (folder / "sub/figure.html").write_text(PAGE.format(figure.data))
     (folder / "sub/chapter.html").write_text(PAGE.format("".join(part.data for part in following)))
     with pdf.served(folder) as address:
@@ -327,11 +342,49 @@ def test_an_address_without_a_beta_is_no_error(visit, nonsense):
 def test_what_is_not_stored_is_told_with_its_command(visit):
     page = visit("chapter.html#beta=7")
     assert follows(page)[0] == ["20"] * 3
-    assert "β = 7 is not stored" in page.locator(".page-beta details p").inner_text()
+    assert (
+        "Nothing is stored at β = 7; shown is the nearest that there is."
+        in page.locator(".page-beta details p").inner_text()
+    )
     assert "make chapter CHAPTER=mixing BETA=7" in page.locator(".page-beta code").inner_text()
     page.get_by_label("β of this page").focus()
     page.keyboard.press("Home")
     assert not page.locator(".page-beta code").is_visible()
+
+
+def test_a_beta_of_which_nothing_is_stored_has_a_stop_of_its_own(visit, dataset):
+    """The control, words, picture and marks are at it; a curve without a value there names its neighbours."""
+    page = visit("seven.html")
+    control = page.get_by_label("β of this page")
+    shown = page.locator(".page-beta output")
+    assert shown.inner_text() == "7, this build"
+    assert shown.bounding_box()["height"] < 30  # on one line
+    assert page.locator("[data-said]").inner_text() == "7"
+    assert page.locator(".pictures > div:visible").get_attribute("data-beta") == "7"
+    assert page.locator(".asked .at").inner_text() == "at β = 7"
+    stored, own = page.locator(".values li").all()
+    near = [float(dataset.tie.sel(beta=beta).mean()) for beta in (1.0, 20.0)]
+    assert stored.locator("b").inner_text() == "–"
+    told = stored.locator("small").inner_text().removeprefix("at 1: ").replace(", at 20:", "").split()
+    assert [number(text) for text in told] == pytest.approx(near, rel=DIGITS["range"])
+    assert number(own.locator("b").inner_text()) == pytest.approx(near[0], rel=DIGITS["value"])
+    assert page.locator(".frame svg > path.curve").count() == 1  # from the least to the largest of this build
+    stops = []
+    control.focus()
+    page.keyboard.press("Home")
+    for _ in range(len(BETAS) + 1):
+        stops.append(shown.inner_text())
+        page.keyboard.press("ArrowRight")
+    assert stops == ["0.1", "1", "7, this build", "20", "1000"]
+    page.get_by_text("4 stored").click()
+    told = page.locator(".page-beta details p").inner_text()
+    assert "Networks are stored at β = 0.1, 1, 20, 1000. Those at β = 7 were trained for this page." in told
+
+
+def test_the_address_leads_to_a_beta_of_this_build(visit):
+    page = visit("seven.html#beta=7")
+    assert page.locator(".page-beta output").inner_text() == "7, this build"
+    assert page.locator(".page-beta details").get_attribute("open") is None
 
 
 def test_without_scripts_the_page_reads_whole(browser, site, dataset):

@@ -1,15 +1,20 @@
 """Predictions against the analytical model, angles against known turns, and a live network's labels and pictures."""
 
+import json
+import re
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from betavae_core import environment
+from betavae_core import environment, machine, notes, paths
+from betavae_core.building import crew
+from betavae_core.building.progress import Progress
 from betavae_core.findings import latents, prediction
 from betavae_core.images import datasets, experiments
-from betavae_core.showing import deep, figures
+from betavae_core.showing import curves, deep, figures, interactive, live, tables
 from betavae_core.sweeps import planning, record, store, sweep
 from betavae_core.theory import linear, terms
 from betavae_core.theory.gaussian import LinearGaussian
@@ -20,7 +25,7 @@ def test_the_prediction_is_the_analytical_model_on_data_of_its_covariance(proces
     betas = [0.5, 1.0, 3.0, 6.0]
     (R, C, elbo, tie), values = prediction.linear_terms(prediction.coordinates(sample), betas)
     expected = linear.sweep(process, betas)
-    constant = deep.CONSTANT + np.log(2 * np.pi)  # the prediction counts 1600 pixels, the process two
+    constant = live.CONSTANT + np.log(2 * np.pi)  # the prediction counts 1600 pixels, the process two
     assert values == pytest.approx(np.linalg.eigvalsh(process.covariance)[::-1])
     assert R - constant == pytest.approx(expected.reconstruction.values)
     assert C == pytest.approx(expected.kl_prior.values)
@@ -38,7 +43,7 @@ def test_the_prediction_from_a_few_axes_is_that_of_the_whole_covariance(name):
     R = -0.5 * (((X - mean @ D.T) ** 2).sum() / len(X) + ((D**2).sum(0) * variance).sum())
     C = 0.5 * (variance - 1 - np.log(variance)).sum() + 0.5 * (mean**2).sum() / len(X)
     found, _ = prediction.linear_terms(prediction.coordinates(data), [beta])
-    assert found[:2, 0] == pytest.approx([R + deep.CONSTANT, C], rel=1e-9)
+    assert found[:2, 0] == pytest.approx([R + live.CONSTANT, C], rel=1e-9)
 
 
 def test_the_prediction_beside_networks_stands_on_their_realizations():
@@ -114,21 +119,24 @@ def test_all_supplements_are_published():
 
 
 @pytest.fixture(scope="module")
-def live():
-    return deep.live("mixing", 3.0, realizations=2, epochs=60)
+def trained():
+    """Two networks at a β of which nothing is stored."""
+    return live.train("mixing", 3.0, realizations=2, epochs=60)[0]
 
 
-def test_live_members_are_labelled_like_stored_ones(live):
-    assert live.tie.dims == ("beta", "realization")
-    assert live.tie.shape == (1, 2)
-    assert np.isfinite(live.tie).all()
-    assert deep.source(live).startswith("2 realizations of each of 1 β (2 working; 0 diverged), made by betavae-core")
+def test_live_members_are_labelled_like_stored_ones(trained):
+    assert trained.tie.dims == ("beta", "realization")
+    assert trained.tie.shape == (1, 2)
+    assert np.isfinite(trained.tie).all()
+    assert deep.source(trained).startswith(
+        "2 realizations of each of 1 β (2 working; 0 diverged), made by betavae-core"
+    )
 
 
 @pytest.mark.slow
 def test_a_chapter_trains_as_a_sweep_does(results, crew):
     """To the last bit: in the environment of a chapter, and in a process that trains for a sweep."""
-    program = "from betavae_core.showing import deep; print(deep.live('mixing', 3.0, 1, 20).objective.item().hex())"
+    program = "from betavae_core.showing import live; print(live.train('mixing', 3.0, 1, 20)[0].objective.item().hex())"
     with environment.clean() as variables:
         done = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True)
     [member] = planning.plan("mixing", betas=[3.0], realizations=1, epochs=20)
@@ -136,45 +144,45 @@ def test_a_chapter_trains_as_a_sweep_does(results, crew):
     assert done.stdout.split() == [float(store.read(member).objective).hex()], done.stderr
 
 
-def test_pictures_come_back_in_grey_levels(live):
-    rows, labels = deep.reconstruction_rows(live, [3.0], [0, 1])
+def test_pictures_come_back_in_grey_levels(trained):
+    rows, labels = deep.reconstruction_rows(trained, [3.0], [0, 1])
     assert rows.shape == (2, 4, 40, 40)
     assert labels == ["images", "β = 3"]
     original = experiments.draw("mixing", 1)[0].images()[:2]
     np.testing.assert_array_equal(rows[0, 2:], original)
     assert np.corrcoef(rows[1, 2:].ravel(), original.ravel())[0, 1] > 0.5  # some of it has been learnt
-    moved, labels = deep.traversal_rows(live, [3.0])
+    moved, labels = deep.traversal_rows(trained, [3.0])
     assert moved.shape == (2, 7, 40, 40)
 
 
-def test_prose_and_table_of_a_live_chapter(live):
-    betas = live.beta.values
+def test_prose_and_table_of_a_live_chapter(trained):
+    betas = trained.beta.values
     predicted = prediction.prediction("mixing", [*betas, 1.0], range(2))
-    stored = live.assign_coords(beta=[1.0])
-    texts = deep.texts(stored, live, predicted)
-    assert texts["tie_one"] == f"{float(live.tie.mean()):.2f}"
+    stored = trained.assign_coords(beta=[1.0])
+    texts = deep.texts(stored, trained, predicted)
+    assert texts["tie_one"] == f"{float(trained.tie.mean()):.2f}"
     assert texts["beta"] == "3"
     assert texts["reproduced"] == "They equal the stored members of the same seeds."
-    moved = deep.texts(stored.assign(objective=stored.objective + 0.25), live, predicted)["reproduced"]
+    moved = deep.texts(stored.assign(objective=stored.objective + 0.25), trained, predicted)["reproduced"]
     assert moved.count("made by betavae-core") == 2
     assert "differ by 0.250 nats of objective at most" in moved
     other = stored.assign(key=stored.key.copy(data=[["a", "b"]]))
-    assert deep.texts(other, live, predicted)["reproduced"].startswith("The store holds no member")
-    header, rows = deep.live_table(live)
+    assert deep.texts(other, trained, predicted)["reproduced"].startswith("The store holds no member")
+    header, rows = live.table(trained)
     assert header == ["term", "0, training", "0, fresh", "1, training", "1, fresh"]
     assert rows[3][0] == "TIE"
-    assert float(rows[3][1]) == pytest.approx(float(live.tie[0, 0]), abs=0.006)
+    assert float(rows[3][1]) == pytest.approx(float(trained.tie[0, 0]), abs=0.006)
 
 
-def test_scores_of_live_members(live):
-    found = latents.latent_scores(live.isel(detailed=slice(2)))
+def test_scores_of_live_members(trained):
+    found = latents.latent_scores(trained.isel(detailed=slice(2)))
     assert found.mig.shape == (1, 2)
     assert (found.active <= 2).all()
     assert ((found.axes >= 0) & (found.axes <= 90)).all()
 
 
 def live_of(beta, *sound):
-    """Live members as `deep.live` makes them, sound or diverged; of the sound ones the numbers are published."""
+    """Live members as `live.train` makes them, sound or diverged; of the sound ones the numbers are published."""
     members = planning.plan("mixing", betas=[beta], realizations=len(sound))
     published = sweep.load("mixing", betas=[beta], realizations=len(sound)).isel(beta=0)
     cells = {}
@@ -189,13 +197,141 @@ def live_of(beta, *sound):
 
 @pytest.mark.parametrize("sound", [(False, False), (False, True)])
 def test_live_networks_that_diverged_are_told_and_not_shown(sound):
-    live, stored = live_of(1.0, *sound), sweep.load("mixing", betas=[1.0])
-    told = deep._reproduced(stored, live)
+    made, stored = live_of(1.0, *sound), sweep.load("mixing", betas=[1.0])
+    told = live.reproduced(stored, made)
     assert told.startswith(f"Training diverged in {sound.count(False)} of them, of which nothing can be said. The")
     assert ("They equal the stored members" in told) == any(sound)
-    _, rows = deep.live_table(live)
+    _, rows = live.table(made)
     assert all(row[1:3] == ["–", "–"] and ("–" in row[3:]) != any(sound) for row in rows)
-    pictures, labels = deep.live_rows(live)
+    pictures, labels = deep.live_rows(made)
     assert labels == (["β = 1, z₁", "β = 1, z₂"] if any(sound) else ["training diverged: there is nothing to show"])
     assert (np.abs(pictures).max() > 0) == any(sound)
     figures.picture_rows(pictures, labels).canvas.draw()
+
+
+def test_a_beta_that_is_not_stored_gets_a_place_of_its_own_beside_those_that_are(trained):
+    stored = sweep.load("mixing", betas=[2.0, 5.0], realizations=3)
+    shown = record.joined(stored, trained)
+    assert shown.beta.values.tolist() == [2.0, 3.0, 5.0]
+    np.testing.assert_array_equal(shown.tie.sel(beta=3.0, realization=[0, 1]), trained.tie[0])
+    assert np.isnan(shown.tie.sel(beta=3.0, realization=2))
+    for beta in (2.0, 5.0):
+        np.testing.assert_array_equal(shown.tie.sel(beta=beta), stored.tie.sel(beta=beta))
+        np.testing.assert_array_equal(shown.latent_mean.sel(beta=beta), stored.latent_mean.sel(beta=beta))
+    np.testing.assert_array_equal(shown.latent_mean.sel(beta=3.0)[:2], trained.latent_mean[0][:2])
+    assert "3.0" not in map(str, stored.beta.values)
+    assert record.joined(stored, stored) is stored
+    said = live.of_page(stored, shown)
+    assert list(said["who"].values()) == ["3 stored networks", "2 networks trained in this build", "3 stored networks"]
+    assert said["network"][3.0] == "network of realization 0 of this build"
+    assert said["tie_median"][3.0] == f"{float(trained.tie.median()):.2f}"
+    assert set(deep.sheets(shown)) == {2.0, 3.0, 5.0}
+    assert "the nearest that is stored is β = 2 and 5" in live.elsewhere(stored, 3.0)
+    assert live.elsewhere(stored, 5e8).count("the nearest that is stored is β = 5.") == 1
+    assert live.elsewhere(stored, 2.0) == "Everything else on this page is stored."
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.01, 3.0, 123456.789, 5e8])
+@pytest.mark.parametrize("sound", [True, False])
+def test_everything_that_follows_the_page_s_beta_is_at_it_whatever_it_is(beta, sound):
+    """Words, pictures, means and the control; a network that diverged is shown as nothing, not as its neighbour."""
+    stored = sweep.load("mixing", realizations=2)
+    made = live_of(1.0, sound, sound).assign_coords(beta=[beta])
+    if sound:
+        made = made.assign(latent_mean=stored.latent_mean.sel(beta=[1.0]).assign_coords(beta=[beta]))
+        made = made.assign(reconstructions=stored.reconstructions.sel(beta=[1.0]).assign_coords(beta=[beta]))
+    shown = record.joined(stored, made)
+    predicted = prediction.beside(stored, 2, shown.beta.values)
+    named = f"{beta:.10g}"
+    tie = curves.deep_panels(shown, made, {}, live.SHIFT, predicted)[1].curves
+    expected = tables.number(float(made.tie.mean()), 2) if sound else "–"
+    assert [curve.said()[beta] for curve in tie[:1]] == [expected]
+    assert (tie[2].said()[beta] == "–") == (beta == 0)  # of the linear model, where the terms diverge
+    told = interactive.follows(live.of_page(stored, shown)["beta"], beta).data
+    assert told.endswith(f">{named}</span>")
+    control = interactive.page_beta("mixing", stored.beta.values, beta).data
+    assert f'data-own="{named}"' in control and f'data-start="{named}"' in control
+    assert set(re.search('data-betas="(.*?)"', control)[1].split()) == {named, *(f"{b:g}" for b in stored.beta.values)}
+    pictures = interactive.pictures(deep.sheets(shown), "rows", beta).data
+    assert re.findall(r'data-beta="([^"]+)">', pictures) == [named]  # the others are hidden
+    points = json.loads(
+        re.search(
+            "<script.*?>(.*)</script>",
+            interactive.scatter(
+                shown.latent_mean.isel(detailed=0), experiments.draw("mixing", 0)[0].sources, beta
+            ).data,
+        )[1]
+    )
+    assert bool(points["means"][named]) == sound
+    assert len(live.table(made)[1]) == 6
+    curves.draw(curves.deep_panels(stored, made, {}, live.SHIFT, predicted)).canvas.draw()
+    if not sound:
+        curves.score_panels(latents.latent_scores(stored), [], latents.latent_scores(made))
+
+
+def test_many_live_networks_are_told_by_mean_median_and_range():
+    made = live_of(1.0, True, False, True, True)
+    header, rows = live.table(made)
+    assert header == ["term", "mean", "median", "least to largest", "fresh images: mean", "median"]
+    (tie,) = (row for row in rows if row[0] == "TIE")
+    values = [float(v) for v in made.tie[0] if np.isfinite(v)]
+    assert len(values) == 3
+    assert tie[1:4] == [f"{np.mean(values):.2f}", f"{np.median(values):.2f}", f"{min(values):.2f} to {max(values):.2f}"]
+
+
+@pytest.mark.slow
+def test_several_networks_train_on_all_cores_and_tell_what_they_do(tmp_path, monkeypatch):
+    """The same numbers as one by one; announced before they start, and the epoch of each is told meanwhile."""
+    note, seen = tmp_path / "note", []
+    monkeypatch.setenv("BETAVAE_NOTE", str(note))
+    monkeypatch.setattr(notes.Work, "at", lambda self, *at, told=notes.Work.at: (seen.append(at), told(self, *at)))
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    members = planning.plan("mixing", betas=[3.0], realizations=2, epochs=200)
+    together = sweep.train_live(members)
+    last = notes.Note.read(note)
+    assert re.fullmatch(r"trains 2 networks at β = 3, about \d+ s", last.announced)
+    assert (last.total, seen[0]) == (400, (0, "begins"))
+    assert any(re.search(r"network [12] of 2, epoch \d+ of 200", now) for _, now in seen)
+    monkeypatch.setattr(machine, "cores", lambda: 1)
+    alone = sweep.train_live(members)
+    for (values, _, atlas), (others, _, other) in zip(together, alone, strict=True):
+        assert {name: values[name] for name in terms.SCALARS} == {name: others[name] for name in terms.SCALARS}
+        assert atlas.image == other.image
+    assert seen[-1][0] == 400
+
+
+GLUED = "application/papermill.record/"  # how glue marks what a sentence quotes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("chapter", "beta"), [("mixing", 3.0), ("localisation", 5e8)])
+def test_a_chapter_at_a_beta_of_which_nothing_is_stored_speaks_of_no_other(chapter, beta, tmp_path):
+    """The chapter itself, executed as `make chapter` does, but for few epochs; the page of before said β = 2."""
+    values, told = {"beta": beta, "epochs": 20, "realizations": 2}, []
+    (tmp_path / "book").mkdir()
+    with Progress([chapter], told.append) as progress:
+        failures = crew.execute([crew.Job(chapter, values, f"{chapter} of a test")], tmp_path, progress)
+    shutil.rmtree(paths.BUILD / "kept" / chapter / f"{chapter} of a test", ignore_errors=True)
+    assert not failures
+    assert re.fullmatch(rf"{chapter}: trains 2 networks at β = {beta:.10g}, about \d+ s", told[0])
+    cells = json.loads((tmp_path / f"book/{chapter}.ipynb").read_text())["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    named = f"{beta:.10g}"
+    glued = {output["metadata"]["scrapbook"]["name"]: output for output in outputs if "scrapbook" in output["metadata"]}
+    said = {
+        name: re.search(r">([^<]*)</span>", "".join(output["data"][GLUED + "text/html"]))[1]
+        for name, output in glued.items()
+        if name.startswith("at_")
+    }
+    assert said["at_beta"] == named
+    assert said["at_who"] == "2 networks trained in this build"
+    assert said["at_network"] == "network of realization 0 of this build"
+    assert f"Nothing is stored at β = {named}" in "".join(glued["elsewhere"]["data"][GLUED + "text/plain"])
+    html = "".join("".join(output.get("data", {}).get("text/html", [])) for output in outputs)
+    assert f'data-start="{named}" data-own="{named}"' in html
+    assert re.findall(r'data-beta="([^"]+)"><img', html) == [named]  # of the pictures one is not hidden
+    assert f'class="follows scatter" data-start="{named}"' in html
+    (plane,) = re.findall(r'<div class="latent-plane">.*?<script type="application/json">(.*?)</script>', html)
+    assert json.loads(plane)["start"] == beta
+    markdown = "".join("".join(output.get("data", {}).get("text/markdown", [])) for output in outputs)
+    assert f"trained in this build at β = {beta:g}" in markdown

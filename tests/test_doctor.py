@@ -17,10 +17,13 @@ def test_one_screen_says_what_is_here_without_loading_tensorflow():
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     lines = done.stdout.splitlines()
     assert len(lines) < 24
-    subjects = "betavae python lock cores memory disk tensorflow kernel digits working published variables wrong"
+    subjects = "betavae python lock cores speed memory disk tensorflow kernel digits working published variables wrong"
     assert [line.split()[0] for line in lines] == subjects.split()
     assert lines[-1].split(maxsplit=1)[1] == "nothing found"
     assert f"cores      {machine.cores()} allowed, of {os.cpu_count()}" in lines
+    assert re.search(
+        r"^speed      U = \d+ s, a network of mixing \(1,000 epochs\) on one core$", done.stdout, re.MULTILINE
+    )
     assert int(re.search(r"\bmixing (\d+)", done.stdout)[1]) > 1300  # published, at any settings
 
 
@@ -28,7 +31,7 @@ def test_what_is_wrong_is_told_with_exit_code_1(results, monkeypatch):
     (results / "mixing").mkdir(parents=True)
     (results / "mixing/x.nc").write_bytes(b"half a file")
     (results / "mixing/y.bad").write_bytes(b"")
-    monkeypatch.setattr(doctor, "_started", lambda words: doctor.Finding("not tried here"))
+    monkeypatch.setattr(doctor, "_started", lambda *_: doctor.Finding("not tried here"))
     done = CliRunner().invoke(cli.main, ["doctor"])
     assert done.exit_code == 1
     assert "none; damaged and set aside: 1; in" in done.stdout
@@ -75,7 +78,7 @@ def test_little_memory_little_disk_and_what_cannot_be_written(tmp_path, monkeypa
     assert "GiB free for _build in" in wrongs(disk)
     (tmp_path / "results").write_text("a file")
     monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setattr(doctor, "_started", lambda words: doctor.Finding("not tried here"))
+    monkeypatch.setattr(doctor, "_started", lambda *_: doctor.Finding("not tried here"))
     assert "BETAVAE_RESULTS must be a folder, or absent" in wrongs(dict(doctor.findings())["disk"])
 
 
@@ -86,7 +89,7 @@ def test_a_part_that_does_not_start_and_digits_that_are_none(tmp_path, monkeypat
     assert wrongs(killed) == "does not start: SIGILL"
     (tmp_path / "digits.npz").write_text("none")
     monkeypatch.setenv("BETAVAE_DIGITS", str(tmp_path / "digits.npz"))
-    monkeypatch.setattr(doctor, "_started", lambda words: doctor.Finding("not tried here"))
+    monkeypatch.setattr(doctor, "_started", lambda *_: doctor.Finding("not tried here"))
     found = dict(doctor.findings())
     assert found["digits"].told == "cannot be told"
     assert re.match("digits: DigitsError: .*is text, such as CSV", wrongs(found["digits"]))

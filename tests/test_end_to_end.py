@@ -29,7 +29,7 @@ def pages(minibook):
 
 def test_make_book_prints_every_page_and_last_where_to_begin(book):
     told = book.make("book").stdout.splitlines()
-    assert [f"{name}: up to date" for name in chapters.names()] == told[: len(chapters.names())]
+    assert {f"{name}: up to date" for name in chapters.names()} == set(told[: len(chapters.names())])
     pages = [f"page: {book.folder}/_build/html/book/{name}.html" for name in chapters.names()]
     assert told[-len(pages) - 1 :] == [*pages, f"book: {book.folder}/_build/html/index.html"]
 
@@ -135,7 +135,6 @@ def test_a_variant_gets_its_own_book_and_leaves_the_book_proper_alone(minibook, 
         ["CHAPTER=analytical'; touch injected; '", "BETA=4"],
         ["CHAPTER=analytical", 'BETA=4"; touch injected; "'],
         ["CHAPTER=analytical", "PARAMS=beta=$$(touch injected)"],
-        ["BETA=4"],
     ],
 )
 def test_make_chapter_refuses_bad_input_in_one_line(minibook, words):
@@ -159,9 +158,9 @@ def test_make_sweep_names_an_experiment_and_takes_a_profile(minibook):
 
 
 def test_a_changed_chapter_executes_again_and_the_last_one_after_it(minibook):
-    """In reading order, though the first takes longest; that a line of the package executes all again: test_book.py."""
+    """Those that quote the others come last; that a line of the package executes all again: test_book.py."""
     told = re.findall(r"^(\w+): (?:executed|text)", minibook.first, re.MULTILINE)
-    assert told == ["intro", "theory", "analytical", "claims"]
+    assert (set(told[:2]), told[2:]) == ({"theory", "analytical"}, ["claims", "intro"])
     with with_cells(minibook, theory="import time; time.sleep(3)"):
         done = minibook.make("book", "JOBS=2")
     assert done.returncode == 0, done.stderr

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -238,4 +237,4 @@ def test_a_read_only_store_gets_one_line_before_anything_is_trained(small_disk, 
         monkeypatch.setenv("BETAVAE_RESULTS", str(folder))
         done = betavae("sweep", "mixing", "--profile", "smoke")
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-        assert re.search("cannot be written|Read-only file system", done.stderr)
+        assert "Read-only file system" in done.stderr

@@ -29,12 +29,17 @@ def build(report=print, builder: str = "html", profile: str = "published", jobs:
     """
     target = BUILD / builder
     with _only_build():
-        stage = _executed(report, profile, jobs)
-        rendering.restore(target)  # a build was killed between two moves
-        if rendering.is_current(stage, target):
-            report("pages: up to date")
-            return target / "index.html"
-        return rendering.render(stage, target, builder)
+        return _rendered(_executed(report, profile, jobs), target, report, builder)
+
+
+def _rendered(stage: Path, target: Path, report, builder: str = "html") -> Path:
+    """Render a stage into `target` unless its pages are up to date; returns the first page."""
+    rendering.restore(target)  # a build was killed between two moves
+    if rendering.is_current(stage, target):
+        report("pages: up to date")
+        return target / "index.html"
+    report("rendering the pages")
+    return rendering.render(stage, target, builder)
 
 
 def render() -> Path:
@@ -74,7 +79,7 @@ def build_variant(chapter: str, values: dict, report=print) -> Path:
         for file in (stage / "book").glob("api*.ipynb"):
             file.write_text(json.dumps(_without_modules(json.loads(file.read_text()))))
         execution.bring_up_to_date(again, stage, report)
-        return rendering.render(stage, folder / "html").parent / "book" / f"{chapter}.html"
+        return _rendered(stage, folder / "html", report).parent / "book" / f"{chapter}.html"
 
 
 def build_page(chapter: str, report=print) -> Path:
@@ -93,6 +98,10 @@ def build_page(chapter: str, report=print) -> Path:
             found = execution.notebook(name)
             text = json.dumps(found if name == chapter else _without_modules(found))
             (stage / "book" / f"{name}.ipynb").write_text(text)
+        if rendering.is_current(stage, folder / "html", chapter):
+            report("pages: up to date")
+            return folder / "html" / "book" / f"{chapter}.html"
+        report("rendering the page")
         return rendering.render_page(stage, folder / "html", chapter)
 
 

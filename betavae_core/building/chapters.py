@@ -22,6 +22,11 @@ def notebook(chapter: str):
     return loaded
 
 
+def has_code(loaded) -> bool:
+    """Whether a notebook has anything to execute."""
+    return any(cell.cell_type == "code" for cell in loaded.cells)
+
+
 COLAB = """# On Colab this cell gets the project and what it needs; elsewhere it does nothing.
 import sys
 
@@ -49,7 +54,7 @@ def export(folder: Path) -> list[Path]:
     written = []
     for name in names():
         loaded = notebook(name)
-        if any(cell.cell_type == "code" for cell in loaded.cells):
+        if has_code(loaded):
             start = nbformat.v4.new_code_cell(COLAB.format(repository=repository), id=f"{name}-colab")
             loaded.cells.insert(0, start)
             written.append(folder / f"{name}.ipynb")

@@ -1,7 +1,7 @@
 """Who executes chapters: a process of its own for each, and as many at a time as there are cores.
 
 A worker's standard input stays open for as long as the build lives. At its end, whether the build was interrupted or
-killed, the worker ends its kernel and goes. What workers and kernels write on standard error goes to a file.
+killed, the worker ends its kernel and goes. What workers and kernels write on standard output and error goes to a file.
 """
 
 import contextlib
@@ -12,11 +12,12 @@ import sys
 import time
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
-from betavae_core import environment, machine, paths
-from betavae_core.building.progress import Progress
+from betavae_core import environment, machine, notes, paths
+from betavae_core.building.progress import Progress, Running
 from betavae_core.errors import BuildError
+from betavae_core.notes import Note
 from betavae_core.paths import BUILD
 
 LOG = BUILD / "kernels.log"
@@ -31,11 +32,12 @@ class Job(NamedTuple):
 
 
 class Worker(NamedTuple):
-    """The process that executes a chapter, and when it started."""
+    """The process that executes a chapter, when it started, and the file of the note that the chapter leaves."""
 
     chapter: str
     process: subprocess.Popen
     started: float
+    note: Path
 
 
 def execute(waiting: list[Job], stage: Path, progress: Progress, limit: int | None = None) -> dict[str, str]:
@@ -56,36 +58,37 @@ def _all_executed(waiting, stage, progress, limit, variables) -> dict[str, str]:
     try:
         while True:
             while waiting and not failures and len(running) < limit:
-                worker = _start(waiting.pop(0), stage, variables)
-                running[worker.process.stdout] = worker
+                answer, worker = _start(waiting.pop(0), stage, variables)
+                running[answer] = worker
             if not running:
                 return failures
-            progress.running({worker.chapter: time.monotonic() - worker.started for worker in running.values()})
-            for pipe in wait(list(running), timeout=1):
-                chapter, process, _ = running.pop(pipe)
+            now = time.monotonic()
+            progress.running({w.chapter: Running(now - w.started, Note.read(w.note)) for w in running.values()})
+            for answer in wait(list(running), timeout=1):
+                chapter, process, *_ = running.pop(answer)
                 try:
-                    progress.ended(chapter, _answer(chapter, process))
+                    progress.executed(chapter, _answer(chapter, process, answer))
                 except BuildError as error:
                     failures[chapter] = str(error)
-                    progress.ended(chapter, "failed")
+                    progress.executed(chapter, "failed")
     finally:
         for worker in running.values():
             worker.process.stdin.close()
-        for worker in running.values():
             worker.process.wait()
 
 
-def _start(job: Job, stage: Path, variables: dict[str, str]) -> Worker:
-    inline = "module://matplotlib_inline.backend_inline"
-    variables = {**variables, "BETAVAE_STAGE": str(stage), "MPLBACKEND": inline}
+def _start(job: Job, stage: Path, variables: dict[str, str]) -> tuple[TextIO, Worker]:
+    """A process for a job, and the pipe through which it answers."""
+    inline, note = "module://matplotlib_inline.backend_inline", Path(variables["HOME"]) / f"note-{job.chapter}"
+    variables = {**variables, "BETAVAE_STAGE": str(stage), "BETAVAE_NOTE": str(note), "MPLBACKEND": inline}
     variables["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # chapters share a GPU
     LOG.parent.mkdir(exist_ok=True)
     with open(LOG, "a") as log:
-        process = subprocess.Popen(
+        process, answer = notes.started(
             [sys.executable, "-m", "betavae_core.building.worker"],
             bufsize=0,
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=log,
             stderr=log,
             cwd=paths.ROOT,
             env=variables,
@@ -93,15 +96,15 @@ def _start(job: Job, stage: Path, variables: dict[str, str]) -> Worker:
         )
     with contextlib.suppress(BrokenPipeError):  # it has ended; `_answer` says how
         process.stdin.write(json.dumps([*job, str(stage)]).encode() + b"\n")
-    return Worker(job.chapter, process, time.monotonic())
+    return answer, Worker(job.chapter, process, time.monotonic(), note)
 
 
-def _answer(chapter: str, process: subprocess.Popen) -> str:
+def _answer(chapter: str, process: subprocess.Popen, answer: TextIO) -> str:
     """What a worker that has ended says of its chapter; BuildError if that failed, or if it says nothing."""
-    told = process.stdout.read()
+    with answer:
+        told = answer.read()
     process.wait()  # before its standard input ends, which would tell it that the build has
     process.stdin.close()
-    process.stdout.close()
     if told:
         succeeded, text = json.loads(told)
         if succeeded:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from betavae_core import environment, files, paths
-from betavae_core.building import chapters, crew, parameters
+from betavae_core.building import chapters, crew, kept, parameters
 from betavae_core.building.crew import Job
 from betavae_core.building.progress import Progress
 from betavae_core.errors import BuildError, UsageError
@@ -20,6 +20,11 @@ from betavae_core.images import forms
 from betavae_core.paths import CHAPTERS, EXECUTED, PACKAGE
 
 LAST = (("claims",), ("intro", "reproduce"))  # executed after the others, whose records they read, group by group
+KINDS = (
+    ".ipynb",
+    ".claims.json",
+    ".json",
+)  # what an execution leaves: the notebook, verdicts if it has some, its record
 QUOTING = tuple(itertools.chain(*LAST))
 
 
@@ -53,9 +58,11 @@ def bring_up_to_date(wanted: dict[str, dict], stage: Path, report=print, limit: 
     with Progress(list(wanted), report) as progress:
         for group in ([name for name in wanted if name not in QUOTING], *LAST):
             jobs = [Job(name, wanted[name], _digest(name, wanted[name], stage)) for name in group if name in wanted]
-            work = [job for job in jobs if not _is_done_here(job, stage, progress)]
+            work = _work(jobs, stage, progress)
             for job in work:
                 require_networks(job.chapter, job.values)
+            if group not in LAST:
+                progress.planned([job.chapter for job in work], [name for name in QUOTING if name in wanted])
             failures = crew.execute(_longest_first(work), stage, progress, limit)
             if failures:
                 raise BuildError("\n".join(failures[name] for name in wanted if name in failures))
@@ -94,18 +101,37 @@ def _digest(chapter: str, values: dict, stage: Path) -> str:
     return digest(chapter, values, [_file(stage, name, kind) for name in others for kind in (".json", ".claims.json")])
 
 
-def _is_done_here(job: Job, stage: Path, progress: Progress) -> bool:
-    """Whether a chapter needs no worker: it is up to date, or text alone, which is kept as it is."""
-    known, there = _record(job.chapter, stage), _checksums(job.chapter, stage)
-    if known.get("digest") == job.digest and known.get("files") == there:
-        progress.ended(job.chapter, "up to date")
-        return True
-    source = chapters.notebook(job.chapter)
-    if any(cell.cell_type == "code" for cell in source.cells):
+def _work(jobs: list[Job], stage: Path, progress: Progress) -> list[Job]:
+    """The jobs that need a worker; of the others it is told why: up to date, executed so before, or text alone."""
+    left = []
+    for job in jobs:
+        if _is_current(job, stage):
+            progress.ended(job.chapter, "up to date")
+        elif _restored(job, stage):
+            progress.ended(job.chapter, "as executed before")
+        elif chapters.has_code(source := chapters.notebook(job.chapter)):
+            left.append(job)
+        else:
+            keep(job, source, 0.0, stage)
+            progress.ended(job.chapter, "text only")
+    return left
+
+
+def _is_current(job: Job, stage: Path) -> bool:
+    """Whether a chapter is up to date."""
+    known = _record(job.chapter, stage)
+    return known.get("digest") == job.digest and known.get("files") == _checksums(job.chapter, stage)
+
+
+def _restored(job: Job, stage: Path) -> bool:
+    """Whether a chapter was executed like this before and is whole, and now lies in the stage again."""
+    found = kept.restore(job.chapter, job.digest, stage / "book")
+    if not found:
         return False
-    keep(job, source, 0.0, stage)
-    progress.ended(job.chapter, "text only")
-    return True
+    for kind in KINDS:
+        if (file := _file(stage, job.chapter, kind)) not in found:
+            file.unlink(missing_ok=True)
+    return _is_current(job, stage)
 
 
 def _longest_first(jobs: list[Job]) -> list[Job]:
@@ -137,6 +163,8 @@ def keep(job: Job, notebook, seconds: float, stage: Path) -> None:
     known = {"chapter": job.chapter, "seconds": round(seconds, 1), "parameters": job.values, "digest": job.digest}
     known["files"] = _checksums(job.chapter, stage)
     files.write_text(_file(stage, job.chapter, ".json"), json.dumps(known))
+    left = (_file(stage, job.chapter, kind) for kind in KINDS)
+    kept.keep(job.chapter, job.digest, [file for file in left if file.exists()])
 
 
 def _checksums(chapter: str, stage: Path) -> dict[str, str]:

@@ -1,43 +1,71 @@
-"""What a build says while chapters run side by side: a line for each in reading order, and what runs at the moment."""
+"""What a build says while chapters run side by side: what will run, a line as each ends, and what runs meanwhile."""
 
 import shutil
 import sys
+import time
 from collections.abc import Callable
+from typing import NamedTuple
+
+from betavae_core.notes import Note
+
+QUIET = 30.0  # seconds without a line, after which what runs is told where there is no terminal
+BAR = 12  # letters
+
+
+class Running(NamedTuple):
+    """A chapter that runs: for how many seconds, and the note that it has left, if it has."""
+
+    seconds: float
+    note: Note | None = None
 
 
 class Progress:
-    """Says a chapter's line once all before it have theirs; on a terminal also what runs, in a line that goes again."""
+    """Says a chapter's line as it ends; on a terminal what runs stands in a line that goes again, else in lines."""
 
     def __init__(self, chapters: list[str], report: Callable[[str], None]):
-        self._waiting, self._total = list(chapters), len(chapters)
-        self._lines: dict[str, str] = {}
-        self._report = report
-        self._ended = 0
+        self._total, self._ended, self._report = len(chapters), 0, report
+        self._announced: set[str] = set()
+        self._said = time.monotonic()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        """Say what is left to say: after a failure, of chapters behind it."""
         self._clear()
-        for chapter in self._waiting:
-            if chapter in self._lines:
-                self._report(self._lines[chapter])
+
+    def planned(self, work: list[str], later: list[str]) -> None:
+        """These chapters are to run, and those perhaps, once they have."""
+        if work:
+            then = f"; then, if they quote what has changed, {', '.join(later)}" if later else ""
+            self._say(f"to execute: {', '.join(work)} ({len(work)} of {self._total} chapters){then}")
 
     def ended(self, chapter: str, line: str) -> None:
         """A chapter has ended; `line` is what to say of it."""
-        self._lines[chapter] = f"{chapter}: {line}"
         self._ended += 1
-        self._clear()
-        while self._waiting and self._waiting[0] in self._lines:
-            self._report(self._lines.pop(self._waiting.pop(0)))
+        self._say(f"{chapter}: {line}")
 
-    def running(self, seconds: dict[str, float]) -> None:
-        """These chapters run now, each for so long."""
+    def executed(self, chapter: str, line: str) -> None:
+        """A chapter that has run has ended, as the so-and-so-many-th of all."""
+        self.ended(chapter, f"{line}, {self._ended + 1} of {self._total}")
+
+    def running(self, chapters: dict[str, Running]) -> None:
+        """These chapters run now."""
+        for chapter, (_, note) in chapters.items():
+            if note and chapter not in self._announced:
+                self._announced.add(chapter)
+                self._say(f"{chapter}: {note.announced}")
         if sys.stderr.isatty():
-            now = ", ".join(f"{chapter} {passed:.0f} s" for chapter, passed in seconds.items())
+            now = ", ".join(f"{chapter} {_told(found, bar=True)}" for chapter, found in chapters.items())
             line = f"{self._ended} of {self._total} chapters done; running: {now}"
             self._write("\r\033[K" + line[: shutil.get_terminal_size().columns - 1])
+        elif time.monotonic() - self._said > QUIET:
+            now = ", ".join(f"{chapter} {_told(found)}" for chapter, found in chapters.items())
+            self._say(f"running: {now} ({self._ended} of {self._total} chapters done)")
+
+    def _say(self, line: str) -> None:
+        self._clear()
+        self._report(line)
+        self._said = time.monotonic()
 
     def _clear(self) -> None:
         if sys.stderr.isatty():
@@ -47,3 +75,12 @@ class Progress:
     def _write(text: str) -> None:
         sys.stderr.write(text)
         sys.stderr.flush()
+
+
+def _told(found: Running, bar: bool = False) -> str:
+    """How long a chapter has run, and where its work stands, with a bar if so asked."""
+    seconds, note = f"{found.seconds:.0f} s", found.note
+    if not note:
+        return seconds
+    full = int(BAR * note.done / max(note.total, 1))
+    return f"{seconds} [{'#' * full}{'-' * (BAR - full)}] {note.now}" if bar else f"{seconds} ({note.now})"

@@ -15,10 +15,10 @@ CONFIG, CONTENTS = ROOT / "_config.yml", ROOT / "_toc.yml"
 MADE_FROM = ".made-from"  # beside the pages: the hash of what they were rendered from
 
 
-def is_current(stage: Path, target: Path) -> bool:
-    """Whether the pages in `target` were rendered from what is in `stage` now."""
+def is_current(stage: Path, target: Path, chapter: str | None = None) -> bool:
+    """Whether the pages in `target`, all of them or that of a chapter, were rendered from what is in `stage` now."""
     record = target / MADE_FROM
-    return record.exists() and record.read_text() == _digest(stage)
+    return record.exists() and record.read_text() == _digest(stage, chapter)
 
 
 def render(stage: Path, target: Path, builder: str = "html") -> Path:
@@ -45,6 +45,7 @@ def render_page(stage: Path, target: Path, chapter: str) -> Path:
     pages = _scratch() / "html"
     try:
         _run([sys.executable, "-m", __name__, stage, pages, stage / "book" / f"{chapter}.ipynb"])
+        files.write_text(pages / MADE_FROM, _digest(stage, chapter))
         _put_in_place(pages, target)
     finally:
         restore(target)
@@ -75,11 +76,11 @@ def _scratch() -> Path:
     return BUILD / f"render-{os.getpid()}"
 
 
-def _digest(stage: Path) -> str:
+def _digest(stage: Path, chapter: str | None = None) -> str:
     """Content hash of all that pages are rendered from; the package is on the page of the API."""
     parts = [CONFIG, CONTENTS, ROOT / "requirements.lock", *(CHAPTERS / "_ext").glob("*.py"), *PACKAGE.rglob("*.py")]
     parts += [file for file in (stage / "book").rglob("*") if file.is_file() and not file.match("book/*.json")]
-    return files.digest([sys.version], sorted(parts))
+    return files.digest([sys.version, chapter], sorted(parts))
 
 
 def _run(command: list) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from betavae_core import paths
+from betavae_core import notes, paths
 from betavae_core.building import chapters, crew, execution
 from betavae_core.building.crew import Job
 from betavae_core.errors import BuildError, first_line
@@ -18,9 +18,8 @@ STARTS = 3  # of a kernel, at most
 
 
 def main() -> None:
-    """Take a job from standard input and say on standard output how it ended; nothing if this process is at fault."""
-    with os.fdopen(os.dup(1), "w") as answer:
-        os.dup2(2, 1)  # for kernels: they inherit it, and would keep the answer open
+    """Take a job from standard input and say through the pipe how it ended; nothing if this process is at fault."""
+    with notes.answer() as answer:
         *job, stage = json.loads(sys.stdin.readline())
         threading.Thread(target=_end_with_the_build, args=[_partial(job[0])], daemon=True).start()
         try:

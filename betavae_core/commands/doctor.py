@@ -23,6 +23,7 @@ KEPT_OUT = r"(PYTHON|PIP_|MPL|MATPLOTLIB|IPYTHON|JUPYTER|KERAS|TF_|XLA_|OMP_|MKL
 START = """import tensorflow as tf
 names = [tf.config.experimental.get_device_details(d)["device_name"] for d in tf.config.list_physical_devices("GPU")]
 print(", ".join(names) or "no GPU")"""
+UNIT = "from betavae_core.networks import cost; print(round(cost.unit()))"
 
 
 class Finding(NamedTuple):
@@ -39,7 +40,7 @@ def doctor():
     \b
     betavae doctor
 
-    Nothing is changed. Versions, the lock, cores, memory, GPU, kernel, digits, stored networks and free disk.
+    Nothing is changed. Versions, the lock, cores and their speed, memory, GPU, kernel, digits, networks, free disk.
     """
     wrong = []
     for subject, finding in findings():
@@ -57,6 +58,7 @@ def findings() -> Iterator[tuple[str, Finding]]:
         "python": lambda: Finding(f"{platform.python_version()}, {sys.executable}; {platform.platform()}"),
         "lock": _lock,
         "cores": lambda: Finding(f"{machine.cores()} allowed, of {os.cpu_count()}"),
+        "speed": lambda: _started(["-c", UNIT], "U = {} s, a network of mixing (1,000 epochs) on one core"),
         "memory": _memory,
         "disk": _disk,
         "tensorflow": lambda: _started(["-c", START]),
@@ -121,13 +123,13 @@ def _disk() -> Finding:
     return Finding(", ".join(told), wrong)
 
 
-def _started(words: list[str]) -> Finding:
-    """Whether Python starts with these words, in a process of its own, and what it says."""
+def _started(words: list[str], told: str = "starts; {}") -> Finding:
+    """Whether Python starts with these words, in a process of its own, and the last line that it says."""
     with environment.clean() as variables:
         command = [sys.executable, *words]
         done = subprocess.run(command, capture_output=True, text=True, env=variables, timeout=120)
     if done.returncode == 0:
-        return Finding(f"starts; {done.stdout.strip()}")
+        return Finding(told.format((done.stdout.splitlines() or [""])[-1]))
     how = signal.Signals(-done.returncode).name if done.returncode < 0 else (done.stderr.splitlines() or ["?"])[-1]
     return Finding("does not start", [f"does not start: {how}"])
 

@@ -85,10 +85,15 @@ def prediction(experiment: str, betas, realizations) -> xr.Dataset:
     return xr.Dataset(terms, coords={"beta": np.asarray(betas, float), "realization": list(realizations)})
 
 
-def beside(stored: xr.Dataset, most: int | None = None) -> xr.Dataset:
-    """The prediction for the realizations of stored networks that have every β, or the first few of them."""
+def beside(stored: xr.Dataset, most: int | None = None, betas=None) -> xr.Dataset:
+    """The prediction for the realizations of stored networks that have every β, or the first few of them.
+
+    `betas` in place of those stored; at β = 0, where the terms diverge, it is missing.
+    """
     whole = np.isfinite(stored.tie).all("beta").values
-    return prediction(stored.experiment, stored.beta.values, stored.realization.values[whole][:most])
+    betas = stored.beta.values if betas is None else np.asarray(betas)
+    found = prediction(stored.experiment, betas[betas > 0], stored.realization.values[whole][:most])
+    return found.reindex(beta=betas)
 
 
 def code_in_pixels(images: Coordinates) -> np.ndarray:

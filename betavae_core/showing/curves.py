@@ -129,6 +129,9 @@ def line(axis, curve: Curve) -> None:
     looks = {"color": curve.colour, "markerfacecolor": "white"}
     if curve.low is not None and curve.high is not None and "o" not in curve.line:
         axis.fill_between(curve.beta, curve.low, curve.high, color=curve.colour, alpha=0.18, linewidth=0)
+    if curve.line == "o" and curve.networks is not None and len(curve.networks) > 1:
+        axis.vlines(curve.beta, curve.low, curve.high, color=curve.colour, linewidth=1)
+        axis.plot(curve.beta, curve.value, "_", color=curve.colour, markersize=12)
     values = curve.networks if curve.line == "o" and curve.networks is not None else curve.value[None]
     axis.plot(_places(curve)[0], np.transpose(values), curve.line, **looks)
     if curve.written is not None:
@@ -175,8 +178,11 @@ def deep_panels(stored, live, optima: dict[str, float], shift: dict[str, float],
     return found
 
 
-def score_panels(scored, used) -> list[Panel]:
-    """Correlation of the latents, MIG and SAP over β, of means and of draws; shaded where both latents are in use."""
+def score_panels(scored, used, live=None) -> list[Panel]:
+    """Correlation of the latents, MIG and SAP over β, of means and of draws; shaded where both latents are in use.
+
+    live : the same scores of networks of this build, for points
+    """
     return [
         Panel(
             title=f"{letter}  {name if name == 'correlation' else name.upper()}",
@@ -184,6 +190,11 @@ def score_panels(scored, used) -> list[Panel]:
             curves=[
                 over(scored, name, "means of q"),
                 mean(scored, f"{name}_drawn", "z drawn from q", colour=ORANGE, line=":"),
+                *(
+                    []
+                    if live is None or not live.realization.size
+                    else [over(live, name, "trained in this build", colour=PINK, line="o")]
+                ),
             ],
             shade=(used[0], used[-1]) if len(used) else None,
         )

@@ -5,23 +5,12 @@ import xarray as xr
 
 from betavae_core.findings import optima
 from betavae_core.images import experiments
-from betavae_core.networks.architecture import PIXELS
 from betavae_core.showing import tables
-from betavae_core.sweeps import planning, record, store, sweep, work
-from betavae_core.theory.gaussian import log_density_constant
+from betavae_core.showing.live import SHIFT, elsewhere, reproduced
+from betavae_core.sweeps import planning, store, sweep
 from betavae_core.theory.terms import HELDOUT
 
-CONSTANT = log_density_constant(PIXELS)  # what unit-variance pixels add to R, nats
-SHIFT = {"elbo": CONSTANT, "reconstruction": CONSTANT, "objective": CONSTANT}  # subtracted wherever shown
-EQUAL = 1e-6  # nats
 CHANGED = ["objective", "elbo", "kl_prior", "tie"]  # terms that longer training is held against
-
-
-def live(experiment: str, beta: float, realizations: int, epochs: int) -> xr.Dataset:
-    """Train members at one β in this process; labelled like what `sweep.load` returns."""
-    members = planning.plan(experiment, betas=[beta], realizations=realizations, epochs=epochs)
-    cells = {member.key: record.cell(member, *work.train([member])[0]) for member in members}
-    return store.collect(members, source=lambda member: cells[member.key])
 
 
 def source(stored: xr.Dataset) -> str:
@@ -70,19 +59,19 @@ def sheets(stored: xr.Dataset, realization: int = 0) -> dict[float, np.ndarray]:
     """For each β seven images, what the network makes of them, and its two traversals: (4, 7, 40, 40) grey levels."""
     images = experiments.draw(stored.experiment, realization)[0].images()[None, :7]
     found = {}
-    for beta in stored.beta.values:
+    for beta in stored.beta.values:  # of a network that diverged there is nothing
         decoded = pictures(stored, "reconstructions", beta, realization)[None, :7]
         traversed = pictures(stored, "traversals", beta, realization)
-        found[float(beta)] = np.concatenate([images, decoded, traversed])
+        found[float(beta)] = np.nan_to_num(np.concatenate([images, decoded, traversed]))
     return found
 
 
 def discrepancy_rows(stored: xr.Dataset, predicted: xr.Dataset) -> list[list[str]]:
-    """Rows of a table: network minus linear model, means over the realizations that both cover."""
+    """Rows of a table: network minus linear model, means over the realizations and β that both cover."""
     same = stored.sel(realization=predicted.realization)
     terms = [(same[name] - predicted[name]).mean("realization") for name in ("elbo", "kl_prior", "tie")]
     return [
-        [f"{beta:g}", *(tables.difference(float(t.sel(beta=beta))) for t in terms)] for beta in predicted.beta.values
+        [f"{beta:g}", *(tables.difference(float(t.sel(beta=beta))) for t in terms)] for beta in terms[0].beta.values
     ]
 
 
@@ -125,6 +114,7 @@ def between(found: optima.Estimate) -> str:
 
 def texts(stored: xr.Dataset, live: xr.Dataset, predicted: xr.Dataset) -> dict[str, str]:
     """What the prose of a deep chapter quotes, by name."""
+    predicted = predicted.sel(beta=np.isin(predicted.beta, stored.beta))
     found, fresh = optima.best(stored), optima.best(stored, HELDOUT)
     quoted = {name: f"{e.value:g}" for name, e in found.items()}
     quoted |= {f"{name}_range": between(e) for name, e in found.items()}
@@ -144,39 +134,9 @@ def texts(stored: xr.Dataset, live: xr.Dataset, predicted: xr.Dataset) -> dict[s
         "tie_linear": f"{optima.least_mean(predicted, 'tie'):g}",
         "beta": f"{float(live.beta[0]):g}",
         "live": str(live.sizes["realization"]),
-        "reproduced": _reproduced(stored, live),
+        "reproduced": reproduced(stored, live),
+        "elsewhere": elsewhere(stored, float(live.beta[0])),
     }
-
-
-def _reproduced(stored: xr.Dataset, live: xr.Dataset) -> str:
-    """A sentence on how live members compare with the stored ones of the same key."""
-    known = dict(zip(stored.key.values.ravel(), stored.objective.values.ravel(), strict=True))
-    pairs = zip(live.key.values.ravel(), live.objective.values.ravel(), strict=True)
-    gaps = [abs(objective - known[key]) for key, objective in pairs if np.isfinite(objective - known.get(key, np.nan))]
-    lost = int(live.diverged.sum())
-    told = f"Training diverged in {lost} of them, of which nothing can be said. " if lost else ""
-    if not gaps:
-        return f"{told}The store holds no member of these settings to compare with."
-    if max(gaps) < EQUAL:
-        return f"{told}They equal the stored members of the same seeds."
-    there, here = (" and by ".join(sorted(set(d.made_by.values[np.isin(d.key, live.key)]))) for d in (stored, live))
-    return (
-        f"{told}The stored members of the same seeds, made by {there}, differ by {max(gaps):.3f} nats of objective at "
-        f"most from these, made by {here}. One kind of processor gives the same bits; another adds in another order."
-    )
-
-
-def live_table(live: xr.Dataset) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a table of live members: each term on training and on fresh images, by realization."""
-    terms = {"reconstruction": "R − c", "kl_prior": "C", "elbo": "ELBO − c", "tie": "TIE"}
-    terms |= {"tie_raw": "TIE, latents as they come", "mie": "MIE"}
-    cells = live.isel(beta=0)
-    header = ["term", *(f"{r}, {images}" for r in live.realization.values for images in ("training", "fresh"))]
-    rows = []
-    for name, text in terms.items():
-        values = [cells[name + suffix].sel(realization=r) for r in live.realization for suffix in ("", "_heldout")]
-        rows.append([text, *(tables.number(float(value) - SHIFT.get(name, 0), 2) for value in values)])
-    return header, rows
 
 
 def scaling_rows() -> list[list[str]]:

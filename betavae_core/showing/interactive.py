@@ -15,15 +15,11 @@ from betavae_core.theory.gaussian import LinearGaussian, kl_divergence
 
 EXAMPLE = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)  # the thesis's, for models that do not fit the plane
 
+TINY = 1e-9  # stands for β = 0 among ratios
 CHOICE, CLOUD = 8, 200  # images of which a reader may see q, and means shown beside it
 SHADES = (-1.2, -0.4, 0.4, 1.2)  # sources on either side of these have different colours
-COLOURS = {  # their names in companion.css, where dark mode changes them
-    figures.BLUE: "blue",
-    figures.ORANGE: "orange",
-    figures.GREEN: "green",
-    figures.PINK: "pink",
-    figures.GREY: "grey",
-}
+NAMES = ("blue", "orange", "green", "pink", "grey")  # in companion.css, where dark mode changes the colours
+COLOURS = {getattr(figures, name.upper()): name for name in NAMES}
 
 
 def curves(name: str, described: list[Panel], key: bool = False):
@@ -99,14 +95,20 @@ def page_beta(chapter: str, betas, start: float):
     Parameters
     ----------
     chapter : that `make chapter` runs at another β
-    betas : (β,) at which networks are stored, increasing
-    start : the β at first, if it is among them, else the nearest
+    betas : (β,) at which networks are stored
+    start : the page's β, which has a stop of its own where none is stored
     """
     from IPython.display import HTML
 
-    offered = " ".join(f"{beta:g}" for beta in betas)
-    name = html.escape(chapter)
-    return HTML(f'<div class="page-beta" data-chapter="{name}" data-betas="{offered}" data-start="{start:g}"></div>')
+    own = "" if start in betas else f' data-own="{_beta(start)}"'
+    offered = " ".join(map(_beta, sorted({*map(float, betas), float(start)})))
+    given = f'data-chapter="{html.escape(chapter)}" data-betas="{offered}" data-start="{_beta(start)}"{own}'
+    return HTML(f'<div class="page-beta" {given}></div>')
+
+
+def _beta(beta: float) -> str:
+    """β as pages name it, and JavaScript reads it."""
+    return f"{beta:.10g}"
 
 
 def follows(said: dict[float, str], start: float):
@@ -114,7 +116,7 @@ def follows(said: dict[float, str], start: float):
     from IPython.display import HTML
 
     first = said[nearest(said, start)]
-    texts = html.escape(json.dumps({f"{beta:g}": text for beta, text in said.items()}, ensure_ascii=False))
+    texts = html.escape(json.dumps({_beta(beta): text for beta, text in said.items()}, ensure_ascii=False))
     return HTML(f'<span class="follows" data-said="{texts}">{html.escape(first)}</span>')
 
 
@@ -133,8 +135,8 @@ def pictures(sheets: dict[float, np.ndarray], rows: str, start: float):
     found = []
     for beta, sheet in sheets.items():
         hidden = "" if beta == first else " hidden"
-        image = f'<img class="digits" alt="β = {beta:g}: {html.escape(rows)}" src="{_picture(_framed(sheet))}">'
-        found.append(f'<div data-beta="{beta:g}"{hidden}>{image}</div>')
+        image = f'<img class="digits" alt="β = {_beta(beta)}: {html.escape(rows)}" src="{_picture(_framed(sheet))}">'
+        found.append(f'<div data-beta="{_beta(beta)}"{hidden}>{image}</div>')
     return HTML(f'<div class="follows pictures">{"".join(found)}</div>')
 
 
@@ -151,24 +153,25 @@ def scatter(means, sources: np.ndarray, start: float):
 
     shades = np.searchsorted(SHADES, sources[: means.sizes["sample"]]).T.tolist()  # one row a source
     values = means.transpose("beta", "sample", "latent").values
-    points = {
-        f"{beta:g}": [_rounded(row) for row in mean] for beta, mean in zip(means.beta.values, values, strict=True)
+    points = {  # none of a network that diverged
+        _beta(beta): [_rounded(row) for row in mean if np.isfinite(row).all()]
+        for beta, mean in zip(means.beta.values, values, strict=True)
     }
     text = _json({"shades": shades, "means": points})
-    first = f"{nearest(means.beta.values, start):g}"
+    first = _beta(nearest(means.beta.values, start))
     return HTML(
         f'<div class="follows scatter" data-start="{first}"><script type="application/json">{text}</script></div>'
     )
 
 
 def nearest(betas, beta: float) -> float:
-    """The one of several β nearest to another, as a ratio."""
-    return min(betas, key=lambda b: abs(np.log(b / max(beta, 1e-9))))
+    """The one of several β nearest to another, as a ratio; β = 0 is nearest to the least of them."""
+    return min(betas, key=lambda b: abs(np.log(max(b, TINY) / max(beta, TINY))))
 
 
 def _framed(sheet: np.ndarray) -> np.ndarray:
     """Rows of pictures as one, each row with a grey scale of its own from −1 to 1."""
-    scaled = sheet / np.abs(sheet).max((1, 2, 3), keepdims=True)
+    scaled = sheet / np.maximum(np.abs(sheet).max((1, 2, 3), keepdims=True), 1e-9)
     cells = np.pad(scaled, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=1.0)
     return np.concatenate([np.concatenate(list(row), 1) for row in cells])
 
@@ -182,17 +185,19 @@ def _uri(image: bytes) -> str:
     return f"data:image/webp;base64,{base64.b64encode(image).decode()}"
 
 
-def latent_plane(experiment: str, beta: float, profile: str = "published"):
-    """What the stored networks of realization 0 decode over the plane of their latents, to be moved over, as HTML.
+def latent_plane(experiment: str, beta: float, profile: str = "published", own: atlas.Atlas | None = None):
+    """What the networks of realization 0 decode over the plane of their latents, to be moved over, as HTML.
 
     The sheet of the β nearest to the page's stands in the page, for paper, notebooks and readers without JavaScript;
-    `plane.js` puts a plane in its place and loads the other sheets from beside the page. Where no atlas is drawn, a
-    sentence says how.
+    `plane.js` puts a plane in its place and loads the other sheets from beside the page. `own`, the atlas of a network
+    of this build at the page's β, is shown where none is stored. Where no atlas is drawn, a sentence says how.
     """
     from IPython.display import HTML
 
     members = planning.plan(experiment, profile, realizations=1)
     found = {member.beta: drawn for member in members if (drawn := atlases.read(member))}
+    if own and beta not in found:
+        found = dict(sorted({**found, float(beta): own}.items()))
     if not found:
         words = f"What networks of {experiment} decode over the plane of their latents is not stored;"
         return HTML(f"<p>{words} <code>betavae atlas {experiment}</code> draws it.</p>")
@@ -212,9 +217,8 @@ def latent_plane(experiment: str, beta: float, profile: str = "published"):
             "networks": [_network(b, drawn, data) for b, drawn in found.items()],
         }
     )
-    words = (
-        f"β = {start:g}: images decoded over the plane, z₁ from −{atlas.REACH} to {atlas.REACH}, z₂ upwards likewise."
-    )
+    across = f"z₁ from −{atlas.REACH} to {atlas.REACH}, z₂ upwards likewise."
+    words = f"β = {_beta(start)}: images decoded over the plane, {across}"
     sheet = _uri(found[start].image)
     still = f'<img class="digits" alt="{experiment}, {words}" src="{sheet}"><figcaption>{words}</figcaption>'
     script = f'<script type="application/json">{text}</script>'

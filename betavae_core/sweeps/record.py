@@ -99,6 +99,20 @@ def widened(dataset: xr.Dataset, betas, realizations: int) -> xr.Dataset:
     return found.assign({name: value for name, value in empty(betas, realizations).items() if name not in found})
 
 
+def joined(dataset: xr.Dataset, other: xr.Dataset) -> xr.Dataset:
+    """A Dataset with the β of another beside its own, for every realization that either has; its own cells stay."""
+    new = sorted(set(other.beta.values) - set(dataset.beta.values))
+    if not new:
+        return dataset
+    count = max(found.sizes["realization"] for found in (dataset, other))
+    found = widened(dataset, sorted([*dataset.beta.values, *new]), count).copy(deep=True)
+    same = (name for name in found.data_vars if name in other and found[name].shape[2:] == other[name].shape[2:])
+    for name in same:  # a training curve of other epochs has another length
+        axes = {axis: other[axis] for axis in GRID if axis in other[name].dims} | {"beta": new}
+        found[name].loc[axes] = other[name].sel(beta=new).transpose(*found[name].dims).values
+    return found
+
+
 def keep(dataset: xr.Dataset, wanted: np.ndarray) -> xr.Dataset:
     """The Dataset with the cells that are not `wanted` (β, realization) made missing, details included."""
     if wanted.all():

@@ -6,16 +6,23 @@ that runs beside it, so the order and number of workers decide nothing.
 
 import contextlib
 import functools
+import math
 import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, as_completed, wait
+from pathlib import Path
 from typing import NamedTuple
 
 import xarray as xr
 
-from betavae_core import paths
+from betavae_core import machine, notes, paths
+from betavae_core.networks import cost
+from betavae_core.networks.atlas import Atlas
 from betavae_core.sweeps import atlases, crews, planning, record, store, work
 from betavae_core.sweeps.members import Member
+
+STARTING = 8  # seconds, about: TensorFlow loads and compiles, networks are evaluated
 
 
 class Plan(NamedTuple):
@@ -138,6 +145,44 @@ def draw_atlases(members: Iterable[Member], crew=None, report=None) -> Iterator[
         finally:
             for future in running:
                 future.cancel()
+
+
+def train_live(members: list[Member]) -> list[tuple[dict, dict, Atlas | None]]:
+    """Train members of one specification, none of which is stored: one in this process, several on all cores.
+
+    It is announced, with about how long it takes, and each epoch is told; see `notes`. Returns, for each member, what
+    `work.train_and_draw` does.
+    """
+    count, epochs = len(members), members[0].specification.epochs
+    jobs = min(count, machine.cores())
+    seconds = cost.unit() * epochs / cost.EPOCHS * math.ceil(count / jobs) + STARTING
+    named = f"trains {count} network{'s' * (count > 1)} at β = {members[0].beta:.10g}, about {seconds:.0f} s"
+    with notes.Work(named, count * epochs, "epoch") as work_, tempfile.TemporaryDirectory() as folder:
+        counters = [notes.Counter(Path(folder) / str(i)) for i in range(count)]
+
+        def tell() -> None:
+            done = [counter.count for counter in counters]
+            at = [f"network {i} of {count}, epoch {d:,} of {epochs:,}" for i, d in enumerate(done, 1) if 0 < d < epochs]
+            work_.at(sum(done), "; ".join(at) or ("evaluates" if sum(done) else "starts"))
+
+        if jobs == 1:
+            return [_trained_here(*each, tell) for each in zip(members, counters, strict=True)]
+        with crews.here(jobs) as [crew]:
+            futures = [
+                crew.submit(work.train_and_draw, member, member.key, counter)
+                for member, counter in zip(members, counters, strict=True)
+            ]
+            while wait(futures, timeout=1).not_done:
+                tell()
+            return [future.result() for future in futures]
+
+
+def _trained_here(member: Member, counter: notes.Counter, tell) -> tuple[dict, dict, Atlas | None]:
+    def progress(steps: int) -> None:
+        counter(steps)
+        tell()
+
+    return work.train_and_draw(member, member.key, progress)
 
 
 def keep(results, members: list[Member]) -> list[tuple[Member, dict]]:

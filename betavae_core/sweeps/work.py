@@ -47,8 +47,25 @@ def train(members: list[Member], xla: bool = False) -> list[tuple[dict, dict]]:
     values : the numbers that `store.write` takes; NaN if training diverged
     provenance : attributes
     """
+    _, _, found = _trained(members, xla)
+    return found
+
+
+def train_and_draw(member: Member, key: str, progress=None) -> tuple[dict, dict, Atlas | None]:
+    """A member as of `train`, and its atlas if it has a plane and did not diverge: what a page shows of its own.
+
+    `progress` is told how many epochs were just done.
+    """
+    with _alone([member], [key]):
+        ensemble, data, [(values, provenance)] = _trained([member], progress=progress)
+        plane = ensemble.latents == 2 and np.isfinite(values["tie"])
+        return values, provenance, atlas.draw(ensemble, data) if plane else None
+
+
+def _trained(members: list[Member], xla: bool = False, progress=None):
+    """The ensemble, the first member's training images, and what `train` returns."""
     started = time.perf_counter()
-    ensemble, drawn, curves = _fitted(members, xla)
+    ensemble, drawn, curves = _fitted(members, xla, progress)
     values = evaluated(ensemble, members, drawn, curves)
     provenance = {
         "seconds": round((time.perf_counter() - started) / len(members), 2),
@@ -57,7 +74,7 @@ def train(members: list[Member], xla: bool = False) -> list[tuple[dict, dict]]:
         **_made_by(),
         **vars(members[0].specification),
     }
-    return [(found, provenance) for found in values]
+    return ensemble, drawn[0][0], [(found, provenance) for found in values]
 
 
 def draw_atlas(member: Member, key: str) -> tuple[Atlas, dict]:
@@ -69,7 +86,7 @@ def draw_atlas(member: Member, key: str) -> tuple[Atlas, dict]:
     return drawn, {"seconds": round(time.perf_counter() - started, 2), **_made_by(), **vars(member.specification)}
 
 
-def _fitted(members: list[Member], xla: bool = False):
+def _fitted(members: list[Member], xla: bool = False, progress=None):
     """Members of one specification, trained together: their ensemble, training and held-out images, and curves."""
     import tensorflow as tf
 
@@ -80,7 +97,7 @@ def _fitted(members: list[Member], xla: bool = False):
     drawn = {r: spec.draw(r) for r in set(seeds)}  # β share images
     trainer = training.trainer(len(members), xla, **spec.architecture)
     betas, data = [member.beta for member in members], [drawn[r][0] for r in seeds]
-    curves = trainer.fit(data, betas, seeds, spec.epochs, spec.schedule)
+    curves = trainer.fit(data, betas, seeds, spec.epochs, spec.schedule, progress)
     return trainer.ensemble, [drawn[r] for r in seeds], curves
 
 

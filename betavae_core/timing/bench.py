@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from betavae_core import environment
+from betavae_core import environment, notes
 from betavae_core import machine as allowed
 from betavae_core.errors import SweepError
 from betavae_core.sweeps import planning
@@ -141,17 +141,22 @@ def _timed(contender: str, experiment: str, processes: int, threads: int, steps:
     module, usual = ("scripts", scripts.EPOCHS) if contender in scripts.WHOLE else ("contenders", contenders.STEPS)
     words = [contender, experiment, str(threads), str(steps or usual)]
     command = [sys.executable, "-m", f"betavae_core.timing.{module}", *words]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with environment.clean() as variables:
+    quiet = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with environment.clean() as variables, contextlib.ExitStack() as stack:
         variables |= dict.fromkeys(environment.SINGLE_THREAD, str(threads))
-        workers = [subprocess.Popen(command, env=variables, text=True, **pipes) for _ in range(processes)]
-        for worker in workers:
-            worker.stdout.readline()  # warm
+        workers, answers = zip(
+            *(notes.started(command, env=variables, text=True, **quiet) for _ in range(processes)), strict=True
+        )
+        for answer in answers:
+            stack.enter_context(answer)
+            answer.readline()  # warm
         for worker in workers:
             with contextlib.suppress(BrokenPipeError):  # it has ended
                 worker.stdin.write("go\n")
                 worker.stdin.flush()
-        told = [worker.communicate()[0] for worker in workers]
+        told = [answer.read() for answer in answers]
+        for worker in workers:
+            worker.communicate()
     if codes := [worker.returncode for worker in workers if worker.returncode]:
         raise SweepError(f"{contender} on {experiment} cannot be timed: its process ended with code {codes[0]}")
     return sum(map(float, told))

@@ -16,7 +16,9 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from betavae_core import notes
 from betavae_core.images import experiments
+from betavae_core.networks import cost
 from betavae_core.networks.architecture import HIDDEN, LATENTS, LEARNING_RATE, PIXELS
 
 STEPS = 60  # that are timed; a third as many go before, to warm up
@@ -27,32 +29,20 @@ def installed() -> list[str]:
     return [name for name, (_, library, _) in CONTENDERS.items() if library is None or find_spec(library)]
 
 
-def products(samples: int, rank: int, pixels: int = PIXELS, latents: int = LATENTS) -> list[tuple[int, int, int]]:
-    """Shapes (m, k, n) of every matrix product that one factored step needs: forward, backward, no product twice."""
-    first, *rest = HIDDEN
-    layers = [(first, rest[0]), (rest[0], rest[1]), (rest[1], 2 * latents)]
-    layers += [(latents, rest[1]), (rest[1], rest[0]), (rest[0], first)]
-    shapes = [(rank, pixels, first), (samples, rank, first), (rank, samples, first), (pixels, rank, first)]
-    for fan_in, fan_out in layers:  # forward, gradient of the kernel, gradient of the input
-        shapes += [(samples, fan_in, fan_out), (fan_in, samples, fan_out), (samples, fan_out, fan_in)]
-    shapes += [(first, pixels, first), (samples, first, first), (rank, pixels, first), (samples, rank, first)]
-    shapes += [(first, samples, first), (first, first, pixels), (first, samples, rank), (first, rank, pixels)]
-    return shapes
-
-
 def _work(contender: str, experiment: str, threads: int, count: int) -> None:
     data, _ = experiments.draw(experiment, 0)
     serve(CONTENDERS[contender][0](data, threads), count, count // 3)
 
 
 def serve(steps: Callable, count: int, warm: int) -> None:
-    """In a worker: warm up, wait for the signal, time so many steps, print steps per second."""
-    steps(warm)
-    print("warm", flush=True)
-    sys.stdin.readline()
-    started = time.perf_counter()
-    steps(count)
-    print(count / (time.perf_counter() - started))
+    """In a worker: warm up, wait for the signal, time so many steps, tell steps per second."""
+    with notes.answer() as answer:
+        steps(warm)
+        answer.write("warm\n")
+        sys.stdin.readline()
+        started = time.perf_counter()
+        steps(count)
+        answer.write(f"{count / (time.perf_counter() - started)}\n")
 
 
 def _betavae(data, threads):
@@ -196,19 +186,7 @@ def _jax(data, threads, members: int = 1):
 
 def _limit(data, threads):
     """The matrix products of one step and nothing else."""
-    rng = np.random.default_rng(0)
-    n, rank = data.scores.shape
-    pairs = [
-        (rng.standard_normal((m, k), dtype=np.float32), rng.standard_normal((k, p), dtype=np.float32))
-        for m, k, p in products(n, rank)
-    ]
-
-    def steps(count):
-        for _ in range(count):
-            for left, right in pairs:
-                left @ right
-
-    return steps
+    return cost.multiplied(*data.scores.shape)
 
 
 CONTENDERS = {  # each with the library that it needs beyond the project's own, and what tables call it
@@ -223,4 +201,4 @@ CONTENDERS = {  # each with the library that it needs beyond the project's own, 
 ACCELERATED = ("jax", "pytorch", "torch-compile")  # peers that use a GPU by themselves
 
 if __name__ == "__main__":
-    _work(*sys.argv[1:3], *map(int, sys.argv[3:]))
+    _work(*sys.argv[1:3], *map(int, sys.argv[3:5]))

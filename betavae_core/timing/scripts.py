@@ -83,4 +83,4 @@ def _work(way: str, experiment: str, threads: int, epochs: int) -> None:
 
 
 if __name__ == "__main__":
-    _work(*sys.argv[1:3], *map(int, sys.argv[3:]))
+    _work(*sys.argv[1:3], *map(int, sys.argv[3:5]))

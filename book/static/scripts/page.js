@@ -10,14 +10,17 @@ const HEAD = "#beta=", LIMIT = 3.5; // of the latents' plane, in standard deviat
 /** The control, which offers the stored β and names the command that trains others. */
 function startControl(root) {
   const betas = root.dataset.betas.split(" ").map(Number), { chapter } = root.dataset;
-  const control = slider("β of this page", [0, betas.length - 1, 1], nearest(betas, Number(root.dataset.start)), (i) => String(betas[i]), (i) => choose(betas[i]));
+  const own = "own" in root.dataset ? Number(root.dataset.own) : null, stored = betas.filter((beta) => beta !== own);
+  const named = (i) => `${betas[i]}${betas[i] === own ? ", this build" : ""}`;
+  const control = slider("β of this page", [0, betas.length - 1, 1], nearest(betas, Number(root.dataset.start)), named, (i) => choose(betas[i]));
   const details = element("details"), words = element("p"), note = element("span"), command = element("code");
-  words.append(note, `Networks are stored at β = ${betas.join(", ")}. For any other, `, command, " trains some and makes this page for it.");
-  details.append(element("summary", {}, `${betas.length} stored`), words);
-  const wanted = (beta, stored) => {
-    command.textContent = `make chapter CHAPTER=${chapter} BETA=${stored ? "…" : beta}`;
-    note.textContent = stored ? "" : `β = ${beta} is not stored; shown is the nearest that is. `;
-    details.open = !stored;
+  const trained = own === null ? "" : ` Those at β = ${own} were trained for this page.`;
+  words.append(note, `Networks are stored at β = ${stored.join(", ")}.${trained} For any other, `, command, " trains some and makes this page for it.");
+  details.append(element("summary", {}, `${stored.length} stored`), words);
+  const wanted = (beta, there) => {
+    command.textContent = `make chapter CHAPTER=${chapter} BETA=${there ? "…" : beta}`;
+    note.textContent = there ? "" : `Nothing is stored at β = ${beta}; shown is the nearest that there is. `;
+    details.open = !there;
   };
   const fromAddress = () => {
     const asked = location.hash.startsWith(HEAD) ? Number(location.hash.slice(HEAD.length)) : NaN;

@@ -20,6 +20,7 @@ export const grid = (panel) =>
 
 /** The place in `betas` of the one nearest to β, as a ratio or, on a linear axis, as a difference. */
 export function nearest(betas, beta, linear = false) {
+  if (betas.includes(beta)) return betas.indexOf(beta); // 0 too, which has no ratio to another
   const away = betas.map((b) => Math.abs(linear ? b - beta : Math.log(b / beta)));
   return away.indexOf(Math.min(...away));
 }
@@ -99,6 +100,12 @@ export function drawPanel(svg, panel, networks = false, space = svg.clientWidth)
     const points = path(curve.across ?? curve.beta, curve.value);
     if (networks && curve.networks && curve.line !== "o") curve.networks.forEach((values) => add("polyline", { points: path(curve.beta, values), class: `network ${curve.colour}` }));
     if (curve.line !== "o") add("polyline", { points, class: `curve ${curve.colour}`, "stroke-dasharray": DASHES[curve.line] ?? "none" });
+    if (curve.line === "o" && curve.low) {
+      curve.beta.forEach((b, i) => {
+        const [low, mean, high] = [curve.low, curve.value, curve.high].map((values) => place(b, values[i]));
+        if (low && high && low !== high) add("path", { d: `M${low} L${high} M${mean} m-5,0 h10`, class: `curve ${curve.colour}` });
+      });
+    }
     const dots = curve.line === "o" && curve.networks ? curve.networks.map((values) => path(curve.beta, values)) : curve.line.includes("o") ? [points] : [];
     for (const point of dots.join(" ").split(" ").filter(Boolean)) add("circle", { cx: point.split(",")[0], cy: point.split(",")[1], r: 3, class: `dot ${curve.colour}` });
   }
@@ -140,11 +147,18 @@ export function listValues(list, panel, beta) {
     const item = anyElement("li"), swatch = element("svg", { class: "swatch", width: 22, height: 10, "aria-hidden": "true" });
     if (curve.line === "o") swatch.append(element("circle", { cx: 11, cy: 5, r: 3, class: `dot ${curve.colour}` }));
     else swatch.append(element("path", { d: "M0,5 H22", class: `curve ${curve.colour}`, "stroke-dasharray": DASHES[curve.line] ?? "none" }));
-    const found = at(curve, beta), range = rangeOf(found, panel);
+    const found = at(curve, beta), range = found ? rangeOf(found, panel) : besideOf(curve, beta);
     item.append(swatch, anyElement("span", {}, curve.name), anyElement("b", {}, number(found?.value, 4)));
     if (range) item.append(anyElement("small", {}, range));
     return item;
   }));
+}
+
+/** What a curve has on either side of a β at which it has nothing: "at 2: 5.26, at 5: 4.4". */
+function besideOf(curve, beta) {
+  const there = curve.beta.filter((b) => at(curve, b)), below = there.filter((b) => b < beta), above = there.filter((b) => b > beta);
+  const near = [...(below.length ? [Math.max(...below)] : []), ...(above.length ? [Math.min(...above)] : [])];
+  return there.length > 1 ? near.map((b) => `at ${number(b, 4)}: ${number(at(curve, b).value)}`).join(", ") : "";
 }
 
 /** What else is known of a value: its range, or what it stands across. */

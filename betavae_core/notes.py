@@ -1,0 +1,92 @@
+"""What processes of this project say to those that started them: an answer, and notes on long work.
+
+An answer comes through a pipe of its own, since anything may write on standard output, a `sitecustomize.py` for one.
+Notes are the chapters': a build names a file in BETAVAE_NOTE, in which the chapter keeps its latest note, and looks.
+Without a build, a person who runs the chapter by hand gets a bar.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from betavae_core import paths
+
+
+def started(command: list, **settings) -> tuple[subprocess.Popen, TextIO]:
+    """A process, and the pipe through which it answers; the number of the pipe's other end is its last argument."""
+    reading, writing = os.pipe()
+    try:
+        process = subprocess.Popen([*command, str(writing)], pass_fds=[writing], **settings)
+    finally:
+        os.close(writing)
+    return process, os.fdopen(reading)
+
+
+def answer() -> TextIO:
+    """In such a process: the pipe, which its own children do not get."""
+    end = int(sys.argv[-1])
+    os.set_inheritable(end, False)
+    return os.fdopen(end, "w", buffering=1)
+
+
+class Note(NamedTuple):
+    """What was announced, how much of it is done, of how much, and where it stands, in words."""
+
+    announced: str
+    done: int
+    total: int
+    now: str
+
+    @classmethod
+    def read(cls, file: Path) -> "Note | None":
+        """The latest note, if there is one."""
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            return cls(*json.loads(file.read_text(encoding="utf-8")))
+        return None
+
+
+class Work:
+    """Work that takes long: announced when it begins, then told how far it has come."""
+
+    def __init__(self, announced: str, total: int, unit: str):
+        self.announced, self.total, self.file, self.bar = announced, total, paths.note(), None
+        if self.file is None:
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=total, desc=announced, unit=unit, disable=None)
+
+    def __enter__(self):
+        self.at(0, "begins")
+        return self
+
+    def __exit__(self, *_):
+        if self.bar is not None:
+            self.bar.close()
+
+    def at(self, done: int, now: str) -> None:
+        """It has come so far."""
+        if self.bar is not None:
+            self.bar.update(done - self.bar.n)
+        elif self.file is not None:
+            beside = self.file.with_suffix(f".{os.getpid()}")
+            beside.write_text(json.dumps(Note(self.announced, done, self.total, now)), encoding="utf-8")
+            os.replace(beside, self.file)
+
+
+class Counter(NamedTuple):
+    """Counts in a file, which another process may look at: its size is the count."""
+
+    file: Path
+
+    def __call__(self, more: int) -> None:
+        with open(self.file, "ab") as handle:
+            handle.write(bytes(more))
+
+    @property
+    def count(self) -> int:
+        """So far."""
+        return self.file.stat().st_size if self.file.exists() else 0

@@ -1,0 +1,94 @@
+"""Networks that a chapter trains in its own build, and how a page speaks of them beside those stored."""
+
+import numpy as np
+import xarray as xr
+
+from betavae_core.networks.architecture import PIXELS
+from betavae_core.networks.atlas import Atlas
+from betavae_core.showing import tables
+from betavae_core.sweeps import planning, record, store, sweep
+from betavae_core.theory.gaussian import log_density_constant
+from betavae_core.theory.terms import HELDOUT
+
+CONSTANT = log_density_constant(PIXELS)  # what unit-variance pixels add to R, nats
+SHIFT = {"elbo": CONSTANT, "reconstruction": CONSTANT, "objective": CONSTANT}  # subtracted wherever shown
+EQUAL = 1e-6  # nats
+FEW = 2  # live networks that a table shows one by one; of more it shows
+SPREAD = ["mean", "median", "least to largest", "fresh images: mean", "median"]
+
+
+def train(experiment: str, beta: float, realizations: int, epochs: int) -> tuple[xr.Dataset, Atlas | None]:
+    """Train members at one β; labelled like what `sweep.load` returns, and the atlas of the first if it has one."""
+    members = planning.plan(experiment, betas=[beta], realizations=realizations, epochs=epochs)
+    trained = sweep.train_live(members)
+    cells = {m.key: record.cell(m, *found[:2]) for m, found in zip(members, trained, strict=True)}
+    return store.collect(members, source=lambda member: cells[member.key]), trained[0][2]
+
+
+def of_page(stored: xr.Dataset, shown: xr.Dataset) -> dict[str, dict[float, str]]:
+    """Whose numbers a page quotes at each β, in words: `shown` has the page's own β beside those stored."""
+    found: dict[str, dict[float, str]] = {"beta": {}, "who": {}, "network": {}, "tie_median": {}}
+    for beta in map(float, shown.beta.values):
+        count, own = int(np.isfinite(shown.tie.sel(beta=beta)).sum()), beta not in stored.beta.values
+        what = f"network{'s' * (count != 1)}"
+        found["beta"][beta] = f"{beta:.10g}"
+        found["who"][beta] = f"{count} {what} trained in this build" if own else f"{count} stored {what}"
+        found["network"][beta] = "network of realization 0 of this build" if own else "stored network of realization 0"
+        found["tie_median"][beta] = tables.number(float(shown.tie.sel(beta=beta).median()), 2)
+    return found
+
+
+def table(live: xr.Dataset) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a table of live members: each term on training and on fresh images.
+
+    Few have a column each; of more the mean, the median, the least and the largest are shown.
+    """
+    terms = {"reconstruction": "R − c", "kl_prior": "C", "elbo": "ELBO − c", "tie": "TIE"}
+    terms |= {"tie_raw": "TIE, latents as they come", "mie": "MIE"}
+    cells, few = live.isel(beta=0), live.sizes["realization"] <= FEW
+    pairs = [f"{r}, {images}" for r in live.realization.values for images in ("training", "fresh")]
+    rows = []
+    for name, text in terms.items():
+        training, fresh = (cells[name + suffix].values - SHIFT.get(name, 0) for suffix in ("", HELDOUT))
+        each = [tables.number(float(value), 2) for pair in zip(training, fresh, strict=True) for value in pair]
+        rows.append([text, *(each if few else [*_spread(training), *_spread(fresh)[:2]])])
+    return ["term", *(pairs if few else SPREAD)], rows
+
+
+def _spread(values: np.ndarray) -> list[str]:
+    """Mean, median and range of those that are finite, as in cells."""
+    found = values[np.isfinite(values)]
+    if not len(found):
+        return ["–"] * 3
+    mean, median, least, most = (tables.number(float(f(found)), 2) for f in (np.mean, np.median, np.min, np.max))
+    return [mean, median, f"{least} to {most}"]
+
+
+def elsewhere(stored: xr.Dataset, beta: float) -> str:
+    """A sentence on what else a page shows of live networks."""
+    if beta in stored.beta.values:
+        return "Everything else on this page is stored."
+    below, above = stored.beta.values[stored.beta.values < beta], stored.beta.values[stored.beta.values > beta]
+    near = " and ".join(f"{b:g}" for b in (*below[-1:], *above[:1]))
+    return (
+        f"Nothing is stored at β = {beta:.10g}; the nearest that is stored is β = {near}. So wherever this page speaks "
+        "of its own β it shows these networks. Curves and tables over β are stored."
+    )
+
+
+def reproduced(stored: xr.Dataset, live: xr.Dataset) -> str:
+    """A sentence on how live members compare with the stored ones of the same key."""
+    known = dict(zip(stored.key.values.ravel(), stored.objective.values.ravel(), strict=True))
+    pairs = zip(live.key.values.ravel(), live.objective.values.ravel(), strict=True)
+    gaps = [abs(objective - known[key]) for key, objective in pairs if np.isfinite(objective - known.get(key, np.nan))]
+    lost = int(live.diverged.sum())
+    told = f"Training diverged in {lost} of them, of which nothing can be said. " if lost else ""
+    if not gaps:
+        return f"{told}The store holds no member of these settings to compare with."
+    if max(gaps) < EQUAL:
+        return f"{told}They equal the stored members of the same seeds."
+    there, here = (" and by ".join(sorted(set(d.made_by.values[np.isin(d.key, live.key)]))) for d in (stored, live))
+    return (
+        f"{told}The stored members of the same seeds, made by {there}, differ by {max(gaps):.3f} nats of objective at "
+        f"most from these, made by {here}. One kind of processor gives the same bits; another adds in another order."
+    )
