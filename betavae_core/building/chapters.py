@@ -22,9 +22,9 @@ def notebook(chapter: str):
     return loaded
 
 
-def has_code(loaded) -> bool:
-    """Whether a notebook has anything to execute."""
-    return any(cell.cell_type == "code" for cell in loaded.cells)
+def has_code(chapter: str) -> bool:
+    """Whether a chapter has anything to execute."""
+    return "```{code-cell}" in (CHAPTERS / f"{chapter}.md").read_text(encoding="utf-8")
 
 
 COLAB = """# On Colab this cell gets the project and what it needs; elsewhere it does nothing.
@@ -53,8 +53,8 @@ def export(folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name in names():
-        loaded = notebook(name)
-        if has_code(loaded):
+        if has_code(name):
+            loaded = notebook(name)
             start = nbformat.v4.new_code_cell(COLAB.format(repository=repository), id=f"{name}-colab")
             loaded.cells.insert(0, start)
             written.append(folder / f"{name}.ipynb")

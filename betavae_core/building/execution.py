@@ -58,11 +58,16 @@ def bring_up_to_date(wanted: dict[str, dict], stage: Path, report=print, limit: 
     with Progress(list(wanted), report) as progress:
         for group in ([name for name in wanted if name not in QUOTING], *LAST):
             jobs = [Job(name, wanted[name], _digest(name, wanted[name], stage)) for name in group if name in wanted]
-            work = _work(jobs, stage, progress)
+            left = [job for job in jobs if not _is_told_done(job, stage, progress)]
+            work = [job for job in left if chapters.has_code(job.chapter)]
             for job in work:
                 require_networks(job.chapter, job.values)
             if group not in LAST:
                 progress.planned([job.chapter for job in work], [name for name in QUOTING if name in wanted])
+            for job in left:
+                if job not in work:
+                    keep(job, chapters.notebook(job.chapter), 0.0, stage)
+                    progress.ended(job.chapter, "text only")
             failures = crew.execute(_longest_first(work), stage, progress, limit)
             if failures:
                 raise BuildError("\n".join(failures[name] for name in wanted if name in failures))
@@ -101,20 +106,15 @@ def _digest(chapter: str, values: dict, stage: Path) -> str:
     return digest(chapter, values, [_file(stage, name, kind) for name in others for kind in (".json", ".claims.json")])
 
 
-def _work(jobs: list[Job], stage: Path, progress: Progress) -> list[Job]:
-    """The jobs that need a worker; of the others it is told why: up to date, executed so before, or text alone."""
-    left = []
-    for job in jobs:
-        if _is_current(job, stage):
-            progress.ended(job.chapter, "up to date")
-        elif _restored(job, stage):
-            progress.ended(job.chapter, "as executed before")
-        elif chapters.has_code(source := chapters.notebook(job.chapter)):
-            left.append(job)
-        else:
-            keep(job, source, 0.0, stage)
-            progress.ended(job.chapter, "text only")
-    return left
+def _is_told_done(job: Job, stage: Path, progress: Progress) -> bool:
+    """Whether a chapter is up to date, or was executed so before; then that is told."""
+    if _is_current(job, stage):
+        progress.ended(job.chapter, "up to date")
+        return True
+    if _restored(job, stage):
+        progress.ended(job.chapter, "as executed before")
+        return True
+    return False
 
 
 def _is_current(job: Job, stage: Path) -> bool:

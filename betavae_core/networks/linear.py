@@ -16,7 +16,6 @@ from betavae_core.networks.model import Ensemble
 from betavae_core.networks.posterior import Posterior
 from betavae_core.theory.alignment import true_inference_error
 from betavae_core.theory.gaussian import log_density_constant
-from betavae_core.theory.identity import Parameters, terms
 
 SAMPLES = 2_000
 FIRST_RATE, LAST_RATE = 3e-2, 1e-5  # Adam's step, falling geometrically
@@ -93,17 +92,23 @@ def measured(network: Network, data, beta: float) -> dict[str, float]:
 
     R = −½ {E‖x − D μ(x) − c‖² + Σ_i (DᵀD)_ii E v_i(x)} − (N/2) log 2π
 
-    Log-likelihood and MIE follow from D, W and γ, with V and the other biases, zero at the optimum, dropped.
+    MIE is E KL(q(z|x) ‖ N(G (x − c), M⁻¹)) with M = I + DᵀD = RᵀR and R G = Qᵀ, [D; I] = [Q; R⁻¹] R, as squares that
+    never cancel; the log-likelihood is ELBO + MIE.
     """
     D, c, W, m, V, gamma = network
+    k = D.shape[1]
     x = data.pixels
     q = Posterior(x @ W.T + m, x @ V.T + gamma)
     misses = ((x - q.mean @ D.T - c) ** 2).sum(1).mean(), ((D**2).sum(0) * np.exp(q.log_variance)).sum(1).mean()
     R, C = log_density_constant(len(D)) - 0.5 * sum(misses), q.kl_to_prior().mean()
     tie, _ = true_inference_error(q.mean, q.covariance(), data.posterior_mean, data.posterior_precision)
+    Q, root = np.linalg.qr(np.vstack([D, np.eye(k)]))
+    miss = q.mean @ root.T - (x - c) @ Q[: len(D)]
+    spread = (np.exp(q.log_variance) @ (root**2).sum(0) - q.log_variance.sum(1)).mean()
+    mie = 0.5 * (spread + (miss**2).sum(1).mean() - k) - np.log(np.abs(np.diag(root))).sum()
     found = {"reconstruction": R, "kl_prior": C, "objective": R - beta * C, "elbo": R - C, "tie": tie}
-    dropped = terms(data.process, Parameters(D, W, np.exp(gamma)), beta)
-    return {name: float(value) for name, value in (dropped | found).items()}
+    found |= {"mie": mie, "log_likelihood": R - C + mie}
+    return {name: float(value) for name, value in found.items()}
 
 
 def rate(part: float) -> float:
