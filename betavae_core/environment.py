@@ -80,8 +80,9 @@ def _caches() -> dict[str, str]:
 
 
 def decisive() -> dict[str, str | None]:
-    """What could change a number and is not fixed: variables passed on, and versions of packages."""
-    return {name: _given(name) for name in DECISIVE} | {name: installed(name) for name in PACKAGES}
+    """What could change a number: variables passed on, those that are fixed, and versions of packages."""
+    fixed = {name: value for name, value in FIXED.items() if name not in PYTHON}
+    return fixed | {name: _given(name) for name in DECISIVE} | {name: installed(name) for name in PACKAGES}
 
 
 def _given(name: str) -> str | None:

@@ -1,7 +1,7 @@
 """Chapters as data: parameters, rules, names of variants, hashes. Whole builds are in test_end_to_end.py."""
 
-import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -11,6 +11,7 @@ from betavae_core import paths
 from betavae_core.building import book, chapters, execution, parameters
 from betavae_core.commands import books
 from betavae_core.paths import ROOT
+from tests.test_house import FLOORS
 
 
 def test_toc_names_chapters_that_exist_and_none_is_left_out():
@@ -92,25 +93,96 @@ def test_variant_names_are_short_and_safe():
     assert book.variant_name("analytical", {"beta": 4.0000001}) != book.variant_name("analytical", {"beta": 4.0})
 
 
-def test_the_hash_follows_text_package_parameters_lock_and_data(tmp_path, monkeypatch):
-    for name in ("book/analytical.md", "betavae_core/theory/linear.py", "requirements.lock", "data/mnist_digits.npz"):
-        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
-        (tmp_path / name).write_text("one")
-    monkeypatch.setattr(execution, "CHAPTERS", tmp_path / "book")
-    monkeypatch.setattr(execution, "PACKAGE", tmp_path / "betavae_core")
+@pytest.fixture
+def other(tmp_path, monkeypatch):
+    """A copy of what chapters are executed from, in place of this project."""
+    for name in ("betavae_core", "book", "data"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "atlas"))
+    for name in ("_toc.yml", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
     monkeypatch.setattr(paths, "ROOT", tmp_path)
+    for module in (chapters, execution):
+        monkeypatch.setattr(module, "CHAPTERS", tmp_path / "book")
+    monkeypatch.setattr(paths, "BENCH", tmp_path / "data/bench.json")
     monkeypatch.setenv("BETAVAE_PUBLISHED", str(tmp_path / "data/results"))
     monkeypatch.setenv("BETAVAE_DIGITS", str(tmp_path / "data/mnist_digits.npz"))
-    seen = {execution.digest("analytical", {}, []), execution.digest("analytical", {"beta": 4.0}, [])}
-    for name in ("book/analytical.md", "betavae_core/theory/linear.py", "requirements.lock", "data/mnist_digits.npz"):
-        (tmp_path / name).write_text("two")
-        seen.add(execution.digest("analytical", {}, []))
-    (tmp_path / "betavae_core/theory/new.py").write_text("")
-    seen.add(execution.digest("analytical", {}, []))
-    os.renames(tmp_path / "betavae_core/theory/new.py", tmp_path / "betavae_core/images/new.py")
-    seen.add(execution.digest("analytical", {}, []))
-    assert len(seen) == 8
-    assert execution.digest("analytical", {}, []) in seen
+    return tmp_path
+
+
+def digests():
+    return {name: execution.digest(name, {}, []) for name in chapters.names()}
+
+
+def touched(folder, file):
+    """The chapters that would be executed again after a change of a file of a copy."""
+    before, content = digests(), (folder / file).read_bytes()
+    (folder / file).write_bytes(content + b"\n")
+    after = digests()
+    (folder / file).write_bytes(content)
+    return {name for name in before if before[name] != after[name]}
+
+
+DEEP = {"mixing", "localisation", "tiles", "beyond"}  # that load stored networks, with those that say what they found
+LOADING = DEEP | {"intro", "methods", "analytical", "reproduce"}
+CODE = LOADING | {"background", "theory", "rotation", "appendices", "claims"}
+REACH = {  # one file of each folder, and the chapters that it can reach
+    "commands/serving.py": set(),
+    "building/rendering.py": set(),
+    "building/worker.py": set(),
+    "timing/bench.py": {"reproduce"},
+    "accelerated/pipeline.py": set(),
+    "sweeps/cluster.py": set(),
+    "sweeps/store.py": LOADING,
+    "findings/tiles.py": {"tiles", "intro"},
+    "findings/coverage.py": {"beyond"},
+    "showing/deep.py": {"mixing", "localisation", "beyond", "methods"},
+    "showing/diagrams.py": {"background", "methods", "analytical"},
+    "theory/stationarity.py": CODE - {"background", "claims", "reproduce", "methods"},
+    "theory/gaussian.py": CODE,
+    "errors.py": CODE,
+}
+
+
+def test_a_change_executes_the_chapters_that_it_can_reach_and_no_others(other):
+    """A byte in the server of pages made 29 of 29 chapters run again."""
+    assert {file.split("/")[0] for file in REACH if "/" in file} >= set(FLOORS) - {"images", "networks"}
+    for file, chapters_reached in REACH.items():
+        assert touched(other, f"betavae_core/{file}") == chapters_reached, file
+    networks = touched(other, "betavae_core/networks/training.py")  # imported within functions alone
+    assert LOADING - {"methods"} <= networks and not {"theory", "background", "claims"} & networks
+    assert {"background", *LOADING} <= touched(other, "betavae_core/images/digits.py")
+    assert touched(other, "data/bench.json") == {"reproduce"}
+    assert touched(other, "data/results/tiles-4.nc") == LOADING
+    assert touched(other, "book/theory.md") == {"theory"}
+    assert touched(other, "requirements.lock") == set(chapters.names())
+
+
+def test_what_cannot_be_told_counts_as_reached(other):
+    """A module that is loaded by a computed name, or named in a string that starts it."""
+    unseen = "betavae_core/timing/gpu.py"
+    assert "theory" not in touched(other, unseen)
+    module = other / "betavae_core/theory/propositions.py"
+    plain = module.read_text()
+    for line in (
+        "def later(name):\n    import importlib\n    return importlib.import_module(name)\n",
+        "COMMAND = ['python', '-m', 'betavae_core.timing.gpu']\n",
+        "def part(name):\n    return f'betavae_core.timing.{name}'\n",
+        "def lazily():\n    from betavae_core.timing import gpu\n    return gpu\n",
+    ):
+        module.write_text(plain + line)
+        assert "theory" in touched(other, unseen), line
+        assert "background" not in touched(other, unseen)
+    chapter = other / "book/references.md"
+    chapter.write_text(chapter.read_text() + "\n```{code-cell} ipython3\n%time\nimport betavae_core.timing.gpu\n```\n")
+    assert "references" in touched(other, unseen)
+
+
+def test_the_hash_follows_parameters_and_variables(monkeypatch):
+    plain = execution.digest("analytical", {}, [])
+    assert execution.digest("analytical", {}, []) == plain
+    assert execution.digest("analytical", {"beta": 4.0}, []) != plain
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    assert execution.digest("analytical", {}, []) != plain
 
 
 def test_a_checkout_has_the_bytes_that_were_written_whatever_git_does_to_line_ends(tmp_path):

@@ -121,3 +121,7 @@ def test_papermill_by_hand_is_told_of_a_parameter_that_a_chapter_does_not_have(t
     assert done.returncode == 1
     told = "UsageError: this chapter has no parameter 'bta'; it has: beta, realizations, epochs, profile"
     assert done.stderr.strip().splitlines()[-1] == told
+
+
+def test_profiles_that_chapters_know_are_those_of_the_sweeps():
+    assert parameters.PROFILES == tuple(planning.PROFILES)

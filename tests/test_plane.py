@@ -195,12 +195,12 @@ def test_a_build_puts_pictures_beside_its_pages_and_follows_what_is_drawn(drawn,
     book._stage_assets(tmp_path)
     found = {file.name for file in (tmp_path / "book/static/atlas").rglob("*") if file.is_file()}
     assert found == {"1.webp", "100.webp"}
-    before, (picture, *_) = execution.digest("theory", {}, []), sorted(paths.atlases().rglob("*.webp"))
+    before, (picture, *_) = execution.digest("mixing", {}, []), sorted(paths.atlases().rglob("*.webp"))
     content = picture.read_bytes()
     picture.write_bytes(content + b"x")
-    assert execution.digest("theory", {}, []) != before
+    assert execution.digest("mixing", {}, []) != before
     picture.write_bytes(content)
-    assert execution.digest("theory", {}, []) == before
+    assert execution.digest("mixing", {}, []) == before
 
 
 def test_without_an_atlas_a_sentence_says_how_to_draw_it(results):

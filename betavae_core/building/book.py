@@ -71,7 +71,7 @@ def build_variant(chapter: str, values: dict, report=print) -> Path:
     with _only_build():
         base, stage = _executed(report), folder / "executed"
         _stage_assets(stage)
-        quoting = [name for name in execution.QUOTING if name in chapters.names() and name != chapter]
+        quoting = [name for name in chapters.QUOTING if name in chapters.names() and name != chapter]
         again = {chapter: values} | {name: {} for name in quoting}
         for file in (base / "book").glob("*.*"):
             if file.is_file() and file.name.split(".")[0] not in again:

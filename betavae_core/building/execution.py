@@ -1,47 +1,53 @@
 """Bring executed chapters up to date: those whose content has changed run again, side by side.
 
-A chapter's content is its text, the package, its parameters, the data, the lock, the Python version and
-what else could change a number (`environment.decisive`).
+A chapter's content is its text, what its code can reach of the package and of the data, its parameters, the lock, the
+Python version and what else could change a number (`environment.decisive`).
 """
 
 import contextlib
 import hashlib
-import itertools
 import json
 import sys
 from pathlib import Path
 
 from betavae_core import environment, files, paths
 from betavae_core.building import chapters, crew, kept, parameters
+from betavae_core.building.chapters import LAST, QUOTING
 from betavae_core.building.crew import Job
 from betavae_core.building.progress import Progress
 from betavae_core.errors import BuildError, UsageError
 from betavae_core.images import forms
-from betavae_core.paths import CHAPTERS, EXECUTED, PACKAGE
+from betavae_core.paths import CHAPTERS, EXECUTED
 
-LAST = (("claims",), ("intro", "reproduce"))  # executed after the others, whose records they read, group by group
 KINDS = (
     ".ipynb",
     ".claims.json",
     ".json",
 )  # what an execution leaves: the notebook, verdicts if it has some, its record
-QUOTING = tuple(itertools.chain(*LAST))
 
 
 def digest(chapter: str, values: dict, records: list[Path]) -> str:
-    """Content hash of everything that an execution of the chapter depends on."""
-    parts = [
-        CHAPTERS / f"{chapter}.md",
-        paths.ROOT / "requirements.lock",
-        paths.BENCH,
-        paths.GPU,
-        *forms.files(paths.digits()),
-        *records,
-    ]
-    published = (file for file in paths.published_store().rglob("*") if file.suffix in (".nc", ".json", ".webp"))
-    parts += sorted(PACKAGE.rglob("*.py")) + sorted(published)
-    working = sorted(file.name for file in paths.working_store().glob("*/*.nc"))  # names that stand for contents
+    """Content hash of everything that an execution of the chapter depends on: what its code can reach, and no more."""
+    reached = chapters.reach(chapter)
+    parts = [CHAPTERS / f"{chapter}.md", paths.ROOT / "requirements.lock", *records, *reached.modules]
+    for name, found in DATA.items():
+        parts += found() if name in reached.mentioned else []
+    stored = paths.working_store().glob("*/*.nc") if "working_store" in reached.mentioned else ()
+    working = sorted(file.name for file in stored)  # names that stand for contents
     return files.digest([sys.version, environment.decisive(), values, working], parts)
+
+
+def _published(kinds: tuple[str, ...]) -> list[Path]:
+    return sorted(file for file in paths.published_store().rglob("*") if file.suffix in kinds)
+
+
+DATA = {  # files behind the names of `paths` that code may mention
+    "BENCH": lambda: [paths.BENCH],
+    "GPU": lambda: [paths.GPU],
+    "digits": lambda: forms.files(paths.digits()),
+    "published_store": lambda: _published((".nc",)),
+    "atlases": lambda: _published((".json", ".webp")),
+}
 
 
 def bring_up_to_date(wanted: dict[str, dict], stage: Path, report=print, limit: int | None = None) -> None:
@@ -189,10 +195,3 @@ def require_whole(stage: Path) -> None:
 def notebook(chapter: str) -> dict:
     """A chapter's notebook as it was executed last; its text alone if it never was, or if that is damaged."""
     return _parsed(_file(EXECUTED, chapter, ".ipynb")) or chapters.notebook(chapter)
-
-
-def records(stage: Path | None = None) -> list[dict]:
-    """What is known of each executed chapter that does not quote the others: name, seconds, parameters, digest."""
-    stage = stage or paths.stage() or EXECUTED
-    found = [_record(chapter, stage) for chapter in chapters.names() if chapter not in QUOTING]
-    return [record for record in found if record]

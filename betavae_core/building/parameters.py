@@ -23,6 +23,7 @@ from betavae_core.errors import UsageError
 ROWS, ENTRY, SIGNAL = 30, 1_000, 100_000  # N, |a|, and singular values of A in units of σ
 
 
+PROFILES = ("smoke", "published", "thesis")  # of `sweeps.planning`, of which chapters without networks know no more
 PROFILE = re.compile(r"a profile(?: of ([\w, -]+))?")
 HANDED = "# Parameters\n"  # how papermill begins the cell that it puts behind that of the defaults
 
@@ -200,9 +201,8 @@ def _process(mixing_matrix, values: dict) -> None:
 
 
 def _profile(value: str, _) -> None:
-    from betavae_core.sweeps import planning
-
-    planning.profile(value)
+    if value not in PROFILES:
+        raise ValueError(f"no profile {value!r}; profiles: {', '.join(PROFILES)}")
 
 
 RULES = {

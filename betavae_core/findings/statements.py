@@ -3,14 +3,13 @@
 import numpy as np
 import xarray as xr
 
-from betavae_core.findings import latents, optima, tiles, verdicts
+from betavae_core.findings import latents, optima, verdicts
 from betavae_core.findings.claims import Verdict
-from betavae_core.findings.verdicts import written
+from betavae_core.findings.verdicts import READ, written
 from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.terms import HELDOUT
 
-READ = ", as read here"  # behind the place of a claim that the thesis does not make in these words
 UNKNOWN = optima.Estimate(np.nan, -np.inf, np.inf)  # where nothing could be measured
 
 
@@ -220,16 +219,6 @@ def axes_of_motion(scored: xr.Dataset) -> Verdict:
     claim = "Deep localisation: latents encode orthogonal axes of motion, beyond chance"
     judged = verdicts.beyond_chance(claim, "Results, Fig. 5 E", "localisation", angles_in_use(scored))
     return judged.at("fig-localisation-axes")
-
-
-def dependence(stores: dict) -> list[Verdict]:
-    """On the theorem in deep networks: how much larger the best β is with dependent sources; nothing if not known."""
-    ratio = tiles.difference(stores["tiles"], stores["tiles-diagonal"])
-    if not np.isfinite(ratio.high):
-        return []
-    gains = {"log β* above the control's": optima.Estimate(*np.log(ratio))}
-    claim = "Deep tiles: more conditional dependence, larger best β"
-    return [verdicts.positive(claim, "Abstract" + READ, "tiles", "paired by realization", gains).at("tab-tiles")]
 
 
 def control(least: optima.Estimate, betas) -> Verdict:

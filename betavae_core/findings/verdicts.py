@@ -9,6 +9,8 @@ import scipy.stats
 
 from betavae_core.findings.claims import FAILED, HELD, WITHIN, Verdict
 
+READ = ", as read here"  # behind the place of a claim that the thesis does not make in these words
+
 ROUNDING = 1e-8  # nats; an exact statement that holds is violated by less
 EXACT = "exact"  # what stands in the place of an interval where nothing is random
 NEAR = (
