@@ -42,7 +42,8 @@ def bundled(folder: Path, first: list[str]) -> str:
 
     for name in first:
         add(name)
-    return f'(() => {{\n"use strict";\nconst address = document.currentScript.src;\n{RUN}\n{"".join(done.values())}}})();\n'
+    whole = f'"use strict";\nconst address = document.currentScript.src;\n{RUN}\n{"".join(done.values())}'
+    return f"(() => {{\n{whole}}})();\n"
 
 
 def put_in_place(folder: Path) -> None:

@@ -65,9 +65,13 @@ def mend_roles(app, pagename, templatename, context, doctree):
 
 
 def launch(app, pagename, templatename, context, doctree):
-    """Below the title of a chapter with code: where it runs without installing; nothing unless the repository is named."""
+    """Below the title of a chapter with code: where it runs without installing, if the repository is named."""
     repository = app.config.repository_url.rstrip("/").removesuffix(".git")
-    if not repository or doctree is None or not any("cell_input" in n["classes"] for n in doctree.findall(nodes.container)):
+    if (
+        not repository
+        or doctree is None
+        or not any("cell_input" in n["classes"] for n in doctree.findall(nodes.container))
+    ):
         return
     name = repository.removeprefix("https://github.com/")
     binder = f"https://mybinder.org/v2/gh/{name}/HEAD?urlpath={quote(f'notebooks/{pagename}.md', safe='')}"
@@ -82,7 +86,7 @@ def as_restructured_text(app, what, name, obj, options, lines):
     for line in lines:
         if what == "module" and line.startswith("    ") and not literal:
             found += ["::", ""]
-        literal = what == "module" and (line.startswith("    ") or literal and not line)
+        literal = what == "module" and (line.startswith("    ") or (literal and not line))
         if what != "module" and line.startswith("Source: "):
             found += ["References", "----------"]
             line = line.removeprefix("Source: ")

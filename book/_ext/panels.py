@@ -1,7 +1,7 @@
 """Sphinx extension: a figure's panels become pictures of their own, which flow: beside each other, or below on a phone.
 
 `showing.figures` names each panel of an SVG by its place: "panel ROW ROWS COLUMN COLUMNS LABEL". Here each gets a file
-that holds it alone. Panels with a label are rows of pictures: their text is left out, and the label is written on the page.
+that holds it alone. Panels with a label are rows of pictures: their text is left out, and the page writes the label.
 """
 
 import copy
@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 SVG = "http://www.w3.org/2000/svg"
 IMAGE = re.compile(r'<img alt="([^"]*)" class="(plot|digits)" src="([^"]*_images/[^"]+\.svg)"[^>]*?/?>')
-ASKED = re.compile(r'data-figure="([^"]+)" data-replaced="(\d+)"')  # `interactive.curves` draws these in place of pictures
+ASKED = re.compile(r'data-figure="([^"]+)" data-replaced="(\d+)"')  # what `interactive.curves` draws over pictures
 TITLE = 18  # points that the label of a row of pictures takes
 PIXELS = 96 / 72  # CSS pixels to a point
 
@@ -86,7 +86,7 @@ def _panels(folder: Path, alt: str, kind: str, source: str) -> str:
 
 
 def _replaced(page: str, name: str, count: int) -> str:
-    """A page that does not show the first panels of a figure where scripts draw them: neither loaded nor seen to change."""
+    """A page without the first panels of a figure where scripts draw them: neither loaded nor seen to change."""
     before, figure, after = page.partition(f'id="{name}"')
     return before + figure + after.replace('<div style="max-width', '<div class="replaced" style="max-width', count)
 
