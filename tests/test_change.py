@@ -66,7 +66,10 @@ def missing(tmp_path_factory):
 def test_a_metric_is_a_line_and_a_formula(copy, missing):
     copy.change(
         "betavae_core/theory/terms.py",
-        ("}\nLINEAR", '    "spread": Term("S", "mean marginal variance of q", measured=True, units="1"),\n}\nLINEAR'),
+        (
+            "}\nLINEAR",
+            '    "spread": Term("S", "variance of q", measured=True, units="1", heading="S", panel=6),\n}\nLINEAR',
+        ),
     )
     copy.change(
         "betavae_core/networks/evaluation.py",
@@ -84,11 +87,15 @@ if __name__ == "__main__":
     list(sweep.run(members, crews.here(1)))
     new = sweep.load("mixing", "smoke", realizations=1)
     counts = [int(np.isfinite(d[n]).sum()) for d in (old, new) for n in ("tie", "spread", "spread_heldout")]
-    print(json.dumps([counts, new.spread.attrs]))
+    from betavae_core.showing import curves, live
+    shown = [[panel.title for panel in curves.deep_panels(d, new, {}, {}, {})][-1] for d in (old, new)]
+    shown.append([row[0] for row in live.table(new.isel(beta=[0]))[1]][-1])
+    print(json.dumps([counts, new.spread.attrs, shown]))
 """)
     assert found == [
         [13 * EXPERIMENTS["mixing"].realizations, 0, 0, 2, 2, 2],
-        {"units": "1", "long_name": "mean marginal variance of q"},
+        {"units": "1", "long_name": "variance of q"},
+        ["E  MIE", "F  S", "S"],  # in figures and tables where anything is stored of it
     ]
     assert len(copy.touched) == 2
 

@@ -170,8 +170,8 @@ def test_prose_and_table_of_a_live_chapter(trained):
     assert deep.texts(other, trained, predicted)["reproduced"].startswith("The store holds no member")
     header, rows = live.table(trained)
     assert header == ["term", "0, training", "0, fresh", "1, training", "1, fresh"]
-    assert rows[3][0] == "TIE"
-    assert float(rows[3][1]) == pytest.approx(float(trained.tie[0, 0]), abs=0.006)
+    (tie,) = (row for row in rows if row[0] == "TIE")
+    assert float(tie[1]) == pytest.approx(float(trained.tie[0, 0]), abs=0.006)
 
 
 def test_scores_of_live_members(trained):

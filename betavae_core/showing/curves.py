@@ -4,6 +4,7 @@ A figure is a list of `Panel`s of `Curve`s. `draw` makes it for paper, notebooks
 `interactive.curves` as one that a reader can ask; both show the same numbers.
 """
 
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 
 from betavae_core.showing import figures, tables
 from betavae_core.showing.figures import BLUE, GREEN, GREY, ORANGE, PINK
-from betavae_core.theory.terms import HELDOUT
+from betavae_core.theory.terms import HELDOUT, PANELS, TERMS
 
 
 class Mark(NamedTuple):
@@ -152,7 +153,9 @@ def _key(axis, curves: list[Curve], marked: bool) -> None:
 
 
 def deep_panels(stored, live, optima: dict[str, float], shift: dict[str, float], predicted) -> list[Panel]:
-    """Thesis Figs. 4 and 5, A-D, and MIE: mean, range, held-out mean and extremum over β, with this build's networks.
+    """Thesis Figs. 4 and 5, A-D, and what else has a panel in `theory.terms` and is stored: each over β.
+
+    Mean, range, held-out mean and extremum, with this build's networks.
 
     Parameters
     ----------
@@ -161,21 +164,23 @@ def deep_panels(stored, live, optima: dict[str, float], shift: dict[str, float],
     shift : constants taken off a term
     predicted : Dataset of the linear model, drawn where it has the term
     """
-    bends = {"elbo": 10, "reconstruction": 10, "mie": 1}  # terms over many decades, and where they become linear
-    titles = {"elbo": "ELBO − c", "tie": "TIE", "reconstruction": "R − c", "kl_prior": "C", "mie": "MIE"}
-    found = []
-    for letter, (name, title) in zip("ABCDE", titles.items(), strict=True):
-        away = shift.get(name, 0.0)
-        curves = [
-            over(stored, name, "stored networks", away),
-            mean(stored, f"{name}{HELDOUT}", "on fresh images", away, colour=GREEN, line=":"),
-        ]
-        if name in predicted:
-            curves.append(mean(predicted, name, "linear model", away, colour=ORANGE, line="--"))
-        curves.append(over(live, name, "trained in this build", away, colour=PINK, line="o"))
-        marks = [Mark(optima[name], f"{optima[name]:g}", height=0.12)] if name in optima else []
-        found.append(Panel(title=f"{letter}  {title}", curves=curves, marks=marks, bend=bends.get(name)))
-    return found
+    there = [name for name in PANELS if np.isfinite(stored[name]).any()]
+    return [
+        _deep_panel(f"{letter}  {TERMS[name].heading}", name, stored, live, optima, shift.get(name, 0.0), predicted)
+        for letter, name in zip(string.ascii_uppercase, there, strict=False)
+    ]
+
+
+def _deep_panel(title: str, name: str, stored, live, optima, away: float, predicted) -> Panel:
+    curves = [
+        over(stored, name, "stored networks", away),
+        mean(stored, f"{name}{HELDOUT}", "on fresh images", away, colour=GREEN, line=":"),
+    ]
+    if name in predicted:
+        curves.append(mean(predicted, name, "linear model", away, colour=ORANGE, line="--"))
+    curves.append(over(live, name, "trained in this build", away, colour=PINK, line="o"))
+    marks = [Mark(optima[name], f"{optima[name]:g}", height=0.12)] if name in optima else []
+    return Panel(title=title, curves=curves, marks=marks, bend=TERMS[name].bend, unit=TERMS[name].units)
 
 
 def score_panels(scored, used, live=None) -> list[Panel]:

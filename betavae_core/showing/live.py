@@ -8,10 +8,10 @@ from betavae_core.networks.atlas import Atlas
 from betavae_core.showing import tables
 from betavae_core.sweeps import planning, record, store, sweep
 from betavae_core.theory.gaussian import log_density_constant
-from betavae_core.theory.terms import HELDOUT
+from betavae_core.theory.terms import HELDOUT, TERMS
 
 CONSTANT = log_density_constant(PIXELS)  # what unit-variance pixels add to R, nats
-SHIFT = {"elbo": CONSTANT, "reconstruction": CONSTANT, "objective": CONSTANT}  # subtracted wherever shown
+SHIFT = {name: CONSTANT for name, term in TERMS.items() if term.constant}  # subtracted wherever shown
 EQUAL = 1e-6  # nats
 FEW = 2  # live networks that a table shows one by one; of more it shows
 SPREAD = ["mean", "median", "least to largest", "fresh images: mean", "median"]
@@ -43,8 +43,7 @@ def table(live: xr.Dataset) -> tuple[list[str], list[list[str]]]:
 
     Few have a column each; of more the mean, the median, the least and the largest are shown.
     """
-    terms = {"reconstruction": "R − c", "kl_prior": "C", "elbo": "ELBO − c", "tie": "TIE"}
-    terms |= {"tie_raw": "TIE, latents as they come", "mie": "MIE"}
+    terms = {name: term.heading for name, term in TERMS.items() if term.heading}
     cells, few = live.isel(beta=0), live.sizes["realization"] <= FEW
     pairs = [f"{r}, {images}" for r in live.realization.values for images in ("training", "fresh")]
     rows = []

@@ -8,6 +8,10 @@ class Term(NamedTuple):
 
     linear: the analytical model has it in closed form (`theory.identity.terms` computes it)
     measured: a trained network is evaluated for it (`networks.evaluation` computes it), on training and on fresh images
+    heading: what it is called in panels and tables of networks; one without is not shown by itself
+    panel: its place among the panels over β, from 1; 0 for none
+    bend: over many decades its axis is linear up to here, logarithmic beyond
+    constant: it holds c, what unit-variance pixels add whatever a network does, which is taken off where it is shown
     """
 
     symbol: str
@@ -15,23 +19,35 @@ class Term(NamedTuple):
     linear: bool = False
     measured: bool = False
     units: str = "nats"
+    heading: str = ""
+    panel: int = 0
+    bend: float | None = None
+    constant: bool = False
 
 
 TERMS = {
-    "reconstruction": Term("R", "reconstruction objective R", linear=True, measured=True),
+    "reconstruction": Term(
+        "R", "reconstruction objective R", True, True, heading="R − c", panel=3, bend=10, constant=True
+    ),
     "reconstruction_se": Term("SE of R", "standard error of R", measured=True),
-    "kl_prior": Term("C", "conditional independence loss C", linear=True, measured=True),
-    "objective": Term("L", "β-VAE objective R − βC", linear=True, measured=True),
-    "elbo": Term("ELBO", "evidence lower bound R − C", linear=True, measured=True),
+    "kl_prior": Term("C", "conditional independence loss C", True, True, heading="C", panel=4),
+    "objective": Term("L", "β-VAE objective R − βC", True, True, constant=True),
+    "elbo": Term("ELBO", "evidence lower bound R − C", True, True, heading="ELBO − c", panel=1, bend=10, constant=True),
     "log_likelihood": Term("log p", "log-likelihood of the data", linear=True),
-    "mie": Term("MIE", "model inference error", linear=True, measured=True),
+    "mie": Term("MIE", "model inference error", True, True, heading="MIE", panel=5, bend=1),
     "mie_se": Term("SE of MIE", "standard error of MIE", measured=True),
     "mie_ess": Term("ESS of MIE", "median effective sample size behind MIE", measured=True, units="draws"),
-    "tie": Term("TIE", "true inference error under the best signed permutation", linear=True, measured=True),
-    "tie_raw": Term("TIE as is", "true inference error with the latents as they come", measured=True),
+    "tie": Term("TIE", "true inference error under the best signed permutation", True, True, heading="TIE", panel=2),
+    "tie_raw": Term(
+        "TIE as is",
+        "true inference error with the latents as they come",
+        measured=True,
+        heading="TIE, latents as they come",
+    ),
 }
 LINEAR = tuple(name for name, term in TERMS.items() if term.linear)
 MEASURED = tuple(name for name, term in TERMS.items() if term.measured)
+PANELS = tuple(sorted((n for n, term in TERMS.items() if term.panel), key=lambda n: TERMS[n].panel))
 HELDOUT = "_heldout"  # suffix of a measured term on fresh images
 SCALARS = tuple(name + suffix for name in MEASURED for suffix in ("", HELDOUT))
 
