@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from betavae_core.images import digits
 from betavae_core.images.experiments import EXPERIMENTS
 from betavae_core.paths import ROOT
 from tests.conftest import HALF_WRITTEN
@@ -144,6 +145,51 @@ def test_an_experiment_is_a_record_and_its_drawing(copy, missing):
     assert "flipped,samples=100,epochs=20: 2 of 4" in stored
     assert "flipped,samples=100,epochs=20.nc" in copy.run(
         "-m", "betavae_core", "publish", "flipped", "--profile", "smoke"
+    )
+    assert len(copy.touched) == 2
+
+
+DISC = '''def disc(rng, samples: int, matrix, noise_std: float) -> Drawing:
+    """A disc moved from the centre by r pixels; its edge is soft, so that parts of a pixel show."""
+    process = LinearGaussian(matrix, noise_std)
+    drawn = [process.sample(samples, rng) for _ in range(2)]
+    down, right = np.mgrid[-19.5:20, -19.5:20]
+    away = [np.hypot(right[None] - code[:, 0, None, None], down[None] - code[:, 1, None, None]) for _, code in drawn]
+    return Drawing([(1 / (1 + np.exp(each - 6))).reshape(samples, -1) for each in away], drawn, process, ())
+
+
+def pixel_mixing('''
+
+
+def test_images_that_are_not_digits_are_a_record_and_a_drawing(copy, missing, tmp_path):
+    """MNIST is no part of their keys; they are trained, counted, shown and held against the linear model."""
+    copy.change("betavae_core/images/datasets.py", ("def pixel_mixing(", DISC))
+    record = '\n    Experiment("disc", datasets.disc, 2, "a disc, moved", noise_std=0.5, digits=False),\n)\nEXPERIMENTS'
+    copy.change("betavae_core/images/experiments.py", ("\n)\nEXPERIMENTS", record))
+    assert copy.told(MISSING) == [*missing, 26]
+    images, labels = digits.load()
+    other = digits.write(tmp_path / "other.npz", images[::-1], labels[::-1])
+    seen = """
+import os
+from betavae_core.findings import latents, prediction
+from betavae_core.images import experiments
+from betavae_core.showing import deep
+from betavae_core.sweeps import crews, members, planning, sweep
+if __name__ == "__main__":
+    wanted = planning.plan("disc", "smoke", realizations=1)
+    key = wanted[0].key
+    list(sweep.run(wanted, crews.here(1)))
+    stored = sweep.load("disc", "smoke", realizations=1)
+    rows = [deep.sheets(stored)[1.0].shape, experiments.gallery("disc", 3).shape]
+    rows.append(latents.latent_scores(stored).mig.shape)
+    gap = deep.discrepancy_rows(stored, prediction.prediction("disc", stored.beta.values, [0]))
+    members._digits_hash.cache_clear()
+    os.environ["BETAVAE_DIGITS"] = OTHER
+    print(json.dumps([rows, len(gap), wanted[0].key == key]))
+""".replace("OTHER", repr(str(other)))
+    assert copy.told(seen) == [[[4, 7, 40, 40], [10, 3, 40, 40], [2, 5]], 2, True]
+    assert "disc,samples=100,epochs=20: 2 of 4" in copy.run(
+        "-m", "betavae_core", "status", "disc", "--profile", "smoke"
     )
     assert len(copy.touched) == 2
 

@@ -19,7 +19,7 @@ FOUR = ((1.0, 2.0, 1.0, 1.0), (1.0, -1.0, 0.0, 1.0), (-1.0, 0.0, 2.0, 0.0), (0.0
 BETAS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 FINE_BETAS = (0.01, 0.02, 0.05, *BETAS)
 SCALINGS = ("global", "pixel")
-ENOUGH = 1000  # realizations, one of which shows each digit
+ENOUGH, ROWS = 1000, 10  # realizations, one of which shows each digit; rows of a gallery
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Experiment:
     shows : what it is for, in a few words
     settings : fields of `sweeps.members.Specification` where they are not the usual ones
     one_drawing : every realization has the images of realization 0, so that only the network's seed varies
+    digits : images are made of MNIST digits, which then count in the keys of members
     """
 
     name: str
@@ -64,6 +65,7 @@ class Experiment:
     betas: tuple[float, ...] = BETAS
     supplements: tuple[Supplement, ...] = field(default=())
     one_drawing: bool = False
+    digits: bool = True
     settings: dict = field(default_factory=dict)
 
     @property
@@ -165,13 +167,14 @@ def draw(name: str, realization: int, samples: int = 1000, scaling: str = "globa
 def gallery(name: str, columns: int = 8) -> np.ndarray:
     """Images of one realization for each digit that leads one, for a figure: (row, columns, 40, 40) in grey levels.
 
-    Row c shows the first realization in which digit c takes part (as the first of a pair, where there are two).
+    Row c shows the first realization in which digit c takes part (as the first of a pair, where there are two). Where
+    images are not made of digits, rows are the first realizations.
     """
     realizations = range(1 if experiment(name).one_drawing else ENOUGH)
     rows: dict[int, np.ndarray] = {}
     for realization in realizations:
         data, _ = draw(name, realization, samples=columns)
-        rows.setdefault(data.classes[0], data.images())
-        if len(rows) == 10:
+        rows.setdefault(data.classes[0] if data.classes else realization, data.images())
+        if len(rows) == ROWS:
             break
     return np.stack([rows[c] for c in sorted(rows)])

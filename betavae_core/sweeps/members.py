@@ -111,13 +111,14 @@ class Member:
         """SHA-256 of all that decides the numbers.
 
         That is the specification, the drawing, mixing matrix and noise of its experiment, β, realization, the digits'
-        pixels and labels, and the version of the code that draws, trains and evaluates, `NUMERICS_VERSION`.
+        pixels and labels if images are made of them, and the version of the code that draws, trains and evaluates,
+        `NUMERICS_VERSION`.
         """
         identity = {
             **self.specification.identity,
             "beta": float(self.beta),
             "realization": int(self.realization),
-            "digits": _digits_hash(),
+            **({"digits": _digits_hash()} if experiments.experiment(self.specification.experiment).digits else {}),
             "numerics": NUMERICS_VERSION,
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
