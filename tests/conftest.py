@@ -118,7 +118,7 @@ class Copy:
 
     def make(self, *words):
         running = self.start(*words)
-        out, errors = running.communicate(timeout=900)
+        out, errors = running.communicate()
         return subprocess.CompletedProcess(words, running.returncode, out, errors)
 
     def page(self, path):
