@@ -27,15 +27,24 @@ def train(experiment: str, beta: float, realizations: int, epochs: int) -> tuple
 
 def of_page(stored: xr.Dataset, shown: xr.Dataset) -> dict[str, dict[float, str]]:
     """Whose numbers a page quotes at each β, in words: `shown` has the page's own β beside those stored."""
-    found: dict[str, dict[float, str]] = {"beta": {}, "who": {}, "network": {}, "tie_median": {}}
+    found: dict[str, dict[float, str]] = {"beta": {}, "who": {}, "network": {}}
     for beta in map(float, shown.beta.values):
-        count, own = int(np.isfinite(shown.tie.sel(beta=beta)).sum()), beta not in stored.beta.values
-        what = f"network{'s' * (count != 1)}"
+        own = beta not in stored.beta.values
         found["beta"][beta] = f"{beta:.10g}"
-        found["who"][beta] = f"{count} {what} trained in this build" if own else f"{count} stored {what}"
+        found["who"][beta] = _who(shown.tie.sel(beta=beta).values, own)
         found["network"][beta] = "network of realization 0 of this build" if own else "stored network of realization 0"
-        found["tie_median"][beta] = tables.number(float(shown.tie.sel(beta=beta).median()), 2)
     return found
+
+
+def _who(values: np.ndarray, own: bool) -> str:
+    """In how many networks, and behind a mean how far apart they are."""
+    there = values[np.isfinite(values)]
+    if len(there) < 2:
+        one = "the network trained in this build" if own else "the one network stored"
+        return f"in {one}" + ("" if len(there) else ", which diverged")
+    median, least, most = (tables.number(float(f(there)), 2) for f in (np.median, np.min, np.max))
+    named = f"{len(there)} {'networks trained in this build' if own else 'stored networks'}"
+    return f"in the mean of {named} (median {median}, range {least} to {most})"
 
 
 def table(live: xr.Dataset) -> tuple[list[str], list[list[str]]]:
