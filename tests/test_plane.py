@@ -1,5 +1,7 @@
 """The plane of the latents in a real Chromium, over atlases of two tiny networks."""
 
+import json
+import re
 import shutil
 
 import numpy as np
@@ -211,6 +213,20 @@ def test_planes_of_several_experiments_are_folded_but_the_first(results):
     html = interactive.latent_planes(("mixing-diagonal", "pixel-mixing"), 1.0).data
     assert [html.count(tag) for tag in ('planes" open>', 'planes">', "</details>")] == [1, 1, 2]
     assert html.index("pixel-mixing</summary>") < html.index("betavae atlas pixel-mixing") < html.rindex("</details>")
+
+
+def test_a_network_of_the_build_has_a_stop_of_its_own_where_none_is_stored(drawn, monkeypatch):
+    monkeypatch.setenv("BETAVAE_PUBLISHED", str(drawn[0] / "published"))
+    member, _ = planning.plan("mixing", "smoke", realizations=1)
+    own = atlases.read(member)
+
+    def told(beta):
+        html = interactive.latent_plane("mixing", beta, "smoke", own).data
+        data = json.loads(re.search(r'<script type="application/json">(.*)</script>', html)[1])
+        return [network["beta"] for network in data["networks"]], data["start"], data["own"]
+
+    assert told(7.0) == ([1.0, 7.0, 100.0], 7.0, 7.0)
+    assert told(1.0) == ([1.0, 100.0], 1.0, None)  # what is stored stays
 
 
 def test_a_plane_that_is_folded_is_not_printed(browser, results):

@@ -65,10 +65,6 @@ def _number(value: float) -> float | None:
     return float(f"{value:.6g}") if np.isfinite(value) else None
 
 
-def _rounded(point) -> list[float]:
-    return [round(float(value), 2) for value in point]
-
-
 def _json(content) -> str:
     """JSON that can stand in a script element."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
@@ -152,9 +148,9 @@ def scatter(means, sources: np.ndarray, start: float):
     from IPython.display import HTML
 
     shades = np.searchsorted(SHADES, sources[: means.sizes["sample"]]).T.tolist()  # one row a source
-    values = means.transpose("beta", "sample", "latent").values
+    values = means.transpose("beta", "sample", "latent").values.astype(float)
     points = {  # none of a network that diverged
-        _beta(beta): [_rounded(row) for row in mean if np.isfinite(row).all()]
+        _beta(beta): [np.round(row, 2).tolist() for row in mean if np.isfinite(row).all()]
         for beta, mean in zip(means.beta.values, values, strict=True)
     }
     text = _json({"shades": shades, "means": points})
@@ -196,8 +192,8 @@ def latent_plane(experiment: str, beta: float, profile: str = "published", own: 
 
     members = planning.plan(experiment, profile, realizations=1)
     found = {member.beta: drawn for member in members if (drawn := atlases.read(member))}
-    if own and beta not in found:
-        found = dict(sorted({**found, float(beta): own}.items()))
+    if own:
+        found = dict(sorted(({float(beta): own} | found).items()))
     if not found:
         words = f"What networks of {experiment} decode over the plane of their latents is not stored;"
         return HTML(f"<p>{words} <code>betavae atlas {experiment}</code> draws it.</p>")
@@ -209,6 +205,7 @@ def latent_plane(experiment: str, beta: float, profile: str = "published", own: 
             "name": experiment,
             "label": members[0].specification.label,
             "start": start,
+            "own": start if found[start] is own else None,
             "reach": atlas.REACH,
             "side": atlas.SIDE,
             "images": _picture(chosen / most),
@@ -225,11 +222,12 @@ def latent_plane(experiment: str, beta: float, profile: str = "published", own: 
     return HTML(f'<div class="latent-plane"><figure class="sheet">{still}</figure>{script}</div>')
 
 
-def latent_planes(experiments, beta: float, profile: str = "published"):
-    """A `latent_plane` for each experiment, the first one open."""
+def latent_planes(experiments, beta: float, profile: str = "published", own: atlas.Atlas | None = None):
+    """A `latent_plane` for each experiment, the first one open, to which `own` belongs."""
     from IPython.display import HTML
 
-    found = [(name, latent_plane(name, beta, profile).data) for name in experiments]
+    owned = {experiments[0]: own}
+    found = [(name, latent_plane(name, beta, profile, owned.get(name)).data) for name in experiments]
     folded = (f"<summary>{name}</summary>{plane}</details>" for name, plane in found)
     return HTML('<details class="planes" open>' + '<details class="planes">'.join(folded))
 
@@ -241,7 +239,7 @@ def _network(beta: float, drawn: atlas.Atlas, data) -> dict:
     return {
         "beta": beta,
         "scale": drawn.scale,
-        "mean": [_rounded(mean) for mean in drawn.mean[:CLOUD]],
+        "mean": [np.round(mean, 2).tolist() for mean in drawn.mean[:CLOUD]],
         "std": drawn.std[:CHOICE].tolist(),
         "exact": exact[:CHOICE].round(3).tolist(),
         "covariance": covariance[np.triu_indices(2)].tolist(),

@@ -140,7 +140,7 @@ function start(root) {
     if (state.held) move(network.mean[state.image], true); else picture();
   }
 
-  const control = slider("β", [0, betas.length - 1, 1], state.at, (i) => String(betas[i]), (i) => choose(betas[i]));
+  const control = slider("β", [0, betas.length - 1, 1], state.at, (i) => `${betas[i]}${betas[i] === data.own ? ", this build" : ""}`, (i) => choose(betas[i]));
   const thumb = (button, i) => {
     const canvas = anyElement("canvas", { width: CANVAS, height: CANVAS, "aria-hidden": "true" });
     button.setAttribute("aria-label", `Image ${i + 1}`);
