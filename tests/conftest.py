@@ -57,8 +57,9 @@ def betavae(*words, **environment):
 
 
 def lines(told):
-    """What was said on standard error, line by line, without the bar that shows progress."""
-    return [line for line in re.split("[\r\n]+", told) if line.strip() and "%|" not in line]
+    """What was said on standard error, line by line, without what shows progress: a bar, or a line a minute."""
+    progress = re.compile(r".*%\|.*|\d+ of \d+ are stored")
+    return [line for line in re.split("[\r\n]+", told) if line.strip() and not progress.fullmatch(line)]
 
 
 def without(module, *words):

@@ -166,8 +166,7 @@ def test_a_local_cluster_is_started_and_leaves_nothing_behind(results, start):
     assert len(children) >= 2
     _, told = client.communicate()
     assert client.returncode == 0, told
-    minutes = re.compile(r"\d of 4 are stored")  # a line a minute, on a slow machine
-    first, dashboard, crew, stored_in = (each for each in lines(told) if not minutes.fullmatch(each))
+    first, dashboard, crew, stored_in = lines(told)  # and nothing of what TensorFlow says as it loads
     assert re.fullmatch(r"mixing,.*: 4 members to train, 0 there already", first)
     assert re.fullmatch(r"Dask dashboard: http://127.0.0.1:\d+/status", dashboard)
     assert crew == "one member at a time on CPU, 2 workers"
