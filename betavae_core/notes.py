@@ -60,6 +60,8 @@ class Work:
             self.bar = tqdm(total=total, desc=announced, unit=unit, disable=None)
 
     def __enter__(self):
+        if self.bar is not None and self.bar.disable:  # no terminal: a notebook, for one
+            print(self.announced, file=sys.stderr)
         self.at(0, "begins")
         return self
 
@@ -73,8 +75,9 @@ class Work:
             self.bar.update(done - self.bar.n)
         elif self.file is not None:
             beside = self.file.with_suffix(f".{os.getpid()}")
-            beside.write_text(json.dumps(Note(self.announced, done, self.total, now)), encoding="utf-8")
-            os.replace(beside, self.file)
+            with contextlib.suppress(OSError):  # a full disk ends no training for want of a note
+                beside.write_text(json.dumps(Note(self.announced, done, self.total, now)), encoding="utf-8")
+                os.replace(beside, self.file)
 
 
 class Counter(NamedTuple):

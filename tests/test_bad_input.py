@@ -148,12 +148,10 @@ COMMANDS = [  # words, what the line says
 
 
 def files():
-    """What lies in the project, but for compiled modules and for what a build that runs beside may make."""
-    beside = {".venv.lock", "tmp", "cache", "kept", "failed", "executed", "html", "kernels.log"}
-    found = {*paths.ROOT.glob("*"), *paths.BUILD.glob("*"), *(paths.ROOT / "data").rglob("*")}
-    return {
-        file for file in found if file.name not in beside and not file.name.startswith((".html", "render-", ".lock"))
-    }
+    """What lies in the project, but for compiled modules and for what tests and a build that run beside may make."""
+    beside = {"tmp", "cache", "kept", "failed", "executed", "html", "kernels.log"}
+    found = {*paths.ROOT.glob("[!.]*"), *paths.BUILD.glob("[!.]*"), *(paths.ROOT / "data").rglob("*")}
+    return {file for file in found if file.name not in beside and not file.name.startswith("render-")}
 
 
 def refused(words, message, results):

@@ -157,13 +157,13 @@ def train_live(members: list[Member]) -> list[tuple[dict, dict, Atlas | None]]:
     jobs = min(count, machine.cores())
     seconds = cost.unit() * epochs / cost.EPOCHS * math.ceil(count / jobs) + STARTING
     named = f"trains {count} network{'s' * (count > 1)} at β = {members[0].beta:.10g}, about {seconds:.0f} s"
-    with notes.Work(named, count * epochs, "epoch") as work_, tempfile.TemporaryDirectory() as folder:
+    with notes.Work(named, count * epochs, "epoch") as shown, tempfile.TemporaryDirectory() as folder:
         counters = [notes.Counter(Path(folder) / str(i)) for i in range(count)]
 
         def tell() -> None:
             done = [counter.count for counter in counters]
             at = [f"network {i} of {count}, epoch {d:,} of {epochs:,}" for i, d in enumerate(done, 1) if 0 < d < epochs]
-            work_.at(sum(done), "; ".join(at) or ("evaluates" if sum(done) else "starts"))
+            shown.at(sum(done), "; ".join(at) or ("evaluates" if sum(done) else "starts"))
 
         if jobs == 1:
             return [_trained_here(*each, tell) for each in zip(members, counters, strict=True)]
