@@ -414,10 +414,10 @@ def read(terminal):
         return b""
 
 
-def test_chapters_that_train_networks_start_first():
-    jobs = [crew.Job(name, {}, "") for name in ("intro", "theory", "mixing", "analytical", "localisation")]
+def test_chapters_that_train_networks_start_first_and_the_one_of_many_experiments_next():
+    jobs = [crew.Job(name, {}, "") for name in ("intro", "theory", "mixing", "analytical", "beyond", "localisation")]
     ordered = [job.chapter for job in execution._longest_first(jobs)]
-    assert ordered == ["mixing", "localisation", "intro", "theory", "analytical"]
+    assert ordered == ["mixing", "localisation", "beyond", "intro", "theory", "analytical"]
 
 
 def test_lines_come_as_chapters_end_and_what_still_runs_is_told_when_none_does(monkeypatch):

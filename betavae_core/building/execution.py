@@ -141,8 +141,10 @@ def _restored(job: Job, stage: Path) -> bool:
 
 
 def _longest_first(jobs: list[Job]) -> list[Job]:
-    """Chapters that train whole networks before the others, so that none of them runs alone at the end."""
-    return sorted(jobs, key=lambda job: "epochs" not in parameters.defaults(job.chapter))
+    """Chapters that train whole networks, then those that show many experiments, so that none runs alone at the end."""
+    return sorted(
+        jobs, key=lambda job: ("epochs" not in parameters.defaults(job.chapter), -len(parameters.needs(job.chapter)))
+    )
 
 
 def _file(stage: Path, chapter: str, kind: str) -> Path:
