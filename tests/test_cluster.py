@@ -68,7 +68,8 @@ def start(results):
     for process in started:
         for child in family(process.pid):
             child.kill()
-        process.communicate()
+        process.wait()
+        process.stderr.close()
 
 
 def family(pid):
