@@ -215,7 +215,7 @@ def test_planes_of_several_experiments_are_folded_but_the_first(results):
     assert html.index("pixel-mixing</summary>") < html.index("betavae atlas pixel-mixing") < html.rindex("</details>")
 
 
-def test_a_network_of_the_build_has_a_stop_of_its_own_where_none_is_stored(drawn, monkeypatch):
+def test_a_network_of_the_build_has_a_stop_of_its_own_where_none_is_stored(browser, drawn, monkeypatch):
     monkeypatch.setenv("BETAVAE_PUBLISHED", str(drawn[0] / "published"))
     member, _ = planning.plan("mixing", "smoke", realizations=1)
     own = atlases.read(member)
@@ -226,6 +226,17 @@ def test_a_network_of_the_build_has_a_stop_of_its_own_where_none_is_stored(drawn
         return [network["beta"] for network in data["networks"]], data["start"], data["own"]
 
     assert told(7.0) == ([1.0, 7.0, 100.0], 7.0, 7.0)
+    html = interactive.latent_plane("mixing", 7.0, "smoke", own).data
+    (drawn[0] / "sub/own.html").write_text(PAGE.format(html))
+    with pdf.served(drawn[0]) as site:
+        page = browser.new_page(viewport={"width": 390, "height": 900})
+        page.goto(f"{site}/sub/own.html")
+        page.locator(".latent-plane").scroll_into_view_if_needed()
+        page.locator(".map").wait_for()
+        shown = page.locator(".latent-plane output")
+        assert shown.inner_text() == "7, this build"
+        assert shown.bounding_box()["height"] < 30  # on one line
+        page.close()
     assert told(1.0) == ([1.0, 100.0], 1.0, None)  # what is stored stays
 
 
