@@ -1,6 +1,7 @@
 """The chapters as text notebooks, and what of the package each can reach."""
 
 import ast
+import contextlib
 import functools
 import itertools
 import json
@@ -110,8 +111,15 @@ def _files(name: str) -> list[Path]:
 def records(stage: Path | None = None) -> list[dict]:
     """What is known of each executed chapter that does not quote the others: name, seconds, parameters, digest."""
     stage = stage or paths.stage() or paths.EXECUTED
-    found = (stage / "book" / f"{chapter}.json" for chapter in names() if chapter not in QUOTING)
-    return [json.loads(file.read_text(encoding="utf-8")) for file in found if file.exists()]
+    found = (parsed(stage / "book" / f"{chapter}.json") for chapter in names() if chapter not in QUOTING)
+    return [record for record in found if isinstance(record, dict)]
+
+
+def parsed(file: Path):
+    """What a JSON file holds; None if it is absent or damaged."""
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads(file.read_text(encoding="utf-8"))
+    return None
 
 
 COLAB = """# On Colab this cell gets the project and what it needs; elsewhere it does nothing.

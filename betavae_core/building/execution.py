@@ -4,7 +4,6 @@ A chapter's content is its text, what its code can reach of the package and of t
 Python version and what else could change a number (`environment.decisive`).
 """
 
-import contextlib
 import hashlib
 import json
 import sys
@@ -19,11 +18,7 @@ from betavae_core.errors import BuildError, UsageError
 from betavae_core.images import forms
 from betavae_core.paths import CHAPTERS, EXECUTED
 
-KINDS = (
-    ".ipynb",
-    ".claims.json",
-    ".json",
-)  # what an execution leaves: the notebook, verdicts if it has some, its record
+KINDS = (".ipynb", ".claims.json", ".json")  # an execution leaves a notebook, verdicts if it has some, and its record
 
 
 def digest(chapter: str, values: dict, records: list[Path]) -> str:
@@ -153,15 +148,8 @@ def _file(stage: Path, chapter: str, kind: str) -> Path:
 
 def _record(chapter: str, stage: Path) -> dict:
     """What is known of a chapter's last execution; {} if there is none, or no whole one."""
-    found = _parsed(_file(stage, chapter, ".json"))
+    found = chapters.parsed(_file(stage, chapter, ".json"))
     return found if isinstance(found, dict) else {}
-
-
-def _parsed(file: Path):
-    """What a JSON file holds; None if it is absent or damaged."""
-    with contextlib.suppress(OSError, ValueError):
-        return json.loads(file.read_text(encoding="utf-8"))
-    return None
 
 
 def keep(job: Job, notebook, seconds: float, stage: Path) -> None:
@@ -188,7 +176,7 @@ def require_whole(stage: Path) -> None:
         there = _checksums(chapter, stage)
         recorded = _record(chapter, stage).get("files", there)
         damaged += [name for name in recorded if there.get(name) != recorded[name]]
-        damaged += [name for name in set(there) - set(damaged) if _parsed(stage / "book" / name) is None]
+        damaged += [name for name in set(there) - set(damaged) if chapters.parsed(stage / "book" / name) is None]
     if damaged:
         told = ", ".join(str(stage / "book" / name) for name in damaged)
         raise UsageError(f"damaged or gone: {told}; `make book` executes their chapters again")
@@ -196,4 +184,4 @@ def require_whole(stage: Path) -> None:
 
 def notebook(chapter: str) -> dict:
     """A chapter's notebook as it was executed last; its text alone if it never was, or if that is damaged."""
-    return _parsed(_file(EXECUTED, chapter, ".ipynb")) or chapters.notebook(chapter)
+    return chapters.parsed(_file(EXECUTED, chapter, ".ipynb")) or chapters.notebook(chapter)
