@@ -19,7 +19,7 @@ class Changed:
 
     def __init__(self, folder):
         self.folder, self.touched = folder, set()
-        for name in ("betavae_core", "book", "data"):
+        for name in ("betavae_core", "betavae_workshop", "book", "data"):
             shutil.copytree(ROOT / name, folder / name, ignore=HALF_WRITTEN)
         shutil.copy(ROOT / "_toc.yml", folder)
 
@@ -53,7 +53,8 @@ def copy(tmp_path):
 
 
 MISSING = """
-from betavae_core.sweeps import planning, sweep
+from betavae_core.results import planning, sweep
+from betavae_workshop.sweeping import running
 print(json.dumps([len(sweep.survey(plan).missing) for plan in planning.plans()]))
 """
 
@@ -81,11 +82,13 @@ def test_a_metric_is_a_line_and_a_formula(copy, missing):
     )
     assert copy.told(MISSING) == missing
     found = copy.told("""
-from betavae_core.sweeps import crews, planning, sweep
+from betavae_workshop.sweeping import crews
+from betavae_core.results import planning, sweep
+from betavae_workshop.sweeping import running
 old = sweep.load("mixing")
 if __name__ == "__main__":
     members = planning.plan("mixing", "smoke", realizations=1)
-    list(sweep.run(members, crews.here(1)))
+    list(running.run(members, crews.here(1)))
     new = sweep.load("mixing", "smoke", realizations=1)
     counts = [int(np.isfinite(d[n]).sum()) for d in (old, new) for n in ("tie", "spread", "spread_heldout")]
     from betavae_core.showing import curves, live
@@ -104,17 +107,17 @@ if __name__ == "__main__":
 def test_a_setting_is_a_field(copy, missing):
     """It counts in a key only where it differs from its default, so that all that is published stays valid."""
     copy.change(
-        "betavae_core/sweeps/members.py",
+        "betavae_core/results/members.py",
         (
             "    def __post_init__",
             '    decay: float = field(default=0.9, metadata={"help": "Adam\'s first decay."})\n\n    def __post_init__',
         ),
     )
     assert copy.told(MISSING) == missing
-    assert "--decay X" in copy.run("-m", "betavae_core", "sweep", "--help")
+    assert "--decay X" in copy.run("-m", "betavae_workshop", "sweep", "--help")
     words = ["sweep", "mixing", "--explain", "--beta", "1", "--realizations", "1"]
-    assert copy.run("-m", "betavae_core", *words, "--decay", "0.9") == ""
-    assert copy.run("-m", "betavae_core", *words, "--decay", "0.5") == "beta 1: in no store, realization 0\n"
+    assert copy.run("-m", "betavae_workshop", *words, "--decay", "0.9") == ""
+    assert copy.run("-m", "betavae_workshop", *words, "--decay", "0.5") == "beta 1: in no store, realization 0\n"
     assert len(copy.touched) == 1
 
 
@@ -138,13 +141,13 @@ def test_an_experiment_is_a_record_and_its_drawing(copy, missing):
         ),
     )
     assert copy.told(MISSING) == [*missing, 39]
-    assert "flipped          mixing, upside down" in copy.run("-m", "betavae_core", "sweep", "--help")
-    assert "flipped: 0 of 39" in copy.run("-m", "betavae_core", "status")
-    copy.run("-m", "betavae_core", "sweep", "flipped", "--profile", "smoke", "--realizations", "1", "--jobs", "1")
-    stored = copy.run("-m", "betavae_core", "status", "flipped", "--profile", "smoke")
+    assert "flipped          mixing, upside down" in copy.run("-m", "betavae_workshop", "sweep", "--help")
+    assert "flipped: 0 of 39" in copy.run("-m", "betavae_workshop", "status")
+    copy.run("-m", "betavae_workshop", "sweep", "flipped", "--profile", "smoke", "--realizations", "1", "--jobs", "1")
+    stored = copy.run("-m", "betavae_workshop", "status", "flipped", "--profile", "smoke")
     assert "flipped,samples=100,epochs=20: 2 of 4" in stored
     assert "flipped,samples=100,epochs=20.nc" in copy.run(
-        "-m", "betavae_core", "publish", "flipped", "--profile", "smoke"
+        "-m", "betavae_workshop", "publish", "flipped", "--profile", "smoke"
     )
     assert len(copy.touched) == 2
 
@@ -174,11 +177,13 @@ import os
 from betavae_core.findings import latents, prediction
 from betavae_core.images import experiments
 from betavae_core.showing import deep
-from betavae_core.sweeps import crews, members, planning, sweep
+from betavae_workshop.sweeping import crews
+from betavae_core.results import members, planning, sweep
+from betavae_workshop.sweeping import running
 if __name__ == "__main__":
     wanted = planning.plan("disc", "smoke", realizations=1)
     key = wanted[0].key
-    list(sweep.run(wanted, crews.here(1)))
+    list(running.run(wanted, crews.here(1)))
     stored = sweep.load("disc", "smoke", realizations=1)
     rows = [deep.sheets(stored)[1.0].shape, experiments.gallery("disc", 3).shape]
     rows.append(latents.latent_scores(stored).mig.shape)
@@ -189,7 +194,7 @@ if __name__ == "__main__":
 """.replace("OTHER", repr(str(other)))
     assert copy.told(seen) == [[[4, 7, 40, 40], [10, 3, 40, 40], [2, 5]], 2, True]
     assert "disc,samples=100,epochs=20: 2 of 4" in copy.run(
-        "-m", "betavae_core", "status", "disc", "--profile", "smoke"
+        "-m", "betavae_workshop", "status", "disc", "--profile", "smoke"
     )
     assert len(copy.touched) == 2
 
@@ -203,7 +208,7 @@ def test_a_chapter_is_its_text_and_a_line_of_the_contents(copy):
     copy.change("_toc.yml", ("      - file: book/beyond\n", "      - file: book/beyond\n      - file: book/extra\n"))
     told = copy.told("""
 from pathlib import Path
-from betavae_core.building import chapters, execution, parameters
+from betavae_workshop.building import chapters, execution, parameters
 stage = Path("_build/executed")
 execution.bring_up_to_date({"extra": parameters.checked("extra", {"networks": "4"})}, stage, lambda line: None)
 try: parameters.checked("extra", {"networks": "0"})
@@ -240,7 +245,7 @@ def test_a_claim_is_a_rule_and_a_call(copy):
 import os
 from pathlib import Path
 from betavae_core import paths
-from betavae_core.building import execution
+from betavae_workshop.building import execution
 from betavae_core.findings import claims
 execution.bring_up_to_date({"theory": {"models": 2}}, paths.EXECUTED, lambda line: None)
 print(json.dumps(claims.rows(claims.load(["theory"], paths.EXECUTED))[-1]))
@@ -252,9 +257,9 @@ print(json.dumps(claims.rows(claims.load(["theory"], paths.EXECUTED))[-1]))
 def test_a_format_of_stored_files_is_a_number_and_a_reader(copy, missing):
     """The old format is read through its reader; test_store.py has what a later one gets."""
     copy.change(
-        "betavae_core/sweeps/record.py",
+        "betavae_core/results/record.py",
         ("FORMAT = 1 ", "FORMAT = 2 "),
         ("READERS = {}", 'READERS = {1: lambda dataset: dataset.rename(tie="error").rename(error="tie")}'),
     )
     assert copy.told(MISSING) == missing
-    assert copy.touched == {"betavae_core/sweeps/record.py"}
+    assert copy.touched == {"betavae_core/results/record.py"}

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from betavae_core import cli, paths
+from betavae_core import paths
 from betavae_core.findings import claims, verdicts
 from betavae_core.findings.optima import Estimate, Rise
 from betavae_core.showing import tables
+from betavae_workshop import cli
 
 PLACE = ("a claim", "Results", "mixing")
 

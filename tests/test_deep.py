@@ -9,15 +9,17 @@ import sys
 import numpy as np
 import pytest
 
-from betavae_core import environment, machine, notes, paths
-from betavae_core.building import crew
-from betavae_core.building.progress import Progress
+from betavae_core import machine, notes, paths
 from betavae_core.findings import latents, prediction
 from betavae_core.images import datasets, experiments
+from betavae_core.results import planning, record, store, sweep, train_live
 from betavae_core.showing import curves, deep, figures, interactive, live, tables
-from betavae_core.sweeps import planning, record, store, sweep
 from betavae_core.theory import linear, terms
 from betavae_core.theory.gaussian import LinearGaussian
+from betavae_workshop import environment
+from betavae_workshop.building import processes
+from betavae_workshop.building.progress import Progress
+from betavae_workshop.sweeping import running
 
 
 def test_the_prediction_is_the_analytical_model_on_data_of_its_covariance(process):
@@ -140,7 +142,7 @@ def test_a_chapter_trains_as_a_sweep_does(results, crew):
     with environment.clean() as variables:
         done = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True)
     [member] = planning.plan("mixing", betas=[3.0], realizations=1, epochs=20)
-    list(sweep.run([member], crew))
+    list(running.run([member], crew))
     assert done.stdout.split() == [float(store.read(member).objective).hex()], done.stderr
 
 
@@ -295,13 +297,13 @@ def test_several_networks_train_on_all_cores_and_tell_what_they_do(tmp_path, mon
     monkeypatch.setattr(notes.Work, "at", lambda self, *at, told=notes.Work.at: (seen.append(at), told(self, *at)))
     monkeypatch.setattr(machine, "cores", lambda: 2)
     members = planning.plan("mixing", betas=[3.0], realizations=2, epochs=100)
-    together = sweep.train_live(members)
+    together = train_live.train_live(members)
     last = notes.Note.read(note)
     assert re.fullmatch(r"trains 2 networks at β = 3, about \d+ s", last.announced)
     assert (last.total, seen[0]) == (200, (0, "begins"))
     seen.clear()
     monkeypatch.setattr(machine, "cores", lambda: 1)
-    alone = sweep.train_live(members)
+    alone = train_live.train_live(members)
     for (values, _, atlas), (others, _, other) in zip(together, alone, strict=True):
         assert {name: values[name] for name in terms.SCALARS} == {name: others[name] for name in terms.SCALARS}
         assert atlas.image == other.image
@@ -319,7 +321,7 @@ def test_a_chapter_at_a_beta_of_which_nothing_is_stored_speaks_of_no_other(chapt
     values, told = {"beta": beta, "epochs": 20, "realizations": 2}, []
     (tmp_path / "book").mkdir()
     with Progress([chapter], told.append) as progress:
-        failures = crew.execute([crew.Job(chapter, values, f"{chapter} of a test")], tmp_path, progress)
+        failures = processes.execute([processes.Job(chapter, values, f"{chapter} of a test")], tmp_path, progress)
     shutil.rmtree(paths.BUILD / "kept" / chapter / f"{chapter} of a test", ignore_errors=True)
     assert not failures
     assert re.fullmatch(rf"{chapter}: trains 2 networks at β = {beta:.10g}, about \d+ s", told[0])

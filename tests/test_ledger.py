@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 
 from betavae_core import paths
-from betavae_core.building import chapters, pdf
 from betavae_core.findings import claims
+from betavae_workshop.building import chapters, pdf
 
 pytestmark = pytest.mark.slow
 ROWS = [("held", "theory"), ("held", "mixing"), ("within", "mixing"), ("failed", "theory")]

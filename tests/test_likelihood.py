@@ -51,8 +51,8 @@ def deep():
     data, _ = experiments.draw("localisation", 1, samples=120)
     trainer = training.trainer()
     trainer.fit([data], [20.0], [0], 300)
-    q = trainer.ensemble.posterior([data])[0]
-    return likelihood.Decoder.of(trainer.ensemble, 0), data.standardised, q
+    q = trainer.weights.posterior([data])[0]
+    return likelihood.Decoder.of(trainer.weights, 0), data.standardised, q
 
 
 def test_deep_decoder_equals_quadrature(deep, rng):
@@ -112,7 +112,7 @@ def test_a_well_specified_linear_process_has_no_model_inference_error():
     ensemble.kernels[0].assign(np.concatenate([W.T, np.zeros((2, 2))], 1)[None])
     ensemble.biases[0].assign(np.concatenate([np.zeros(2), np.log(v)])[None, None])
     ensemble.kernels[1].assign(D.T[None])
-    found = evaluation.evaluate(ensemble, [sample], [1.0], [0], draws=256)
+    found = evaluation.evaluate(ensemble.weights, [sample], [1.0], [0], draws=256)
     assert abs(found["mie"][0]) < 4 * found["mie_se"][0] + 0.02
     expected = linear.sweep(process, 1.0)
     for name in ("reconstruction", "kl_prior", "elbo", "tie"):

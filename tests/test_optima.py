@@ -8,7 +8,7 @@ import scipy.stats
 import xarray as xr
 
 from betavae_core.findings import coverage, optima
-from betavae_core.sweeps import sweep
+from betavae_core.results import sweep
 
 BETAS = [0.1, 1.0, 10.0, 100.0]
 

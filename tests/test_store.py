@@ -12,8 +12,8 @@ import xarray as xr
 
 from betavae_core import files, paths
 from betavae_core.errors import UsageError
-from betavae_core.sweeps import planning, record, store, sweep
-from betavae_core.sweeps.members import Member, Specification
+from betavae_core.results import planning, record, store, sweep
+from betavae_core.results.members import Member, Specification
 from betavae_core.theory.terms import SCALARS
 
 SPEC = Specification("mixing", samples=10, epochs=1)
@@ -331,7 +331,7 @@ def test_results_of_other_digits_do_not_fill_a_cell(stores, monkeypatch):
     store.publish([member(realization=r) for r in range(2)])
     shutil.rmtree(stores / "working")
     assert store.collect([member(realization=r) for r in range(2)]).attrs["published"] == 2
-    monkeypatch.setattr("betavae_core.sweeps.members._digits_hash", lambda: "other")
+    monkeypatch.setattr("betavae_core.results.members._digits_hash", lambda: "other")
     found = store.collect([member(realization=r) for r in range(2)])
     assert found.attrs["published"] == 0
     assert np.isnan(found.tie).all()

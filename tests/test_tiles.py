@@ -8,8 +8,9 @@ from betavae_core.findings import prediction, tiles
 from betavae_core.images import digits, experiments
 from betavae_core.images.digits import PIXELS
 from betavae_core.networks import architecture
-from betavae_core.sweeps import planning, sweep
+from betavae_core.results import planning, sweep
 from betavae_core.theory.gaussian import LinearGaussian
+from betavae_workshop.sweeping import running
 
 BEST = {"tiles": 1.2116, "tiles-diagonal": 1.0, "tiles-4": 1.3586}
 
@@ -145,7 +146,7 @@ def test_beta_rises_and_the_step_falls_as_told():
 
 def test_four_sources_go_all_the_way(results, crew):
     members = planning.plan("tiles-4", "smoke", betas=[59.259], realizations=1, family="full")
-    list(sweep.run(members, crew))
+    list(running.run(members, crew))
     found = sweep.load("tiles-4", "smoke", betas=[59.259], realizations=1, family="full")
     assert np.isfinite([found[name].item() for name in ("tie", "elbo", "mie", "tie_heldout")]).all()
     assert LinearGaussian(experiments.FOUR, 1.0).posterior_covariance.shape == (4, 4)

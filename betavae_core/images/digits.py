@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from betavae_core import environment, files, paths
+from betavae_core import files, paths
 from betavae_core.images import forms
 from betavae_core.images.forms import DigitsError, pixel_hash
 
@@ -53,24 +53,6 @@ def fingerprint(images: np.ndarray, labels: np.ndarray) -> str:
     told = hashlib.sha256(np.ascontiguousarray(labels, np.uint8).tobytes()).hexdigest()
     pixels = pixel_hash(images)
     return pixels if told == EMBEDDED_LABELS_SHA256 else hashlib.sha256((pixels + told).encode()).hexdigest()
-
-
-def fetch(file: Path = paths.FULL_DIGITS) -> Path:
-    """Get the 60,000 MNIST training digits through Keras, which verifies its download, and keep them in `file`.
-
-    Raises
-    ------
-    OSError
-        if they cannot be downloaded or written.
-    """
-    with environment.muted():
-        import tensorflow as tf
-
-    try:
-        (images, labels), _ = tf.keras.datasets.mnist.load_data()
-    except Exception as error:
-        raise OSError(f"full MNIST could not be downloaded ({error}); the embedded digits need no internet") from None
-    return write(file, images, labels)
 
 
 def write(file: Path, images, labels) -> Path:

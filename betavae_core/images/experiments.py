@@ -40,7 +40,7 @@ RATIOS = (0.1, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.45, 1.6, 1.8, 2.0,
 PROBED = (0.7, 1.0, 1.2, 1.45, 2.0)  # at which other training and the full family stand beside
 SETTLED = {"epochs": 2000, "learning_rate": 3e-3, "settling": 0.8, "warmup": 0.2}  # by L and C of a pilot
 TURNED = SETTLED | {"epochs": 6000}  # with two sources the decoder has turned, too, but for a few of orthogonal columns
-SETTLING = Supplement("training that settles", SETTLED | {"epochs": 1000}, BETAS, 24)  # as long as the thesis trains
+SETTLING = Supplement("training that settles", SETTLED | {"epochs": 1000}, BETAS, 30)  # as long as the thesis trains
 THESIS = {"epochs": 1000, "learning_rate": 1e-3, "settling": 0.0, "warmup": 0.0}
 
 

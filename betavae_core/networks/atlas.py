@@ -58,8 +58,8 @@ class Atlas:
         return cls(image, record["scale"], np.array(record["mean"], float), np.array(record["std"], float))
 
 
-def draw(ensemble, data) -> Atlas:
-    """The atlas of an ensemble's first member, trained on ImageData `data`.
+def draw(weights, data) -> Atlas:
+    """The atlas of an weights's first member, trained on ImageData `data`.
 
     Raises
     ------
@@ -68,14 +68,14 @@ def draw(ensemble, data) -> Atlas:
     """
     from betavae_core.networks import evaluation
 
-    if ensemble.latents != 2:
-        raise UsageError(f"an atlas is drawn of networks with 2 latents; got {ensemble.latents}")
-    if not ensemble.finite(0):
+    if weights.latents != 2:
+        raise UsageError(f"an atlas is drawn of networks with 2 latents; got {weights.latents}")
+    if not weights.finite(0):
         raise UsageError("this network diverged: it decodes nothing")
-    decoded = evaluation.plane(ensemble, [data], GRID)[0]
+    decoded = evaluation.plane(weights, [data], GRID)[0]
     scale = max(np.abs(decoded).max(), 1e-9)
     sheet = decoded.swapaxes(1, 2).reshape(SIDE * CANVAS, SIDE * CANVAS)
-    q = ensemble.posterior([data])[0][:IMAGES]
+    q = weights.posterior([data])[0][:IMAGES]
     return Atlas(compressed(sheet / scale), float(scale), q.mean, q.std())
 
 

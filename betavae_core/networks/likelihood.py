@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from betavae_core.networks.posterior import Posterior
+from betavae_core.networks.weights import Weights
 from betavae_core.theory.gaussian import log_density_constant
 
 NEWTON_STEPS = 12
@@ -35,14 +36,10 @@ class Decoder(NamedTuple):
     norm: float
 
     @classmethod
-    def of(cls, ensemble, member: int) -> "Decoder":
-        """The decoder of one member of an ensemble."""
-        depth = len(ensemble.hidden)
-        layers = [
-            (np.asarray(kernel[member]), np.asarray(bias[member]))
-            for kernel, bias in zip(ensemble.kernels[depth + 1 :], ensemble.biases[depth + 1 :], strict=True)
-        ]
-        *hidden, output = layers
+    def of(cls, weights: Weights, member: int) -> "Decoder":
+        """The decoder of one member."""
+        parts = zip(weights.kernels[weights.depth + 1 :], weights.biases[weights.depth + 1 :], strict=True)
+        *hidden, output = [(kernel[member], bias[member]) for kernel, bias in parts]
         kernel, bias = (part.astype(float) for part in output)
         return cls(hidden, kernel, bias, kernel @ kernel.T, kernel @ bias[0], float(bias[0] @ bias[0]))
 

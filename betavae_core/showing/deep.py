@@ -5,9 +5,9 @@ import xarray as xr
 
 from betavae_core.findings import optima
 from betavae_core.images import experiments
+from betavae_core.results import planning, store, sweep
 from betavae_core.showing import tables
 from betavae_core.showing.live import SHIFT, elsewhere, reproduced
-from betavae_core.sweeps import planning, store, sweep
 from betavae_core.theory.terms import HELDOUT
 
 CHANGED = ["objective", "elbo", "kl_prior", "tie"]  # terms that longer training is held against

@@ -6,8 +6,8 @@ import xarray as xr
 from betavae_core.findings import prediction, tiles
 from betavae_core.findings.optima import Estimate
 from betavae_core.images import experiments
+from betavae_core.results import sweep
 from betavae_core.showing import curves, figures, tables
-from betavae_core.sweeps import sweep
 
 CENTRAL = slice(0.49, 2.51)  # multiples of ν over which tables average
 NOISES, COUNTS = (0.01, 0.03, 0.1), (2, 4, 6, 12)  # nats of a network's TIE, and realizations, of the power analysis
