@@ -156,18 +156,19 @@ DISC = '''def disc(rng, samples: int, matrix, noise_std: float) -> Drawing:
     """A disc moved from the centre by r pixels; its edge is soft, so that parts of a pixel show."""
     process = LinearGaussian(matrix, noise_std)
     drawn = [process.sample(samples, rng) for _ in range(2)]
-    down, right = np.mgrid[-19.5:20, -19.5:20]
+    down, right = np.mgrid[-11.5:12, -11.5:12]
     away = [np.hypot(right[None] - code[:, 0, None, None], down[None] - code[:, 1, None, None]) for _, code in drawn]
-    return Drawing([(1 / (1 + np.exp(each - 6))).reshape(samples, -1) for each in away], drawn, process, ())
+    return Drawing([(1 / (1 + np.exp(each - 4))).reshape(samples, -1) for each in away], drawn, process, ())
 
 
 def pixel_mixing('''
 
 
 def test_images_that_are_not_digits_are_a_record_and_a_drawing(copy, missing, tmp_path):
-    """MNIST is no part of their keys; they are trained, counted, shown and held against the linear model."""
+    """MNIST is no part of their keys, the canvas is their own; they are trained, shown, held against theory."""
     copy.change("betavae_core/images/datasets.py", ("def pixel_mixing(", DISC))
-    record = '\n    Experiment("disc", datasets.disc, 2, "a disc, moved", noise_std=0.5, digits=False),\n)\nEXPERIMENTS'
+    words = '"disc", datasets.disc, 2, "a disc, moved", noise_std=0.5, digits=False, canvas=24'
+    record = f"\n    Experiment({words}),\n)\nEXPERIMENTS"
     copy.change("betavae_core/images/experiments.py", ("\n)\nEXPERIMENTS", record))
     assert copy.told(MISSING) == [*missing, 26]
     images, labels = digits.load()
@@ -178,7 +179,7 @@ from betavae_core.findings import latents, prediction
 from betavae_core.images import experiments
 from betavae_core.showing import deep
 from betavae_workshop.sweeping import crews
-from betavae_core.results import members, planning, sweep
+from betavae_core.results import members, planning, sweep, train_member
 from betavae_workshop.sweeping import running
 if __name__ == "__main__":
     wanted = planning.plan("disc", "smoke", realizations=1)
@@ -187,16 +188,63 @@ if __name__ == "__main__":
     stored = sweep.load("disc", "smoke", realizations=1)
     rows = [deep.sheets(stored)[1.0].shape, experiments.gallery("disc", 3).shape]
     rows.append(latents.latent_scores(stored).mig.shape)
+    rows.append(train_member.draw_atlas(wanted[0], key)[0].pictures.shape)
     gap = deep.discrepancy_rows(stored, prediction.prediction("disc", stored.beta.values, [0]))
     members._digits_hash.cache_clear()
     os.environ["BETAVAE_DIGITS"] = OTHER
     print(json.dumps([rows, len(gap), wanted[0].key == key]))
 """.replace("OTHER", repr(str(other)))
-    assert copy.told(seen) == [[[4, 7, 40, 40], [10, 3, 40, 40], [2, 5]], 2, True]
+    assert copy.told(seen) == [[[4, 7, 24, 24], [10, 3, 24, 24], [2, 5], [15, 15, 24, 24]], 2, True]
     assert "disc,samples=100,epochs=20: 2 of 4" in copy.run(
         "-m", "betavae_workshop", "status", "disc", "--profile", "smoke"
     )
     assert len(copy.touched) == 2
+
+
+SHARED = '''@dataclass(frozen=True, eq=False)
+class Shared(Posterior):
+    """One variance for all latents."""
+
+    @staticmethod
+    def outputs(latents: int) -> int:
+        return latents + 1
+
+    @classmethod
+    def of_head(cls, head, latents: int):
+        mean = head[..., :latents]
+        return cls(mean, head[..., latents:] + 0 * mean)
+
+
+FAMILIES: dict'''
+
+
+def test_a_family_of_encoders_is_a_class_and_its_name(copy, missing):
+    """Both libraries train it, its members have keys of their own, and what is stored of it is what it is."""
+    line = ('"full": Full}', '"full": Full, "shared": Shared}')
+    copy.change("betavae_core/networks/posterior.py", ("FAMILIES: dict", SHARED), line)
+    assert copy.told(MISSING) == missing
+    seen = """
+from betavae_core.images import experiments
+from betavae_core.networks import jax_training, training
+from betavae_core.results import planning, sweep
+from betavae_workshop.sweeping import crews, running
+if __name__ == "__main__":
+    settings = dict(betas=[5.0], realizations=1, family="shared", samples=60, epochs=20)
+    [member] = planning.plan("mixing", **settings)
+    list(running.run([member], crews.here(1)))
+    stored = sweep.load("mixing", **settings)
+    std = stored.latent_std.values[0, 0].astype(float)
+    data, _ = experiments.draw("mixing", 0, samples=60)
+    curves = [t.fit([data], [5.0], [0], 20) for t in (training.trainer(family="shared"),
+                                                      jax_training.Trainer(family="shared"))]
+    print(json.dumps([bool(np.isfinite(stored.tie.values).all()), float(np.ptp(std, axis=1).max()),
+                      float(np.ptp(std[:, 0])), float(abs(curves[0] / curves[1] - 1).max())]))
+"""
+    finite, apart, over_images, libraries = copy.told(seen)
+    assert finite and apart == 0 < over_images
+    assert libraries < 1e-4
+    assert "diagonal or full or shared" in copy.run("-m", "betavae_workshop", "sweep", "--help").replace("\n", " ")
+    assert len(copy.touched) == 1
 
 
 def test_a_chapter_is_its_text_and_a_line_of_the_contents(copy):

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from betavae_core.errors import UsageError
-from betavae_core.images.digits import CANVAS
 
 REACH, SIDE = 3.5, 15  # standard deviations of the prior, in steps of a half
 GRID = np.linspace(-REACH, REACH, SIDE)
@@ -33,11 +32,12 @@ class Atlas:
 
     @property
     def pictures(self) -> np.ndarray:
-        """The sheet in grey levels, (SIDE, SIDE, 40, 40): z₂ falls with the row, z₁ grows with the column."""
+        """The sheet in grey levels, (SIDE, SIDE, side, side): z₂ falls with the row, z₁ grows with the column."""
         import cv2
 
         sheet = cv2.imdecode(np.frombuffer(self.image, np.uint8), cv2.IMREAD_GRAYSCALE)
-        return (sheet.reshape(SIDE, CANVAS, SIDE, CANVAS).swapaxes(1, 2) - 128.0) / 127 * self.scale
+        canvas = len(sheet) // SIDE
+        return (sheet.reshape(SIDE, canvas, SIDE, canvas).swapaxes(1, 2) - 128.0) / 127 * self.scale
 
     @property
     def record(self) -> dict:
@@ -59,7 +59,7 @@ class Atlas:
 
 
 def draw(weights, data) -> Atlas:
-    """The atlas of an weights's first member, trained on ImageData `data`.
+    """The atlas of the first of some members, trained on ImageData `data`.
 
     Raises
     ------
@@ -74,7 +74,8 @@ def draw(weights, data) -> Atlas:
         raise UsageError("this network diverged: it decodes nothing")
     decoded = evaluation.plane(weights, [data], GRID)[0]
     scale = max(np.abs(decoded).max(), 1e-9)
-    sheet = decoded.swapaxes(1, 2).reshape(SIDE * CANVAS, SIDE * CANVAS)
+    side = SIDE * decoded.shape[-1]
+    sheet = decoded.swapaxes(1, 2).reshape(side, side)
     q = weights.posterior([data])[0][:IMAGES]
     return Atlas(compressed(sheet / scale), float(scale), q.mean, q.std())
 

@@ -92,12 +92,12 @@ def _divergence(q: Posterior) -> np.ndarray:
 
 
 def reconstructions(weights, data, count: int) -> np.ndarray:
-    """Decoded posterior means of the first images in grey levels, (member, count, 40, 40)."""
+    """Decoded posterior means of the first images in grey levels, (member, count, side, side)."""
     return _pictures(weights, data, weights.posterior(data).mean[:, :count])
 
 
 def traversals(weights, data, values=TRAVERSAL) -> np.ndarray:
-    """Decoded latents, one moved through `values` and the others held at 0, (member, k, value, 40, 40)."""
+    """Decoded latents, one moved through `values` and the others held at 0, (member, k, value, side, side)."""
     k, values = weights.latents, np.asarray(values)
     z = np.zeros((weights.members, k, len(values), k), np.float32)
     for latent in range(k):
@@ -107,7 +107,7 @@ def traversals(weights, data, values=TRAVERSAL) -> np.ndarray:
 
 
 def plane(weights, data, values) -> np.ndarray:
-    """Decoded latents over a plane, z₁ growing with the column and z₂ falling with the row, (member, n, n, 40, 40)."""
+    """Decoded latents over a plane, z₁ growing with the column, z₂ falling with the row: (member, n, n, side, side)."""
     across, up = np.meshgrid(values, values[::-1])
     z = np.broadcast_to(np.stack([across, up], -1).reshape(-1, 2), (weights.members, across.size, 2))
     flat = _pictures(weights, data, z)

@@ -78,11 +78,12 @@ class Network(NamedTuple):
     latents: int
     hidden: tuple[int, ...]
     family: str
+    pixels: int
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
         """Of the kernels, layer by layer."""
-        return architecture.shapes(self.latents, self.hidden, PIXELS, self.family)
+        return architecture.shapes(self.latents, self.hidden, self.pixels, self.family)
 
     def weights(self, state: list) -> Weights:
         """Kernels and biases of a flat list of both."""
@@ -92,8 +93,10 @@ class Network(NamedTuple):
 class Trainer:
     """As `training.Trainer`: members, Adam's state and one compiled loop."""
 
-    def __init__(self, members: int = 1, latents: int = LATENTS, hidden=HIDDEN, family: str = "diagonal"):
-        self.members, self.network = members, Network(latents, tuple(hidden), family)
+    def __init__(
+        self, members: int = 1, latents: int = LATENTS, hidden=HIDDEN, pixels: int = PIXELS, family: str = "diagonal"
+    ):
+        self.members, self.network = members, Network(latents, tuple(hidden), family, pixels)
 
     def fit(self, data, betas, seeds, epochs: int, schedule=None, progress=None) -> np.ndarray:
         """Train each member from its seed, one step an epoch; the objective at each step (member, epochs), in nats."""
@@ -150,7 +153,7 @@ def loss(state: list, network: Network, images, betas, noise):
     q = encode(weights, images, jnp)
     hidden = features(weights, q.sample(noise), jnp)
     error = squared_error(hidden, weights.kernels[-1], weights.biases[-1], images)
-    reconstruction = -0.5 * error.mean(-1) + log_density_constant(PIXELS)
+    reconstruction = -0.5 * error.mean(-1) + log_density_constant(network.pixels)
     objective = reconstruction - betas * q.kl_to_prior().mean(-1)
     return -objective.sum(), objective
 

@@ -97,7 +97,8 @@ class Specification:
     @property
     def architecture(self) -> dict:
         """What `networks.training.trainer` needs to know."""
-        return {"latents": experiments.experiment(self.experiment).latents, "family": self.family}
+        record = experiments.experiment(self.experiment)
+        return {"latents": record.latents, "family": self.family, "pixels": record.pixels}
 
 
 @dataclass(frozen=True)
