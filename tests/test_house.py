@@ -164,3 +164,9 @@ def test_the_list_of_experiments_stands_once():
         text = file.read_text()
         named = [experiment for experiment in experiments.NAMES if re.search(rf"\b{experiment}\b(?!-)", text)]
         assert len(named) <= 2, (file, named)
+
+
+def test_lines_of_scripts_fit_a_screen():
+    for file in [*CHAPTERS.glob("static/scripts/*.js"), *ROOT.glob("tests/*.js")]:
+        wide = [line for line in file.read_text(encoding="utf-8").splitlines() if len(line) > 120]
+        assert not wide, (file.name, wide[0])
