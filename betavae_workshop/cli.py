@@ -9,7 +9,7 @@ import click
 from betavae_core import __version__
 from betavae_core.errors import BuildError, SweepError, UsageError
 from betavae_workshop import environment
-from betavae_workshop.commands import books, doctor, sweeps, timing
+from betavae_workshop.commands import again, books, doctor, sweeps, timing
 from betavae_workshop.commands.values import Group
 
 
@@ -66,6 +66,6 @@ def main():
     """
 
 
-for verbs in (books.VERBS, sweeps.VERBS, timing.VERBS, doctor.VERBS):
+for verbs in (books.VERBS, sweeps.VERBS, again.VERBS, timing.VERBS, doctor.VERBS):
     for verb in verbs:
         main.add_command(verb)

@@ -65,7 +65,7 @@ def missing(tmp_path_factory):
     return Changed(tmp_path_factory.mktemp("unchanged")).told(MISSING)
 
 
-def test_a_metric_is_a_line_and_a_formula(copy, missing):
+def with_a_metric(copy):
     copy.change(
         "betavae_core/theory/terms.py",
         (
@@ -80,6 +80,10 @@ def test_a_metric_is_a_line_and_a_formula(copy, missing):
             '        "spread": np.diagonal(q.covariance(), axis1=-2, axis2=-1).mean(),\n        "mie_ess":',
         ),
     )
+
+
+def test_a_metric_is_a_line_and_a_formula(copy, missing):
+    with_a_metric(copy)
     assert copy.told(MISSING) == missing
     found = copy.told("""
 from betavae_workshop.sweeping import crews
@@ -102,6 +106,30 @@ if __name__ == "__main__":
         ["E  MIE", "F  S", "S"],  # in figures and tables where anything is stored of it
     ]
     assert len(copy.touched) == 2
+
+
+def test_evaluate_fills_a_new_metric_in_where_networks_are_stored(copy):
+    """One is published, one in the working store; what was known of both stays."""
+    small = ["mixing", "--samples", "60", "--epochs", "10", "--beta", "5"]
+    for count in ("1", "2"):
+        copy.run("-m", "betavae_workshop", "sweep", *small, "--realizations", count, "--jobs", "1")
+        if count == "1":
+            copy.run("-m", "betavae_workshop", "publish", *small, "--realizations", "1")
+    look = """
+from betavae_core.results import sweep
+found = sweep.load("mixing", betas=[5.0], realizations=2, samples=60, epochs=10)
+spread = found.get("spread", found.tie * 0)
+print(json.dumps([found.tie.values[0].tolist(), found.attrs["published"], spread.values[0].tolist()]))
+"""
+    before = copy.told(look)
+    with_a_metric(copy)
+    told = copy.run("-m", "betavae_workshop", "evaluate", *small, "--realizations", "2", "--jobs", "1")
+    assert told.startswith("mixing,samples=60,epochs=10: filled in for 2; their known terms come out within 0 nats")
+    after = copy.told(look)
+    assert after[:2] == before[:2] == [before[0], 1]
+    assert all(0 < value < 2 for value in after[2])
+    again = copy.run("-m", "betavae_workshop", "evaluate", *small, "--realizations", "2")
+    assert again == "mixing,samples=60,epochs=10: no stored network lacks a term\n"
 
 
 def test_a_setting_is_a_field(copy, missing):

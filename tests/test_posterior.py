@@ -11,7 +11,7 @@ from betavae_core.networks.model import Ensemble
 from betavae_core.results import store, sweep
 from betavae_core.results.members import Member, Specification
 from betavae_core.theory import gaussian
-from betavae_workshop.sweeping import running
+from betavae_workshop.sweeping import publishing, running
 
 FLOAT32 = 1e-5  # relative: single precision through a few sums
 
@@ -103,7 +103,7 @@ def test_a_full_member_is_trained_stored_and_loaded_under_its_own_name(results, 
     [(done, provenance)] = list(running.run([member], crew))
     assert (done, provenance["family"]) == (member, "full")
     assert np.abs(store.read(member).latent_lower).max() > 0.01  # it has learnt some
-    assert store.publish([member]).name == "mixing,samples=100,epochs=60,family=full.nc"
+    assert publishing.publish([member]).name == "mixing,samples=100,epochs=60,family=full.nc"
     found = sweep.load("mixing", betas=[5.0], realizations=1, samples=100, epochs=60, family="full")
     assert found.attrs["published"] == 1
     assert np.isfinite(found.tie).all()

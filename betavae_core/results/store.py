@@ -66,7 +66,7 @@ def write(member: Member, values: dict, provenance: dict) -> Path:
     """
     target = path(member)
     target.parent.mkdir(parents=True, exist_ok=True)
-    _save(record.cell(member, values, provenance), target)
+    save(record.cell(member, values, provenance), target)
     return target
 
 
@@ -108,7 +108,7 @@ def collect(members: list[Member], source: Callable[[Member], xr.Dataset | None]
     specification = members[0].specification
     betas = sorted({member.beta for member in members})
     count = max(member.realization for member in members) + 1
-    base = None if source else _load_published(specification)
+    base = None if source else load_published(specification)
     if base is None:
         dataset = record.empty(betas, count)
     else:
@@ -149,29 +149,6 @@ def others(members: list[Member]) -> list[Member]:
     return [member for member in found if member.key in there - known]
 
 
-def publish(members: list[Member]) -> Path | None:
-    """Merge what is stored of these members into the tracked file, which keeps what it has; None if there is nothing.
-
-    Without anything new the file keeps its bytes.
-    """
-    specification = members[0].specification
-    target, base, known = published(specification), _load_published(specification), published_keys(specification)
-    new = {member: found for member in members if member.key not in known and (found := read(member)) is not None}
-    if not new:
-        return target if known else None
-    betas = sorted({member.beta for member in new} | set([] if base is None else base.beta.values.tolist()))
-    count = max([member.realization + 1 for member in new] + ([] if base is None else [base.sizes["realization"]]))
-    dataset = record.empty(betas, count) if base is None else record.widened(base, betas, count)
-    for member, found in new.items():
-        record.place(dataset, member, found)
-    dataset.attrs = {"experiment": specification.experiment, "format": record.FORMAT}
-    for name in record.LABELS:
-        dataset[name] = dataset[name].astype(str)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _save(dataset, target)
-    return target
-
-
 def _keys(members, betas, count: int) -> np.ndarray:
     """The key of each wanted member in its place, (β, realization)."""
     keys = np.full((len(betas), count), None, dtype=object)
@@ -186,7 +163,9 @@ def _absent(members, dataset: xr.Dataset) -> list[Member]:
     return [member for member in members if member.key not in filled]
 
 
-def _load_published(specification: Specification) -> xr.Dataset | None:
+def load_published(specification: Specification) -> xr.Dataset | None:
+    """What is published of a specification, to be changed as one likes; None if nothing is."""
+
     def loaded(file: Path) -> xr.Dataset:
         stamp = file.stat()
         return _remembered(file, stamp.st_mtime_ns, stamp.st_size, stamp.st_ino).copy(deep=True)
@@ -216,7 +195,8 @@ def _published(specification: Specification, read: Callable[[Path], Any]) -> Any
         raise UsageError(f"{file} is damaged ({first_line(error)}); git checkout brings it back") from None
 
 
-def _save(dataset: xr.Dataset, target: Path) -> None:
+def save(dataset: xr.Dataset, target: Path) -> None:
+    """Write a Dataset, sealed and whole."""
     content = io.BytesIO()  # in memory first: HDF5 itself crashes on a full disk
     with contextlib.closing(H5NetCDFStore.open(content, mode="w", driver_kwds=HDF5)) as opened:
         dataset.dump_to_store(opened, encoding={name: _encoding(v) for name, v in dataset.data_vars.items() if v.ndim})
@@ -231,7 +211,7 @@ def _encoding(variable: xr.DataArray) -> dict[str, Any]:
 
 
 def _opened(file: Path) -> xr.Dataset:
-    """What `_save` wrote. The seal comes first: HDF5 aborts the whole process on some flipped bits."""
+    """What `save` wrote. The seal comes first: HDF5 aborts the whole process on some flipped bits."""
     content = io.BytesIO(files.read_sealed(file))
     with record.parsing():
         dataset = xr.load_dataset(content, engine="h5netcdf")

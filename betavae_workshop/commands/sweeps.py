@@ -63,7 +63,7 @@ def plan_options(command):
     return command
 
 
-def _planned(names, profile, **options):
+def planned_for(names, profile, **options):
     """A plan for each experiment, and its label; UsageError if the working store is none, before anything is said."""
     from betavae_core import paths
     from betavae_core.results import planning
@@ -103,7 +103,7 @@ def sweep(jobs, workers, scheduler, pack, jax, explain, **options):
     from betavae_core.results import store, sweep
     from betavae_workshop.sweeping import running
 
-    planned = _planned(**options)
+    planned = planned_for(**options)
     if not explain:
         store.check_writable()
     for label, members in planned:
@@ -160,7 +160,7 @@ def status(names, profile):
     """
     from betavae_core.results import store, sweep
 
-    for label, members in _planned(names, profile):
+    for label, members in planned_for(names, profile):
         plan = sweep.survey(members)
         click.echo(f"{label}: {len(members) - len(plan.missing)} of {len(members)}")
         for beta in sorted({member.beta for member in members}):
@@ -188,45 +188,11 @@ def publish(**options):
     Each EXPERIMENT, or all of them, becomes data/results/EXPERIMENT.nc, which git tracks; settings other than the
     defaults become part of the name.
     """
-    from betavae_core.results import store
+    from betavae_workshop.sweeping import publishing
 
-    for label, members in _planned(**options):
-        file = store.publish(members)
+    for label, members in planned_for(**options):
+        file = publishing.publish(members)
         click.echo(f"{label}: {f'{file} ({file.stat().st_size / 2**20:.2f} MiB)' if file else 'nothing stored'}")
 
 
-@click.command(cls=AboutExperiments)
-@click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]")
-@click.option("--profile", default="published", show_default=True, help="Which networks.")
-@click.option("--beta", "betas", multiple=True, callback=beta_list, metavar="B", help="Many times, or a,b,c.")
-@click.option("--jobs", type=Whole(min=1), metavar="J", help="Processes here; one per core by default.")
-def atlas(names, profile, betas, jobs):
-    """Draw what the network of realization 0 decodes over the plane of its latents, at each β where that is missing.
-
-    \b
-    betavae atlas mixing --beta 1,20
-
-    Weights are not kept, so each network is trained again. Pictures and records go to data/results/atlas, which git
-    tracks and pages show. Interrupt it at any time; the next run goes on from there.
-    """
-    from betavae_core import paths
-    from betavae_core.images import experiments
-    from betavae_workshop.sweeping import crews, running
-
-    names = names or [record.name for record in experiments.RECORDS if record.latents == 2]
-    planned = _planned(names, profile, betas=betas, realizations=1)
-    for name in names:
-        if (latents := experiments.experiment(name).latents) != 2:
-            raise UsageError(f"an atlas is drawn of networks with 2 latents; those of {name} have {latents}")
-    for label, members in planned:
-        report = functools.partial(_said_of, label)
-        for member in running.draw_atlases(members, crews.here(jobs), report):
-            click.echo(f"{label}, beta {member.beta:.10g}: drawn", err=True)
-        click.echo(f"{label}: {len(members)} atlases in {paths.atlases() / label}")
-
-
-def _said_of(label: str, line: str) -> None:
-    click.echo(f"{label}: {line}", err=True)
-
-
-VERBS = (sweep, status, publish, atlas)
+VERBS = (sweep, status, publish)
