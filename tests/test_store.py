@@ -282,6 +282,8 @@ def fingerprint(dataset):
     state = hashlib.sha256()
     for name in sorted(set(map(str, dataset.data_vars)) - {"made_by"}):
         values = dataset[name].values
+        if values.dtype.kind == "f" and np.isnan(values).all():
+            continue  # a term that was defined later
         text = "\n".join(map(str, values.ravel())).encode()
         state.update(name.encode() + (text if values.dtype.kind in "OU" else np.ascontiguousarray(values).tobytes()))
     return state.hexdigest()

@@ -69,6 +69,7 @@ def _evaluate(decoder, data, beta, seed, q: Posterior, noise) -> dict[str, float
         "mie": mie.mean(),
         "mie_se": mie.std(ddof=1) / np.sqrt(len(mie)),
         "mie_ess": np.median(ess),
+        "obliqueness": likelihood.obliqueness(decoder, q.mean[first]),
     }
 
 
