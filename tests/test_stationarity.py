@@ -1,4 +1,4 @@
-"""The optimality conditions: the gradient of the objective, the system that it gives, and every solution of it."""
+"""The optimality conditions: the gradient, the system that it gives, and every solution of that."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.stationarity import Layers
 
 ROUNDING = 1e-8  # float64 through a few products, relative
-DIFFERENCES = 1e-6  # central differences with a step of 1e-5 or 1e-6, relative to the largest derivative
+DIFFERENCES = 1e-6  # central differences, steps of 1e-5 or 1e-6, relative to the largest derivative
 
 seeds = st.integers(0, 2**32 - 1)
 betas = st.floats(-1, 1).map(lambda exponent: 10.0**exponent)
@@ -23,7 +23,8 @@ def drawn(seed, least=1, most=3):
     rng = np.random.default_rng(seed)
     k = int(rng.integers(least, most + 1))
     N = k + int(rng.integers(0, 3))
-    process = LinearGaussian(rng.standard_normal((N, k)) * rng.uniform(0.5, 3), float(rng.uniform(0.4, 2)))
+    mixing = rng.standard_normal((N, k)) * rng.uniform(0.5, 3)
+    process = LinearGaussian(mixing, float(rng.uniform(0.4, 2)))
     shapes = (N, k), (k, N), (k, N), (k,)
     return process, Layers(*(0.3 * rng.standard_normal(shape) for shape in shapes)), rng
 
@@ -51,14 +52,14 @@ def leading(process, k):
 @settings(deadline=None, max_examples=30)
 @given(seeds, betas, variances)
 def test_the_objective_is_the_mean_over_data_by_quadrature(seed, beta, decoder_variance):
-    """Gauss-Hermite over x; given x, R and C are sums over latents with no trick for the exponential."""
+    """Gauss-Hermite over x; given x, R and C are sums over latents: no trick for the exponential."""
     process, layers, _ = drawn(seed, most=2)
     assume(len(process.mixing) < 4)  # 30 nodes a dimension
     D, W, V, gamma = layers
     N = len(D)
     nodes, weights = np.polynomial.hermite_e.hermegauss(30)
     grid = np.stack(np.meshgrid(*[nodes] * N, indexing="ij"), -1).reshape(-1, N)
-    mass = np.prod(np.stack(np.meshgrid(*[weights / weights.sum()] * N, indexing="ij"), -1).reshape(-1, N), axis=1)
+    mass = np.prod(np.meshgrid(*[weights / weights.sum()] * N, indexing="ij"), axis=0).ravel()
     x = grid @ np.linalg.cholesky(process.covariance).T
     mean, log_variance = x @ W.T, x @ V.T + gamma
     error = ((x - mean @ D.T) ** 2).sum(1) + np.exp(log_variance) @ (D**2).sum(0)
@@ -71,7 +72,7 @@ def test_the_objective_is_the_mean_over_data_by_quadrature(seed, beta, decoder_v
 
 @settings(deadline=None, max_examples=30)
 @given(seeds, betas, variances)
-def test_without_a_slope_of_the_variance_it_is_the_objective_of_every_other_module(seed, beta, decoder_variance):
+def test_without_a_slope_of_the_variance_it_is_the_objective_of_the_other_modules(seed, beta, decoder_variance):
     process, layers, _ = drawn(seed)
     layers = layers._replace(log_variance=np.zeros_like(layers.log_variance))
     parameters = identity.Parameters(layers.decoder, layers.encoder, np.exp(layers.bias))
@@ -89,7 +90,8 @@ def test_the_gradient_by_central_differences(seed, beta, decoder_variance):
     def value(vector):
         return stationarity.objective(process, like(layers, vector), beta, decoder_variance)
 
-    expected = [(value(start + step * e) - value(start - step * e)) / (2 * step) for e in np.eye(len(start))]
+    steps = step * np.eye(len(start))
+    expected = [(value(start + s) - value(start - s)) / (2 * step) for s in steps]
     found = flat(stationarity.gradient(process, layers, beta, decoder_variance))
     assert found == pytest.approx(expected, abs=DIFFERENCES * max(1, np.abs(found).max()))
 
@@ -99,7 +101,8 @@ def test_the_gradient_by_central_differences(seed, beta, decoder_variance):
 def test_it_vanishes_at_the_closed_form(seed, beta, decoder_variance):
     process, _, _ = drawn(seed)
     D, W, v = linear.optimum(process, beta, decoder_variance=decoder_variance)
-    found = stationarity.gradient(process, Layers(D, W, np.zeros_like(W), np.log(v)), beta, decoder_variance)
+    layers = Layers(D, W, np.zeros_like(W), np.log(v))
+    found = stationarity.gradient(process, layers, beta, decoder_variance)
     scale = max(1, np.abs(process.covariance).max() / decoder_variance)
     assert flat(found) == pytest.approx(0, abs=ROUNDING * scale)
 
@@ -150,8 +153,8 @@ def test_two_latents_that_share_two_directions_are_one_too(seed):
     theta = mean * np.sqrt(values)
     b = 0.5 * theta.min()
     D = U * np.sqrt(theta - b) @ np.array([[1, -1], [1, 1]]) / np.sqrt(2)
-    scale = max(1, values[0])
-    assert flat(stationarity.gradient(process, at(D, b), b)) == pytest.approx(0, abs=ROUNDING * scale)
+    slope = flat(stationarity.gradient(process, at(D, b), b))
+    assert slope == pytest.approx(0, abs=ROUNDING * max(1, values[0]))
     best = float(linear.sweep(process, b).objective[0])
     assert stationarity.objective(process, at(D, b), b) < best
 
@@ -159,7 +162,7 @@ def test_two_latents_that_share_two_directions_are_one_too(seed):
 @settings(deadline=None, max_examples=40)
 @given(seeds, betas, variances)
 def test_the_value_at_the_best_encoder(seed, beta, decoder_variance):
-    """−(β/2) {tr T⁻¹Σ + Σ log K_ii/b} − (N/2) log 2πσ_x²: turning D leaves the first term, so no maximum is shared."""
+    """−(β/2) {tr T⁻¹Σ + Σ log K_ii/b} − (N/2) log 2πσ_x², whose first term no turn of D changes."""
     process, layers, _ = drawn(seed)
     D, b = layers.decoder, beta * decoder_variance
     _, W, v = identity.optimum_given_decoder(D, beta, decoder_variance)

@@ -30,7 +30,7 @@ KINDS = (
     "shared",
 )  # of stationary points; the last two are saddle points
 AT_OPTIMUM = 1e-7  # relative gap of the objective below which a solution is the global optimum
-SHARED = 1e-4  # of the largest entry of DᵀD + bI, above which its off-diagonal says that latents share directions
+SHARED = 1e-4  # of the largest entry of DᵀD + bI: off-diagonal from which latents share directions
 
 
 def random_process(rng: np.random.Generator) -> LinearGaussian:
@@ -93,18 +93,19 @@ def violations(process: LinearGaussian, betas, rng: np.random.Generator) -> dict
 
 
 def solutions(process: LinearGaussian, beta: float, starts: int, rng: np.random.Generator) -> dict:
-    """What the solutions of the stationarity equations are, by plain random starts (σ_x = 1; Appendix 7 of the book).
+    """What the solutions of the stationarity equations are, from plain random starts (σ_x = 1).
 
-    With K = DᵀD + β I = Q diag(θ) Qᵀ and κ_j the diagonal of K in the group of latents to which θ_j belongs:
-    K commutes with its diagonal, and Σ (DQ)_j = (θ_j²/κ_j) (DQ)_j. Only at the optimum is no way up.
+    K = DᵀD + β I commutes with its diagonal Δ, Σ D = D K Δ⁻¹ K, and only at the optimum is no way up:
+    Appendix 7 of the book.
 
     Returns
     -------
     dict
-        `KINDS`: how many of each were found; "gradient": largest derivative of L_β in any weight, by differences of
-        the objective; "commute", "eigen": largest violation of the two statements, relative to K and to Σ;
-        "ascent": largest eigenvalue of the Hessian of L_β at each solution that is not the optimum, the least of them;
-        "top": the same at the optima, the largest of them. The last two are NaN where there is none.
+        `KINDS`: how many of each were found
+        "gradient": largest derivative of L_β in any weight, by differences of the objective
+        "commute", "eigen": largest violation of the two equations, relative to K and to Σ
+        "ascent": of the largest eigenvalues of the Hessian of L_β where it is not the optimum, the least
+        "top": of those at the optimum, the largest; both are NaN where there is none
     """
     best = float(linear.sweep(process, beta).objective[0])
     found: dict = dict.fromkeys(KINDS, 0) | {"gradient": 0.0, "commute": 0.0, "eigen": 0.0}
@@ -115,13 +116,16 @@ def solutions(process: LinearGaussian, beta: float, starts: int, rng: np.random.
         kappa = np.diag(K)
         shared = np.abs(K - np.diag(kappa)).max() > SHARED * K.max()
         gap = best - stationarity.objective(process, layers, beta)
-        kind = "optimum" if gap < AT_OPTIMUM * max(1, abs(best)) else "shared" if shared else "orthogonal"
-        found[kind] += 1
-        (top if kind == "optimum" else ascent).append(_steepest(process, layers, beta))
-        found["gradient"] = max(found["gradient"], float(np.abs(_differences(process, layers, beta)).max()))
-        found["commute"] = max(found["commute"], float(np.abs(K * (kappa - kappa[:, None])).max() / K.max() ** 2))
+        at_optimum = gap < AT_OPTIMUM * max(1, abs(best))
+        found["optimum" if at_optimum else "shared" if shared else "orthogonal"] += 1
+        (top if at_optimum else ascent).append(_steepest(process, layers, beta))
         miss = process.covariance @ D - D @ K @ (K / kappa[:, None])
-        found["eigen"] = max(found["eigen"], float(np.abs(miss).max() / np.linalg.norm(process.covariance)))
+        for name, wrong in (
+            ("gradient", _differences(process, layers, beta)),
+            ("commute", K * (kappa - kappa[:, None]) / K.max() ** 2),
+            ("eigen", miss / np.linalg.norm(process.covariance)),
+        ):
+            found[name] = max(found[name], float(np.abs(wrong).max()))
     return found | {"ascent": min(ascent, default=np.nan), "top": max(top, default=np.nan)}
 
 
@@ -129,7 +133,8 @@ def _moved(layers: Layers, index: int, step: float) -> Layers:
     flat = np.concatenate([part.ravel() for part in layers])
     flat[index] += step
     ends = np.cumsum([part.size for part in layers])[:-1]
-    return Layers(*(part.reshape(old.shape) for part, old in zip(np.split(flat, ends), layers, strict=True)))
+    parts = zip(np.split(flat, ends), layers, strict=True)
+    return Layers(*(part.reshape(old.shape) for part, old in parts))
 
 
 def _differences(process, layers: Layers, beta: float, step: float = 1e-5) -> np.ndarray:
@@ -142,11 +147,15 @@ def _differences(process, layers: Layers, beta: float, step: float = 1e-5) -> np
 
 
 def _steepest(process, layers: Layers, beta: float, step: float = 1e-5) -> float:
-    """Largest eigenvalue of the Hessian of the objective in all weights, by central differences of its gradient."""
+    """Largest eigenvalue of the Hessian of the objective in all weights, by differences of its gradient."""
+
+    def slope(moved):
+        return np.concatenate([part.ravel() for part in stationarity.gradient(process, moved, beta)])
+
     rows = []
     for i in range(sum(part.size for part in layers)):
-        up, down = (stationarity.gradient(process, _moved(layers, i, sign * step), beta) for sign in (1, -1))
-        rows.append(np.concatenate([(a - b).ravel() for a, b in zip(up, down, strict=True)]) / (2 * step))
+        up, down = (slope(_moved(layers, i, sign * step)) for sign in (1, -1))
+        rows.append((up - down) / (2 * step))
     hessian = np.array(rows)
     return float(np.linalg.eigvalsh((hessian + hessian.T) / 2)[-1])
 

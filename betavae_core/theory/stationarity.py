@@ -1,4 +1,4 @@
-"""The thesis's route to the optimum: the objective, its gradient, and the stationarity equations, solved numerically.
+"""The thesis's route to the optimum: objective, gradient, and the stationarity equations, solved numerically.
 
 The book's Appendix 7 derives the equations from the gradient, and from them every solution.
 """
@@ -14,8 +14,9 @@ ASCENT = 3_000  # steps that lead away from saddle points; after 50 some of six 
 
 
 class Layers(NamedTuple):
-    """All that training moves in a linear β-VAE: q(z|x) = N(W x, diag exp(V x + γ)), p(x|z) = N(D z, σ_x² I).
+    """All that training moves in a linear β-VAE.
 
+    q(z|x) = N(W x, diag exp(V x + γ)),  p(x|z) = N(D z, σ_x² I)
     decoder D (N, k), encoder W (k, N), log_variance V (k, N), bias γ (k,)
     """
 
@@ -48,8 +49,8 @@ def gradient(process, layers: Layers, beta: float, decoder_variance: float = 1.0
     ∂L/∂D = [(I − DW) Σ Wᵀ − D diag w] / σ_x²        ∂L/∂W = [Dᵀ − (DᵀD + b I) W] Σ / σ_x²
     ∂L/∂V_i = −½ ((DᵀD)_ii + b) w_i V_i Σ / σ_x²      ∂L/∂γ_i = −½ [((DᵀD)_ii + b) w_i − b] / σ_x²
 
-    with b = β σ_x². All vanish where V = 0, W and w are those of `optimum_given_decoder`, and D solves what
-    `stationary_points` solves.
+    with b = β σ_x². All vanish where V = 0, W and w are those of `optimum_given_decoder`, and D is a
+    solution of `stationary_points`.
 
     Source: thesis, Results, "Analytically Tractable β-VAE".
     """
@@ -73,9 +74,9 @@ def stationary_points(process, beta: float, starts: int, rng, ascent: int = 0) -
     """Solutions of the stationarity equations from random starts, the route of the thesis (σ_x = 1).
 
     (I − D W) Σ Wᵀ = D diag(v), with W and v as in `optimum_given_decoder`, solved for D by scipy's
-    hybrid Powell method. Saddle points solve it too and attract many plain starts: latents that encode nothing, a
-    direction that is not among the leading ones, or several latents that share their directions. `ascent` steps of
-    `_ascended` lead away from them.
+    hybrid Powell method. Saddle points solve it too and attract many plain starts: latents that encode
+    nothing, a direction that is not among the leading ones, or several latents that share their
+    directions. `ascent` steps of `_ascended` lead away from them.
 
     Returns
     -------
