@@ -6,8 +6,9 @@ the book's `theory` chapter.
 
 import numpy as np
 
-from betavae_core.theory import linear
+from betavae_core.theory import linear, stationarity
 from betavae_core.theory.gaussian import LinearGaussian
+from betavae_core.theory.stationarity import Layers
 
 STATEMENTS = {
     "exchange": "no optimum is beaten, at its own β, by that of another β",
@@ -22,6 +23,14 @@ STATEMENTS = {
     "likelihood": "linear model: likelihood rises up to β = 1 and falls after it, where MIE* is zero",
     "fixed_decoder": "fixed decoder: MIE* is least at β = 1",
 }
+
+KINDS = (
+    "optimum",
+    "orthogonal",
+    "shared",
+)  # of stationary points; the last two are saddle points
+AT_OPTIMUM = 1e-7  # relative gap of the objective below which a solution is the global optimum
+SHARED = 1e-4  # of the largest entry of DᵀD + bI: off-diagonal from which latents share directions
 
 
 def random_process(rng: np.random.Generator) -> LinearGaussian:
@@ -81,6 +90,74 @@ def violations(process: LinearGaussian, betas, rng: np.random.Generator) -> dict
         "likelihood": max(_largest_rise(-likelihood[: one + 1]), _largest_rise(likelihood[one:]), float(mie[one])),
         "fixed_decoder": float((fixed[one] - fixed).max()),
     }
+
+
+def solutions(process: LinearGaussian, beta: float, starts: int, rng: np.random.Generator) -> dict:
+    """What the solutions of the stationarity equations are, from plain random starts (σ_x = 1).
+
+    K = DᵀD + β I commutes with its diagonal Δ, Σ D = D K Δ⁻¹ K, and only at the optimum is no way up:
+    Appendix 7 of the book.
+
+    Returns
+    -------
+    dict
+        `KINDS`: how many of each were found
+        "gradient": largest derivative of L_β in any weight, by differences of the objective
+        "commute", "eigen": largest violation of the two equations, relative to K and to Σ
+        "ascent": of the largest eigenvalues of the Hessian of L_β where it is not the optimum, the least
+        "top": of those at the optimum, the largest; both are NaN where there is none
+    """
+    best = float(linear.sweep(process, beta).objective[0])
+    found: dict = dict.fromkeys(KINDS, 0) | {"gradient": 0.0, "commute": 0.0, "eigen": 0.0}
+    ascent, top = [], []
+    for D, W, v in stationarity.stationary_points(process, beta, starts, rng):
+        layers = Layers(D, W, np.zeros_like(W), np.log(v))
+        K = D.T @ D + beta * np.eye(len(v))
+        kappa = np.diag(K)
+        shared = np.abs(K - np.diag(kappa)).max() > SHARED * K.max()
+        gap = best - stationarity.objective(process, layers, beta)
+        at_optimum = gap < AT_OPTIMUM * max(1, abs(best))
+        found["optimum" if at_optimum else "shared" if shared else "orthogonal"] += 1
+        (top if at_optimum else ascent).append(_steepest(process, layers, beta))
+        miss = process.covariance @ D - D @ K @ (K / kappa[:, None])
+        for name, wrong in (
+            ("gradient", _differences(process, layers, beta)),
+            ("commute", K * (kappa - kappa[:, None]) / K.max() ** 2),
+            ("eigen", miss / np.linalg.norm(process.covariance)),
+        ):
+            found[name] = max(found[name], float(np.abs(wrong).max()))
+    return found | {"ascent": min(ascent, default=np.nan), "top": max(top, default=np.nan)}
+
+
+def _moved(layers: Layers, index: int, step: float) -> Layers:
+    flat = np.concatenate([part.ravel() for part in layers])
+    flat[index] += step
+    ends = np.cumsum([part.size for part in layers])[:-1]
+    parts = zip(np.split(flat, ends), layers, strict=True)
+    return Layers(*(part.reshape(old.shape) for part, old in parts))
+
+
+def _differences(process, layers: Layers, beta: float, step: float = 1e-5) -> np.ndarray:
+    """Derivatives of the objective in every weight, by central differences."""
+    ends = [
+        [stationarity.objective(process, _moved(layers, i, sign * step), beta) for sign in (1, -1)]
+        for i in range(sum(part.size for part in layers))
+    ]
+    return np.array([up - down for up, down in ends]) / (2 * step)
+
+
+def _steepest(process, layers: Layers, beta: float, step: float = 1e-5) -> float:
+    """Largest eigenvalue of the Hessian of the objective in all weights, by differences of its gradient."""
+
+    def slope(moved):
+        return np.concatenate([part.ravel() for part in stationarity.gradient(process, moved, beta)])
+
+    rows = []
+    for i in range(sum(part.size for part in layers)):
+        up, down = (slope(_moved(layers, i, sign * step)) for sign in (1, -1))
+        rows.append((up - down) / (2 * step))
+    hessian = np.array(rows)
+    return float(np.linalg.eigvalsh((hessian + hessian.T) / 2)[-1])
 
 
 def likelihood_slope(process: LinearGaussian, beta) -> np.ndarray:

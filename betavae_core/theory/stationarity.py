@@ -1,19 +1,82 @@
-"""The thesis's route to the optimum: the stationarity equations, solved numerically from many starts."""
+"""The thesis's route to the optimum: objective, gradient, and the stationarity equations, solved numerically.
+
+The book's Appendix 7 derives the equations from the gradient, and from them every solution.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 from scipy import optimize
 
-from betavae_core.theory.identity import Parameters, optimum_given_decoder, terms
+from betavae_core.theory.identity import Parameters, optimum_given_decoder, single_beta, terms
 
 ASCENT = 3_000  # steps that lead away from saddle points; after 50 some of six latents are still at one
+
+
+class Layers(NamedTuple):
+    """All that training moves in a linear β-VAE.
+
+    q(z|x) = N(W x, diag exp(V x + γ)),  p(x|z) = N(D z, σ_x² I)
+    decoder D (N, k), encoder W (k, N), log_variance V (k, N), bias γ (k,)
+    """
+
+    decoder: np.ndarray
+    encoder: np.ndarray
+    log_variance: np.ndarray
+    bias: np.ndarray
+
+
+def objective(process, layers: Layers, beta: float, decoder_variance: float = 1.0) -> float:
+    """L_β = R − β C of any linear β-VAE, in nats, with the data integrated out.
+
+    R = −½ {tr[(I − DW) Σ (I − DW)ᵀ] + Σ_i (DᵀD)_ii w_i} / σ_x² − (N/2) log 2πσ_x²
+    C = ½ {Σ_i w_i + tr(WΣWᵀ) − k − Σ_i γ_i},  w_i = E exp(V x + γ)_i = exp(γ_i + ½ (VΣVᵀ)_ii)
+
+    Source: thesis, Appendix 1.
+    """
+    (D, W, _, gamma), w, Sigma = layers, _mean_variance(process, layers), process.covariance
+    N, k = D.shape
+    miss = np.eye(N) - D @ W
+    error = np.trace(miss @ Sigma @ miss.T) + (D**2).sum(0) @ w
+    R = -0.5 * (error / decoder_variance + N * np.log(2 * np.pi * decoder_variance))
+    C = 0.5 * (w.sum() + np.trace(W @ Sigma @ W.T) - k - gamma.sum())
+    return float(R - single_beta(beta) * C)
+
+
+def gradient(process, layers: Layers, beta: float, decoder_variance: float = 1.0) -> Layers:
+    """Derivatives of `objective` in each of the layers, shaped as they are.
+
+    ∂L/∂D = [(I − DW) Σ Wᵀ − D diag w] / σ_x²        ∂L/∂W = [Dᵀ − (DᵀD + b I) W] Σ / σ_x²
+    ∂L/∂V_i = −½ ((DᵀD)_ii + b) w_i V_i Σ / σ_x²      ∂L/∂γ_i = −½ [((DᵀD)_ii + b) w_i − b] / σ_x²
+
+    with b = β σ_x². All vanish where V = 0, W and w are those of `optimum_given_decoder`, and D is a
+    solution of `stationary_points`.
+
+    Source: thesis, Results, "Analytically Tractable β-VAE".
+    """
+    (D, W, V, _), w, Sigma = layers, _mean_variance(process, layers), process.covariance
+    b = single_beta(beta) * decoder_variance
+    weight = (D**2).sum(0) + b
+    return Layers(
+        ((np.eye(len(D)) - D @ W) @ Sigma @ W.T - D * w) / decoder_variance,
+        (D.T - (D.T @ D + b * np.eye(len(W))) @ W) @ Sigma / decoder_variance,
+        -0.5 * (weight * w)[:, None] * (V @ Sigma) / decoder_variance,
+        -0.5 * (weight * w - b) / decoder_variance,
+    )
+
+
+def _mean_variance(process, layers: Layers) -> np.ndarray:
+    V = layers.log_variance
+    return np.exp(layers.bias + 0.5 * (V @ process.covariance * V).sum(1))
 
 
 def stationary_points(process, beta: float, starts: int, rng, ascent: int = 0) -> list[Parameters]:
     """Solutions of the stationarity equations from random starts, the route of the thesis (σ_x = 1).
 
     (I − D W) Σ Wᵀ = D diag(v), with W and v as in `optimum_given_decoder`, solved for D by scipy's
-    hybrid Powell method. Saddle points solve it too (latents that encode nothing, or a direction that is
-    not among the leading ones) and attract many plain starts; `ascent` steps of `_ascended` lead away from them.
+    hybrid Powell method. Saddle points solve it too and attract many plain starts: latents that encode
+    nothing, a direction that is not among the leading ones, or several latents that share their
+    directions. `ascent` steps of `_ascended` lead away from them.
 
     Returns
     -------
