@@ -55,7 +55,8 @@ def margin(means, variances, sources) -> float:
     """By how many nats the labels prefer the likelier of the best rotation and the best reflection.
 
     Parameters and errors as above. Below 2 or so the choice between the two is uncertain, and TIE may end up higher
-    than it was: label more images then, or others. Where a latent has collapsed it is near 0 and says nothing, since reflecting that latent changes nothing.
+    than it was: label more images then, or others. Where a latent has collapsed the margin is near 0 and says nothing,
+    since reflecting that latent changes nothing.
     """
     _, values = orthogonal.least(likelihood(*_checked(means, variances, sources)), STARTS)
     return float(abs(values[0] - values[1]))

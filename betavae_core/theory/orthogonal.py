@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 ANGLES = 60  # looked at, of all; f has at most two minima over the circle
-NEWTON = 40  # steps at most
+NEWTON = 25  # steps at most
 STEEP, LONGEST = 1e-10, 0.7  # slope, relative to f's own size, at which a search ends; radians of a step
 
 
@@ -83,14 +83,14 @@ def _newton(form: Form, starts: int) -> np.ndarray:
     left, _, right = np.linalg.svd(form.linear)
     turns = np.einsum("pij,sj,pjl->psil", left, _reflections(form.linear.shape[-1]), right)  # (problem, start, k, k)
     values = Form(form.quadratic[:, None], form.linear[:, None])(turns)
-    rotates, problems = np.linalg.det(turns) > 0, np.arange(len(turns))
-    found = []
-    for wanted in (rotates, ~rotates):
-        order = np.where(wanted, values, np.inf).argsort(1)[:, : min(starts, wanted.sum(1).min())]
-        ends = np.stack([_descend(form, turns[problems, start]) for start in order.T], 1)
-        reached = Form(form.quadratic[:, None], form.linear[:, None])(ends)
-        found.append(ends[problems, reached.argmin(1)])
-    return np.stack(found, 1)
+    rotates = np.linalg.det(turns) > 0
+    starts = min(starts, rotates.sum(1).min(), (~rotates).sum(1).min())
+    order = [np.where(wanted, values, np.inf).argsort(1)[:, :starts] for wanted in (rotates, ~rotates)]
+    chosen = np.take_along_axis(turns, np.concatenate(order, 1)[..., None, None], 1)
+    ends = _descend(Form(*(np.repeat(part, 2 * starts, 0) for part in form)), chosen.reshape(-1, *turns.shape[2:]))
+    ends = ends.reshape(len(turns), 2, starts, *turns.shape[2:])
+    reached = Form(form.quadratic[:, None, None], form.linear[:, None, None])(ends)
+    return np.take_along_axis(ends, reached.argmin(2)[..., None, None, None], 2)[:, :, 0]
 
 
 @functools.cache
