@@ -7,7 +7,6 @@ then means and medians of all differences are zero, whatever single networks do,
 `data/calibration.json` keeps the rates with their seed; `rerun` finds them anew.
 """
 
-import json
 from typing import NamedTuple
 
 import numpy as np

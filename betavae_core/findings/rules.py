@@ -34,7 +34,9 @@ def chance(values) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         skewed = mean + third / (6 * spread**2 * count) + third * mean**2 / (3 * spread**4)
         t = np.where(spread > 0, np.minimum(mean, skewed) * count**0.5 / spread, np.sign(mean) * np.inf)
-    student = np.where(np.isfinite(mean), scipy.stats.t.sf(np.nan_to_num(t, posinf=np.inf, neginf=-np.inf), count - 1), 1.0)
+    student = np.where(
+        np.isfinite(mean), scipy.stats.t.sf(np.nan_to_num(t, posinf=np.inf, neginf=-np.inf), count - 1), 1.0
+    )
     sign = scipy.stats.binom.sf((values > 0).sum(-1) - 1, count, 0.5)
     return np.maximum(student, sign)
 

@@ -19,7 +19,6 @@ import numpy as np
 import xarray as xr
 
 from betavae_core.findings import optima, rules
-
 from betavae_core.findings.optima import Estimate
 from betavae_core.images import experiments
 from betavae_core.theory import linear
@@ -205,5 +204,3 @@ def power(experiment: str, noise: float, count: int, trials: int = 400, seed: in
     drawn = curve + noise * rng.standard_normal((trials, count, len(ratios)))
     read_off = drawn @ np.linalg.pinv(_basis(ratios)).T @ _slopes(np.ones(1))[0]
     return float((rules.chance(-read_off) <= rules.LEVEL).mean())
-
-
