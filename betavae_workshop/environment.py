@@ -68,7 +68,7 @@ def _folder() -> Path:
     place = paths.BUILD / "tmp"
     try:
         place.mkdir(parents=True, exist_ok=True)
-        files.sweep_away(place, "{host}.*")
+        files.remove_stale(place, "{host}.*")
         return Path(tempfile.mkdtemp(prefix=f"{socket.gethostname()}.{os.getpid()}.", dir=place))
     except OSError:
         return Path(tempfile.mkdtemp(prefix="betavae-"))

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from betavae_core import paths
-from betavae_core.images import digits, forms
+from betavae_core.images import digit_files, digits
 from betavae_workshop import cli
 
 
@@ -110,7 +110,7 @@ ARRAYS = [  # what is done to the images, to the labels, what the line says
 
 
 def refused(file, message):
-    with pytest.raises(forms.DigitsError, match=message) as error:
+    with pytest.raises(digit_files.DigitsError, match=message) as error:
         digits.load(file)
     told = str(error.value)
     assert "\n" not in told

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from betavae_core import built, files, paths
 from betavae_core.errors import BuildError, UsageError
-from betavae_core.images import forms
+from betavae_core.images import digit_files
 from betavae_core.paths import CHAPTERS, EXECUTED
 from betavae_workshop import environment
 from betavae_workshop.building import chapters, kept, parameters, processes
@@ -40,7 +40,7 @@ def _published(kinds: tuple[str, ...]) -> list[Path]:
 DATA = {  # files behind the names of `paths` that code may mention
     "BENCH": lambda: [paths.BENCH],
     "GPU": lambda: [paths.GPU],
-    "digits": lambda: forms.files(paths.digits()),
+    "digits": lambda: digit_files.files(paths.digits()),
     "published_store": lambda: _published((".nc",)),
     "atlases": lambda: _published((".json", ".webp")),
 }

@@ -9,7 +9,7 @@ import click
 LINE_EVERY = 60  # seconds
 
 
-def followed(training, members) -> list:
+def with_progress(training, members) -> list:
     """Have members trained, behind a bar on a terminal, with a line a minute elsewhere; returns those that diverged."""
     from tqdm import tqdm
 

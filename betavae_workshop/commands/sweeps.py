@@ -6,7 +6,7 @@ from importlib.util import find_spec
 import click
 
 from betavae_core.errors import UsageError
-from betavae_workshop.commands.following import above_the_bar, followed
+from betavae_workshop.commands.following import above_the_bar
 from betavae_workshop.commands.values import Number, Whole, address, beta_list
 
 
@@ -120,7 +120,7 @@ def sweep(jobs, workers, scheduler, pack, jax, explain, **options):
                 training = pipeline.sweep_packs(plan.missing, pack, jobs, above_the_bar)
             else:
                 training = running.run(plan.missing, _crew(jobs, workers, scheduler), pack, above_the_bar)
-            lost = followed(training, plan.missing)
+            lost = with_progress(training, plan.missing)
             click.echo(f"stored in {paths.working_store() / members[0].specification.experiment}", err=True)
             if lost:
                 betas = ", ".join(f"{beta:.10g}" for beta in sorted({member.beta for member in lost}))
