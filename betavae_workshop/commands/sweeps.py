@@ -6,7 +6,7 @@ from importlib.util import find_spec
 import click
 
 from betavae_core.errors import UsageError
-from betavae_workshop.commands.following import above_the_bar
+from betavae_workshop.commands.following import above_the_bar, with_progress
 from betavae_workshop.commands.values import Number, Whole, address, beta_list
 
 
