@@ -37,7 +37,7 @@ def total_correlation(covariance) -> float:
     ValueError
         if S is not square, symmetric and positive definite.
     """
-    return _total_correlation(_checked_covariance(covariance))[0]
+    return float(_total_correlation(_checked_covariance(covariance))[0])
 
 
 def aggregate_covariance(process, parameters: Parameters) -> np.ndarray:
@@ -68,7 +68,7 @@ def penalty(name: str, covariance) -> float:
     ValueError
         on an unknown name, or if S is not square, symmetric and positive definite.
     """
-    return _known(name)(_checked_covariance(covariance))[0]
+    return float(_known(name)(_checked_covariance(covariance))[0])
 
 
 def trained(
