@@ -1,4 +1,4 @@
-"""What the chapters show of rotation: family of the encoder against it, many sources, a learned noise, β* over it."""
+"""What the chapters show of rotation: the encoder's family, many sources, a learned noise, penalties, β* over it."""
 
 import numpy as np
 from matplotlib import ticker
@@ -7,7 +7,7 @@ from scipy import optimize, stats
 
 from betavae_core.showing import figures, tables
 from betavae_core.showing.curves import Curve, Panel
-from betavae_core.theory import linear, propositions
+from betavae_core.theory import identity, linear, penalties, propositions
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.rotation import FAMILIES, least_rotated_tie, right_rotation, rotated_tie
 
@@ -200,4 +200,40 @@ def best_beta_panels(process: LinearGaussian, noise_std: float) -> list[Panel]:
             variable="noise σ",
             bend=float(10 ** np.floor(2 * np.log10(noises[0]))),  # below all of it: the axis is logarithmic
         ),
+    ]
+
+
+PENALISED = {
+    "tc": "total correlation (FactorVAE, β-TCVAE)",
+    "kl": "divergence from the prior",
+    "mmd": "maximum mean discrepancy (InfoVAE)",
+    "wasserstein": "2-Wasserstein distance, squared",
+    "dip-ii": "covariance of the latents (DIP-VAE-II)",
+    "dip-i": "covariance of their means (DIP-VAE-I): not covered",
+}
+
+
+def penalised_tie(process: LinearGaussian, gamma: float, name: str) -> float:
+    """TIE in nats of a model trained with a penalty of weight γ by direct optimisation, β = 1, σ_x = 1."""
+    return float(identity.terms(process, penalties.trained(process, gamma, name), 1.0)["tie"])
+
+
+def penalty_panels(mixing, noises, betas) -> list[Panel]:
+    """TIE over β of the β-VAE, and over its own β of the β-TCVAE, whose weight of total correlation is β − 1."""
+    described, fine = [], np.geomspace(betas[0], betas[-1], 12 * (len(betas) - 1) + 1)
+    for letter, noise in zip("AB", noises, strict=True):
+        process = LinearGaussian(mixing, noise)
+        found = np.array([penalised_tie(process, beta - 1, "tc") for beta in betas])
+        plain = Curve(name="β-VAE", beta=fine, value=linear.sweep(process, fine).tie.values, written=-30)
+        penalised = Curve(name="β-TCVAE", beta=betas, value=found, colour=figures.ORANGE, line="o-", written=-5)
+        described.append(Panel(title=f"{letter}  TIE, σ = {noise:g}", curves=[plain, penalised], floor=0))
+    return described
+
+
+def penalty_rows(mixing, noises, gammas) -> list[list[str]]:
+    """TIE with each penalty, at each noise and weight."""
+    processes = [LinearGaussian(mixing, noise) for noise in noises]
+    return [
+        [said, *(tables.number(penalised_tie(p, gamma, name), 4) for p in processes for gamma in gammas)]
+        for name, said in PENALISED.items()
     ]
