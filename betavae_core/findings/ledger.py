@@ -40,13 +40,17 @@ ENTRIES = {
     "linear-c-falls": Entry(CLAIM, "In the tractable model C falls as β grows", NUMERICAL),
     "linear-mie-optimum": Entry(CLAIM, "In the tractable model MIE is not monotonic and has an optimum", NUMERICAL),
     "linear-tie-optimum": Entry(
-        CLAIM, "In the tractable model, whose sources depend given the data, TIE is least at a finite β", f"Abstract; {NUMERICAL}"
+        CLAIM,
+        "In the tractable model, whose sources depend given the data, TIE is least at a finite β",
+        f"Abstract; {NUMERICAL}",
     ),
     "truth-at-a": Entry(
         CLAIM, "With D = A, where the decoder is the truth, the model’s posterior is the true one", TRACTABLE
     ),
     "fixed-decoder-best": Entry(
-        CLAIM, "A decoder that is not trained is best for the true latents at β = 1 (judged with D = A, σₓ = σ)", TRACTABLE
+        CLAIM,
+        "A decoder that is not trained is best for the true latents at β = 1 (judged with D = A, σₓ = σ)",
+        TRACTABLE,
     ),
     "fixed-decoder-noise": Entry(
         QUESTION, "Is such a decoder best at β = 1 whatever its variance?", f"{TRACTABLE}, beyond σₓ = σ"
@@ -75,7 +79,9 @@ ENTRIES = {
     "mixing-c-falls": Entry(CLAIM, "Mixing: C falls as β grows", MIXING),
     "mixing-tie-optimum": Entry(CLAIM, "Mixing: TIE is not monotonic and has an optimal β", MIXING),
     "mixing-factorised": Entry(
-        CLAIM, "Mixing: higher β makes codes somewhat factorised (judged by their correlation)", "Results, Realistic Simulation"
+        CLAIM,
+        "Mixing: higher β makes codes somewhat factorised (judged by their correlation)",
+        "Results, Realistic Simulation",
     ),
     "localisation-elbo-peak": Entry(CLAIM, "Localisation: ELBO is largest near β = 1", LOCALISATION),
     "localisation-elbo-falls": Entry(CLAIM, "Localisation: beyond that, ELBO falls as β grows", LOCALISATION),
@@ -86,7 +92,9 @@ ENTRIES = {
         CLAIM, "Localisation: higher β makes codes somewhat factorised (judged by their correlation)", "Results, Fig. 5"
     ),
     "localisation-axes": Entry(
-        CLAIM, "Localisation: latents seem to encode orthogonal axes of motion (judged against chance)", "Results, Fig. 5 E"
+        CLAIM,
+        "Localisation: latents seem to encode orthogonal axes of motion (judged against chance)",
+        "Results, Fig. 5 E",
     ),
     **{
         f"{name}-{score}": Entry(

@@ -21,7 +21,7 @@ def chance(values) -> np.ndarray:
     One-sided: Student's for the mean m; the same corrected for skewness, t = √n (m + μ₃/(6 s² n) + μ₃ m²/(3 s⁴))/s,
     with s² the variance and μ₃ the third central moment; and the sign test's, P(Bin(n, ½) ≥ number above zero).
 
-    Source: Johnson, 1978, equation 2.7, for the correction
+    Source: Johnson, 1978, for the correction
     >>> chance([1.0, 2.0, 3.0, 2.0, 1.0]).round(3), chance([1.0, 2.0, 3.0])
     (array(0.031), array(0.125))
     """
@@ -34,7 +34,9 @@ def chance(values) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         skewed = mean + third / (6 * spread**2 * count) + third * mean**2 / (3 * spread**4)
         t = np.where(spread > 0, np.minimum(mean, skewed) * count**0.5 / spread, np.sign(mean) * np.inf)
-    student = np.where(np.isfinite(mean), scipy.stats.t.sf(np.nan_to_num(t, posinf=np.inf, neginf=-np.inf), count - 1), 1.0)
+    student = np.where(
+        np.isfinite(mean), scipy.stats.t.sf(np.nan_to_num(t, posinf=np.inf, neginf=-np.inf), count - 1), 1.0
+    )
     sign = scipy.stats.binom.sf((values > 0).sum(-1) - 1, count, 0.5)
     return np.maximum(student, sign)
 
