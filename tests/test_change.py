@@ -220,7 +220,10 @@ print(json.dumps([names.index("extra") - names.index("beyond"), refused,
 def test_a_claim_is_a_rule_and_a_call(copy):
     copy.change(
         "betavae_core/findings/ledger.py",
-        ('    "objective-falls": Entry(', '    "small": Entry(CLAIM, "It is small", "Results"),\n    "objective-falls": Entry('),
+        (
+            '    "objective-falls": Entry(',
+            '    "small": Entry(CLAIM, "It is small", "Results"),\n    "objective-falls": Entry(',
+        ),
     )
     copy.change(
         "betavae_core/findings/verdicts.py",

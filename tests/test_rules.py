@@ -149,7 +149,9 @@ def test_the_rules_before_these_erred_more_often(noises, rule):
 
 def test_the_rule_before_this_could_not_tell_a_neighbour_of_near(noises):
     """An optimum that lies for certain at 5 where 1 is expected."""
-    old, new = (calibration.rates("near", noises["normal"], 20, TRIALS, decision=d) for d in (before, calibration.decide))
+    old, new = (
+        calibration.rates("near", noises["normal"], 20, TRIALS, decision=d) for d in (before, calibration.decide)
+    )
     assert old["refuted"][-1] == 0
     assert new["refuted"][-1] > 0.3
 

@@ -115,7 +115,7 @@ def test_the_interval_of_the_best_beta_has_those_at_which_students_test_lets_the
     found = tiles.best_of_mean(fits)
     for b, expected in ((found.low, 0.05), (found.value, 1.0), (found.high, 0.05)):
         slopes = fits @ [0, 1, b, 2 * b**2]
-        assert scipy.stats.ttest_1samp(slopes, 0).pvalue == pytest.approx(expected, abs=0.04)
+        assert scipy.stats.ttest_1samp(slopes, 0).pvalue == pytest.approx(expected, abs=0.1)
     assert tiles.best_of_mean(fits[:1])[1:] == (0.0, np.inf)
     assert np.isnan(tiles.best_of_mean(-fits).value)
 
@@ -168,7 +168,9 @@ def test_differences_of_slopes_are_paired_by_realization(rng):
     kl_prior[:, 2] = 0.0
     control = control.assign(tie=control.tie + 0.3 * np.log(control.beta))
     assert tiles.difference(stored, control) == pytest.approx([-0.3] * 4)
-    assert tiles.slopes(stored).values[[0, 1, 3, 4]] == pytest.approx(own[-1, [0, 1, 3, 4]] / np.log(10) + tiles.slope("tiles"), abs=0.01)
+    assert tiles.slopes(stored).values[[0, 1, 3, 4]] == pytest.approx(
+        own[-1, [0, 1, 3, 4]] / np.log(10) + tiles.slope("tiles"), abs=0.01
+    )
 
 
 def test_beta_rises_and_the_step_falls_as_told():

@@ -10,7 +10,7 @@ from betavae_core.showing import curves, figures, tables
 from betavae_core.sweeps import sweep
 
 CENTRAL = slice(0.49, 2.51)  # multiples of ν over which tables average
-NOISES, COUNTS = (0.01, 0.03, 0.1), (2, 4, 6, 12)  # nats of a network's TIE, and realizations, of the power analysis
+NOISES, COUNTS = (0.01, 0.03, 0.1), (5, 6, 12, 20)  # nats of a network's TIE, and realizations, of the power analysis
 FULL, CONSTANT, SHORTER, LONGEST = "full covariance", "the thesis's training", "2,000 epochs", "20,000 epochs"
 UNTURNED = 0.1  # nats that TIE is off theory by where a decoder has not turned all the way
 
