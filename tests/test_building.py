@@ -217,7 +217,7 @@ def test_a_build_that_is_stopped_leaves_nothing_running(trio, how):
 
 
 CLAIMING = """from betavae_core.findings import claims
-claims.record("theory", [claims.Verdict("so", "there", "here", "1", "0 to 2", "held")])
+claims.record("theory", [claims.Verdict("r-falls", "1", "0 to 2", "held")], {"r-falls": "p2"})
 """
 
 

@@ -300,21 +300,28 @@ print(json.dumps([names.index("extra") - names.index("beyond"), refused,
 
 def test_a_claim_is_a_rule_and_a_call(copy):
     copy.change(
+        "betavae_core/findings/ledger.py",
+        (
+            '    "objective-falls": Entry(',
+            '    "small": Entry(CLAIM, "It is small", "Results"),\n    "objective-falls": Entry(',
+        ),
+    )
+    copy.change(
         "betavae_core/findings/verdicts.py",
         (
             "def falls(",
-            "def small(claim: str, source: str, evidence: str, value: float) -> Verdict:\n"
+            "def small(id: str, value: float) -> Verdict:\n"
             '    """On whether a value is below one."""\n'
-            '    return Verdict(claim, source, evidence, f"{value:g}", "exact", decide(value < 1))\n\n\n'
+            '    return exact(id, f"{value:g}", value < 1)\n\n\n'
             "def falls(",
         ),
     )
     copy.change(
         "book/theory.md",
         (
-            'claims.record("theory", statements.general(worst, general, control))',
-            'small = verdicts.small("It is small", "Results", "theory", 0.5)\n'
-            'claims.record("theory", [*statements.general(worst, general, control), small])',
+            'claims.record("theory", statements.general(worst, general, control), shown)',
+            'judged = [*statements.general(worst, general, control), verdicts.small("small", 0.5)]\n'
+            'claims.record("theory", judged, shown | {"small": "p1"})',
         ),
     )
     told = copy.told("""
@@ -326,8 +333,8 @@ from betavae_core.findings import claims
 execution.bring_up_to_date({"theory": {"models": 2}}, paths.EXECUTED, lambda line: None)
 print(json.dumps(claims.rows(claims.load(["theory"], paths.EXECUTED))[-1]))
 """)
-    assert told == ["It is small", "Results", "theory", "0.5", "exact", "held"]
-    assert len(copy.touched) == 2
+    assert told == ["claim", "It is small", "Results", "theory", "0.5", "exact", "held"]
+    assert len(copy.touched) == 3
 
 
 def test_a_format_of_stored_files_is_a_number_and_a_reader(copy, missing):

@@ -4,20 +4,25 @@ An experiment of a simulation is a curve over β that obeys the claim or does no
 plus noise in each of n realizations: normal and independent, or that of stored networks, whose deviations from the mean
 curve are drawn with replacement, realization by realization. These come as they lie, or each with a sign at random:
 then means and medians of all differences are zero, whatever single networks do, and what is true is beyond dispute.
-`data/calibration.json` keeps the rates with their seed; `rerun` finds them anew.
+As they lie, the mean of a step may owe itself to networks so rare that a sample has none of them; no rule can know.
+`data/calibration.json` keeps the rates with their seed; `python -m betavae_core.findings.calibration` counts again.
 """
 
+import json
 from typing import NamedTuple
 
 import numpy as np
+from scipy.interpolate import Akima1DInterpolator
 
-from betavae_core import paths
-from betavae_core.findings import rules
+from betavae_core import files, paths
+from betavae_core.findings import optima, rules, tiles
+from betavae_core.images import experiments
+from betavae_core.results import sweep
 
 FILE = paths.ROOT / "data/calibration.json"
 COUNTS = (3, 5, 20, 60, 300)  # realizations
 EFFECTS = (0.5, 1.0, 2.0, 4.0)  # standard errors of the mean of a step
-TRIALS, SEED = 2000, 0
+TRIALS, SEED = 1000, 0
 BETAS, EXPECTED = 13, slice(2, 5)  # β of a curve; those that count as near, as 0.5, 1 and 2 do on the thesis's grid
 STEEP = 8.0  # standard errors of steps that leave no doubt
 
@@ -29,6 +34,11 @@ class Truth(NamedTuple):
     curve: np.ndarray
     holds: bool
     effect: float
+
+
+STORED = {"mixing": ("elbo", "reconstruction", "kl_prior", "tie"), "localisation": ("elbo", "kl_prior", "tie")}
+OPTIMA = ("elbo", "mie", "tie")
+NOISES, REALIZATIONS = (0.01, 0.03, 0.1), (4, 6, 12)  # of tiles: nats of a network's TIE; realizations
 
 
 def _bowl(lowest: float, step: float, count: int = BETAS) -> np.ndarray:
@@ -82,13 +92,16 @@ def decide(rule: str, curves) -> np.ndarray:
 RULES = ("falls", "near", "interior", "positive")
 
 
-def noises(stores: dict) -> dict:
-    """Kinds of noise: for each, deviations (beta, network) to draw from, or none for normal ones."""
+def noises() -> dict:
+    """Kinds of noise: for each its deviations (beta, network), and whether signs are random; none for normal ones."""
     found = {"normal": (None, False)}
-    for name, values in stores.items():
-        deviations = values - values.mean(1, keepdims=True)
-        found[f"{name}, sign at random"] = (deviations, True)
-        found[name] = (deviations, False)
+    for experiment, terms in STORED.items():
+        kept, _ = optima.sound(sweep.load(experiment))
+        for term in terms:
+            values = optima.complete(kept, term)[0]
+            deviations = values - values.mean(1, keepdims=True)
+            found[f"{experiment}, {term}, sign at random"] = (deviations, True)
+            found[f"{experiment}, {term}, as it lies"] = (deviations, False)
     return found
 
 
@@ -99,24 +112,99 @@ def draw(noise, shape, rng) -> np.ndarray:
     if deviations is None:
         return rng.standard_normal(shape) / 2**0.5
     chosen = deviations[:betas, rng.integers(deviations.shape[1], size=(trials, count))].transpose(1, 0, 2)
-    steps = np.diff(deviations[:betas], axis=0)
-    chosen = chosen / np.median(steps.std(1))
+    chosen = chosen / np.median(np.diff(deviations, axis=0).std(1))
     return chosen * rng.choice([-1.0, 1.0], (trials, 1, count)) if signs else chosen
 
 
-def rates(rule: str, noise, count: int, trials: int = TRIALS, seed: int = SEED, decision=decide) -> list[dict]:
-    """How often a rule holds and refutes each of its `truths`, from `count` realizations."""
-    rng, found = np.random.default_rng([seed, count, RULES.index(rule)]), []
+def rates(rule: str, noise, count: int, trials: int = TRIALS, seed: int = SEED, decision=decide) -> dict:
+    """How often a rule errs on its `truths`, from `count` realizations, and its power, by size of effect.
+
+    false_held : most often held, of truths for which the claim does not hold; false_refuted : most often refuted, of
+    those for which it holds and of a flat curve and one at the border; held, refuted : how often each effect is seen
+    """
+    rng = np.random.default_rng([seed, count, RULES.index(rule)])
+    found = {"false_held": 0.0, "false_refuted": 0.0, "held": [], "refuted": []}
     for truth in truths(rule):
         drawn = draw(noise, (trials, len(truth.curve), count), rng)
         decisions = decision(rule, truth.curve[:, None] / count**0.5 + drawn)
-        found.append(
-            {
-                "truth": truth.name,
-                "holds": truth.holds,
-                "effect": truth.effect,
-                "held": float((decisions == 1).mean()),
-                "refuted": float((decisions == -1).mean()),
-            }
-        )
+        held, refuted = float((decisions == 1).mean()), float((decisions == -1).mean())
+        if not truth.holds:
+            found["false_held"] = max(found["false_held"], held)
+        if truth.holds or not truth.effect:
+            found["false_refuted"] = max(found["false_refuted"], refuted)
+        if truth.effect:
+            found["held" if truth.holds else "refuted"].append(held if truth.holds else refuted)
     return found
+
+
+def coverage(
+    experiment: str, term: str, count: int, normal: bool, trials: int, seed: int = SEED
+) -> tuple[float, float]:
+    """Part of the intervals of optima that hold the truth, and their median width, as a factor of β.
+
+    The true line is that of the stored trimmed means, moved by up to half a grid cell, and known at the grid's β.
+    """
+    kept, _ = optima.sound(sweep.load(experiment))
+    values = optima.complete(kept, term)[0] * (-1 if term == "elbo" else 1)
+    values = values - np.median(values, 0)
+    cut, x, rng = int(optima.TRIM * values.shape[1]), np.log(kept.beta.values), np.random.default_rng([seed, count])
+    line = np.sort(values, 1)[:, cut : values.shape[1] - cut].mean(1)
+    deviations = values - line[:, None]
+    spread = 1.4826 * np.median(np.abs(deviations), 1)[:, None] + 1e-9
+    shifts = (x[1:] - x[:-1]).mean() * rng.uniform(-0.5, 0.5, trials)
+    hits, widths = [], []
+    for trial, shift in enumerate(shifts):
+        true = Akima1DInterpolator(x, line, method="makima")(np.clip(x - shift, x[0], x[-1]))[:, None]
+        chosen = rng.integers(deviations.shape[1], size=count)
+        noise = spread * rng.standard_normal((len(x), count)) if normal else deviations[:, chosen]
+        truth = optima.interval(true, x)[0]
+        _, low, high = optima.interval(true + noise, x, draws=400, seed=trial)
+        hits.append(low <= truth <= high)
+        widths.append(min(high, x[-1]) - max(low, x[0]))
+    return float(np.mean(hits)), float(np.exp(np.median(widths)))
+
+
+def coverage_of_tiles(experiment: str, noise: float, count: int, trials: int, seed: int = SEED) -> dict:
+    """Part of the intervals of the best β/ν of tiles that hold the theory's, their median width, and the mean best."""
+    ratios, rng = np.array(experiments.RATIOS), np.random.default_rng([seed, count])
+    curve, factor = tiles.theory(experiment, ratios).tie.values, tiles.correction(experiment, ratios)
+    truth, found = tiles.best(experiment), []
+    for _ in range(trials):
+        curves = curve + noise * rng.standard_normal((count, len(ratios)))
+        found.append(tiles.best_of_mean(np.array([tiles.fit(ratios, one)[:-1] for one in curves])))
+    best, low, high = factor * np.array(found).T
+    widths = np.minimum(high, tiles.NEAR[1]) - np.maximum(low, tiles.NEAR[0])
+    held = float(((low <= truth) & (truth <= high)).mean())
+    return {"coverage": held, "width": float(np.median(widths)), "best": float(np.nanmean(best)), "theory": truth}
+
+
+def rerun(trials: int = TRIALS, seed: int = SEED) -> dict:
+    """All rates, as the file keeps them."""
+    table = {"seed": seed, "trials": trials, "rules": [], "intervals": [], "tiles": []}
+    for name, noise in noises().items():
+        for rule in RULES:
+            for count in COUNTS:
+                found = rates(rule, noise, count, trials, seed)
+                table["rules"].append({"noise": name, "rule": rule, "n": count, **found})
+    for experiment in STORED:
+        for term in OPTIMA:
+            for normal in (True, False):
+                for count in COUNTS:
+                    held, width = coverage(experiment, term, count, normal, trials, seed)
+                    cell = {"curve": f"{experiment}, {term}", "normal": normal, "n": count}
+                    table["intervals"].append({**cell, "coverage": held, "width": width})
+    for experiment in tiles.NAMES:
+        for noise in NOISES:
+            for count in REALIZATIONS:
+                found = coverage_of_tiles(experiment, noise, count, trials, seed)
+                table["tiles"].append({"experiment": experiment, "noise": noise, "n": count, **found})
+    return table
+
+
+def load() -> dict:
+    """The rates that are stored."""
+    return json.loads(FILE.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    files.write_text(FILE, json.dumps(rerun(), indent=1, ensure_ascii=False) + "\n")

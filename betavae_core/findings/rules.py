@@ -18,10 +18,11 @@ LEVEL = 0.05  # one-sided; of a false "held", and of a false "refuted"
 def chance(values) -> np.ndarray:
     """How likely differences (..., realization) are, if they are not above zero: the largest of three p-values.
 
-    One-sided: Student's for the mean m; the same corrected for skewness, t = √n (m + μ₃/(6 s² n) + μ₃ m²/(3 s⁴))/s,
-    with s² the variance and μ₃ the third central moment; and the sign test's, P(Bin(n, ½) ≥ number above zero).
+    One-sided: Student's for the mean m, u = m/s with s the standard deviation; the same corrected for skewness γ,
+    t = √n (u + γu²/3 + γ²u³/27 + γ/6n), which grows with u; and the sign test's, P(Bin(n, ½) ≥ number above zero).
 
-    Source: Johnson, 1978, equation 2.7, for the correction
+    Source: Hall, 1992, "On the removal of skewness by transformation", for the correction
+
     >>> chance([1.0, 2.0, 3.0, 2.0, 1.0]).round(3), chance([1.0, 2.0, 3.0])
     (array(0.031), array(0.125))
     """
@@ -32,11 +33,10 @@ def chance(values) -> np.ndarray:
     mean, spread = values.mean(-1), values.std(-1, ddof=1)
     third = ((values - mean[..., None]) ** 3).mean(-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        skewed = mean + third / (6 * spread**2 * count) + third * mean**2 / (3 * spread**4)
-        t = np.where(spread > 0, np.minimum(mean, skewed) * count**0.5 / spread, np.sign(mean) * np.inf)
-    student = np.where(
-        np.isfinite(mean), scipy.stats.t.sf(np.nan_to_num(t, posinf=np.inf, neginf=-np.inf), count - 1), 1.0
-    )
+        u, skew = mean / spread, third / spread**3
+        t = count**0.5 * np.minimum(u, u + skew * u**2 / 3 + skew**2 * u**3 / 27 + skew / (6 * count))
+        t = np.where(spread > 0, t, np.sign(mean) * np.inf)
+    student = scipy.stats.t.sf(np.where(np.isnan(t), -np.inf, t), count - 1)
     sign = scipy.stats.binom.sf((values > 0).sum(-1) - 1, count, 0.5)
     return np.maximum(student, sign)
 

@@ -7,10 +7,11 @@ In experiments of tiles the pixels follow the analytical model with noise ν in 
 
 a logarithm and smooth functions of b. So {1, log b, b, b²} is fitted by least squares to a network's TIE over `NEAR`,
 where theory has every latent in use. Verdicts rest on its slope at b = 1, which by the theorem is 0 if and only if AᵀA
-is diagonal, else below 0, and is linear in TIE, so that its mean over realizations has no bias. The best b is where the
-mean of these slopes is zero, and its interval holds each b at which Student's test lets the mean slope be zero (Fieller,
-1954). Four functions do not follow the theory's curve exactly: the same fit to that curve says by what factor its best b
-is off, and the networks' is corrected by it. A network that has not switched on the latents that theory uses, which C tells without a look at TIE, does not count.
+is diagonal, else below 0, and is linear in TIE, so that its mean over realizations has no bias. The best b is where
+the mean of these slopes is zero, and its interval holds each b at which Student's test lets the mean slope be zero, as
+Fieller's does for a ratio. Four functions do not follow the theory's curve exactly: the same fit to that curve says by
+what factor its best b is off, and the networks' is corrected by it. A network that has not switched on the latents that
+theory uses, which C tells without a look at TIE, does not count.
 """
 
 from typing import NamedTuple

@@ -57,7 +57,7 @@ def falls(id: str, dataset, name: str) -> Verdict:
     steps, edges = optima.steps(kept, name)
     if not len(steps):
         return Verdict(id, f"level; {told}", "–", verdict)
-    worst = int(rules.chance(-steps).argmax())
+    worst = int(np.lexsort((steps.mean(1), rules.chance(-steps)))[-1])
     change, (before, after) = optima.mean(steps[worst]), edges[worst]
     estimate = (
         f"most doubtful step, β {before:g} to {after:g}: mean {written(change.value, '+.3g')} nats, "
@@ -78,7 +78,7 @@ def _decided(dataset, decide) -> tuple[str, object, str]:
     if off:
         with_them = decided(decide(dataset))
         other = "the same with them" if with_them == verdict else f"with them: {with_them}"
-        told += f", without {off} realization{'s' * (off > 1)} that ended far off ({other})"
+        told += f", without {off} network{'s' * (off > 1)} that ended far off ({other})"
     return verdict, kept, told
 
 

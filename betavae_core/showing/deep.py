@@ -99,18 +99,19 @@ def optimum_rows(stores: dict[str, xr.Dataset], predicted: dict[str, xr.Dataset]
     return rows
 
 
-def _with_interval(found: optima.Estimate) -> str:
-    """β and its interval, as in a cell."""
+def _with_interval(found: optima.Optimum) -> str:
+    """β on the grid and the interval of the line's, as in a cell."""
     return f"{found.value:g} ({between(found)})"
 
 
-def between(found: optima.Estimate) -> str:
+def between(found: optima.Optimum) -> str:
     """An interval of β in words.
 
-    >>> between(optima.Estimate(1000.0, 500.0, float("inf")))
-    '500 to ∞'
+    >>> between(optima.Optimum(1000.0, 870.0, 502.31, float("inf")))
+    '502 to ∞'
     """
-    return f"{found.low:g} to {found.high:g}".replace("inf", "∞")
+    low, high = (tables.significant(end) for end in (found.low, found.high))
+    return f"{low} to {high}"
 
 
 def texts(stored: xr.Dataset, live: xr.Dataset, predicted: xr.Dataset) -> dict[str, str]:

@@ -3,14 +3,7 @@
 from typing import Any
 
 from betavae_core.errors import UsageError
-from betavae_core.showing.parameters import (
-    PROFILE,
-    Declaration,
-    declared_in,
-    parsed,
-    refuse_broken,
-    refuse_unknown,
-)
+from betavae_core.showing.parameters import PROFILE, Declaration, declared_in, parsed, refuse_broken, refuse_unknown
 from betavae_workshop.building import chapters
 
 

@@ -182,7 +182,7 @@ def import_(file, labels, target):
 
 @click.command()
 def claims():
-    """Print the ledger of the thesis's claims, as the last build found them.
+    """Print the ledger: claims of the thesis, questions and results, as the last build found them.
 
     \b
     betavae claims
@@ -197,7 +197,7 @@ def claims():
     verdicts = claims.load(chapters.names(), paths.EXECUTED)
     if not verdicts:
         raise UsageError("no verdicts yet; `make book` computes them")
-    width = [44, 20, 14, 34, 16, 14]
+    width = [8, 40, 20, 14, 34, 16, 10]
     if sys.stdout.isatty():  # as wide as the terminal, borders aside
         room = min(1, (shutil.get_terminal_size().columns - 3 * len(width) - 1) / sum(width))
         width = [max(8, int(room * column)) for column in width]
