@@ -1,18 +1,18 @@
-"""Tables of `findings.calibration`: how often rules err, what they see, and how often intervals hold the truth."""
+"""Tables of the stored rates: how often rules err, what they see, and how often intervals hold the truth."""
 
 from collections.abc import Iterator
 
-from betavae_core.findings import calibration
+from betavae_core.findings import rates
 
 KINDS = {"normal": "normal", "sign at random": "stored, signs at random", "as it lies": "stored, as it lies"}
 
 
 def _cells(table: dict) -> Iterator[tuple[str, str, list[list[dict]]]]:
     """For each rule and kind of noise, what is stored for each n: one entry a curve whose noise was taken."""
-    for rule in calibration.RULES:
+    for rule in rates.RULES:
         for end, words in KINDS.items():
             rows = [row for row in table["rules"] if row["rule"] == rule and row["noise"].endswith(end)]
-            yield rule, words, [[row for row in rows if row["n"] == count] for count in calibration.COUNTS]
+            yield rule, words, [[row for row in rows if row["n"] == count] for count in rates.COUNTS]
 
 
 def error_rows(table: dict) -> list[list[str]]:
@@ -48,7 +48,7 @@ def tile_rows(table: dict) -> list[list[str]]:
     """Rows of a table: coverage and width of intervals of the best β/ν of tiles, and the mean best beside theory's."""
     rows = []
     for experiment in dict.fromkeys(row["experiment"] for row in table["tiles"]):
-        for noise in calibration.NOISES:
+        for noise in rates.NOISES:
             these = [row for row in table["tiles"] if (row["experiment"], row["noise"]) == (experiment, noise)]
             cells = [f"{100 * row['coverage']:.1f} ({row['width']:.2f}; {row['best']:.3f})" for row in these]
             rows.append([f"{experiment}, {noise:g} nats", f"{these[0]['theory']:.3f}", *cells])
