@@ -134,7 +134,7 @@ REACH = {  # one file of each folder, and the chapters that it can reach
     "sweeps/cluster.py": set(),
     "sweeps/store.py": LOADING,
     "findings/tiles.py": {"tiles", "intro"},
-    "findings/rates.py": {"claims"},
+    "findings/judging/rates.py": {"claims"},
     "showing/deep.py": {"mixing", "localisation", "beyond", "methods"},
     "showing/diagrams.py": {"background", "methods", "analytical"},
     "theory/stationarity.py": CODE - {"background", "claims", "reproduce", "methods"},

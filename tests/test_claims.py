@@ -9,7 +9,8 @@ import xarray as xr
 from click.testing import CliRunner
 
 from betavae_core import cli, paths
-from betavae_core.findings import claims, ledger, verdicts
+from betavae_core.findings import claims, verdicts
+from betavae_core.findings.judging import ledger
 from betavae_core.showing import tables
 
 BETAS = [0.2, 0.5, 1.0, 2.0, 5.0]

@@ -7,7 +7,8 @@ import pytest
 
 from betavae_core import paths
 from betavae_core.building import chapters, pdf
-from betavae_core.findings import claims, ledger
+from betavae_core.findings import claims
+from betavae_core.findings.judging import ledger
 
 pytestmark = pytest.mark.slow
 ROWS = [("held", "theory"), ("held", "mixing"), ("undecided", "mixing"), ("refuted", "theory")]

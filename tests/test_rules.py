@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from betavae_core.findings import calibration, rates, rules
+from betavae_core.findings.judging import calibration, rates, rules
 
 SIGNS = [("held", 1), ("undecided", 0), ("refuted", -1)]
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from betavae_core.findings import latents, ledger, statements
+from betavae_core.findings import latents, statements
+from betavae_core.findings.judging import ledger
 from betavae_core.paths import CHAPTERS
 from betavae_core.showing import analytical
 from betavae_core.theory import linear, propositions

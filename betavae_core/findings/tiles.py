@@ -19,8 +19,9 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from betavae_core.findings import optima, rules, verdicts
+from betavae_core.findings import optima, verdicts
 from betavae_core.findings.claims import Verdict
+from betavae_core.findings.judging import rules
 from betavae_core.findings.optima import Estimate
 from betavae_core.images import experiments
 from betavae_core.theory import linear

@@ -5,7 +5,8 @@ plus noise in each of n realizations: normal and independent, or that of stored 
 curve are drawn with replacement, realization by realization. These come as they lie, or each with a sign at random:
 then means and medians of all differences are zero, whatever single networks do, and what is true is beyond dispute.
 As they lie, the mean of a step may owe itself to networks so rare that a sample has none of them; no rule can know.
-`data/calibration.json` keeps the rates with their seed; `python -m betavae_core.findings.calibration` finds them anew.
+`data/calibration.json` keeps the rates with their seed, and
+`python -m betavae_core.findings.judging.calibration` finds them anew.
 """
 
 import json
@@ -15,8 +16,9 @@ import numpy as np
 from scipy.interpolate import Akima1DInterpolator
 
 from betavae_core import files, paths
-from betavae_core.findings import optima, rules, tiles
-from betavae_core.findings.rates import COUNTS, EFFECTS, NOISES, REALIZATIONS, RULES
+from betavae_core.findings import optima, tiles
+from betavae_core.findings.judging import rules
+from betavae_core.findings.judging.rates import COUNTS, EFFECTS, NOISES, REALIZATIONS, RULES
 from betavae_core.images import experiments
 from betavae_core.sweeps import sweep
 
