@@ -132,7 +132,7 @@ REACH = {  # one file of each folder, and the chapters that it can reach
     "betavae_workshop/sweeping/running.py": set(),
     "betavae_core/results/store.py": LOADING,
     "betavae_core/findings/tiles.py": {"tiles", "intro"},
-    "betavae_core/findings/coverage.py": {"beyond"},
+    "betavae_core/findings/judging/rates.py": {"claims"},
     "betavae_core/showing/deep.py": {"mixing", "localisation", "beyond", "methods"},
     "betavae_core/showing/diagrams.py": {"background", "methods", "analytical"},
     "betavae_core/showing/speed.py": {"reproduce"},
@@ -152,6 +152,7 @@ def test_a_change_executes_the_chapters_that_it_can_reach_and_no_others(other):
     assert networks == DEEP | {"analytical", "methods"}
     assert {"background", *LOADING} <= touched(other, "betavae_core/images/digits.py")
     assert touched(other, "data/bench.json") == {"reproduce"}
+    assert touched(other, "data/calibration.json") == {"claims"}
     assert touched(other, "data/results/tiles-4.nc") == LOADING
     assert touched(other, "book/theory.md") == {"theory"}
     assert touched(other, "requirements.lock") == set(chapters.names())

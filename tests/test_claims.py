@@ -9,7 +9,8 @@ import xarray as xr
 from click.testing import CliRunner
 
 from betavae_core import paths
-from betavae_core.findings import claims, ledger, verdicts
+from betavae_core.findings import claims, verdicts
+from betavae_core.findings.judging import ledger
 from betavae_core.showing import tables
 from betavae_workshop import cli
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from betavae_core import files, paths
-from betavae_core.findings.ledger import CLAIM, ENTRIES, HEADLINES, QUESTION, RESULT, Entry
+from betavae_core.findings.judging.ledger import CLAIM, ENTRIES, HEADLINES, QUESTION, RESULT, Entry
 
 HELD, UNDECIDED, REFUTED = "held", "undecided", "refuted"
 VERDICTS = (HELD, UNDECIDED, REFUTED)  # best first
@@ -38,7 +38,7 @@ class Verdict:
 
     def __post_init__(self):
         if self.id not in ENTRIES:
-            raise ValueError(f"no entry {self.id!r} in the ledger (findings/ledger.py)")
+            raise ValueError(f"no entry {self.id!r} in the ledger (findings/judging/ledger.py)")
 
     @property
     def entry(self) -> Entry:
