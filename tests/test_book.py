@@ -122,7 +122,7 @@ def touched(folder, file):
     return {name for name in before if before[name] != after[name]}
 
 
-DEEP = {"mixing", "localisation", "tiles", "beyond"}  # that load stored networks, with those that say what they found
+DEEP = {"mixing", "localisation", "tiles", "turning", "beyond"}  # that load stored networks, with those that say what they found
 LOADING = DEEP | {"intro", "methods", "analytical", "reproduce"}
 CODE = LOADING | {"background", "theory", "rotation", "appendices", "claims"}
 REACH = {  # one file of each folder, and the chapters that it can reach
@@ -133,7 +133,8 @@ REACH = {  # one file of each folder, and the chapters that it can reach
     "accelerated/pipeline.py": set(),
     "sweeps/cluster.py": set(),
     "sweeps/store.py": LOADING,
-    "findings/tiles.py": {"tiles", "intro"},
+    "findings/tiles.py": {"tiles", "turning", "intro"},
+    "findings/turned_networks.py": {"turning"},
     "findings/coverage.py": {"beyond"},
     "showing/deep.py": {"mixing", "localisation", "beyond", "methods"},
     "showing/diagrams.py": {"background", "methods", "analytical"},
