@@ -122,7 +122,13 @@ def touched(folder, file):
     return {name for name in before if before[name] != after[name]}
 
 
-DEEP = {"mixing", "localisation", "tiles", "turning", "beyond"}  # that load stored networks, with those that say what they found
+DEEP = {
+    "mixing",
+    "localisation",
+    "tiles",
+    "turning",
+    "beyond",
+}  # that load stored networks, with those that say what they found
 LOADING = DEEP | {"intro", "methods", "analytical", "reproduce"}
 CODE = LOADING | {"background", "theory", "rotation", "appendices", "claims"}
 REACH = {  # one file of each folder, and the chapters that it can reach

@@ -59,6 +59,12 @@ def _tie(precision, moment, cross, rest) -> tuple[Form, np.ndarray]:
     return Form(bent.reshape(*moment.shape[:-2], k * k, k * k), cross), rest
 
 
+def tie(images: Images) -> np.ndarray:
+    """TIE of each image (n,) as its latents stand: no permutation is tried."""
+    form, rest = _tie(images.precision, *Error.of(images))
+    return form(np.broadcast_to(np.eye(len(images.precision)), images.covariance.shape)) + rest
+
+
 def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
     """Turn the latents by each choice of labelled images, and judge by all images that are not labelled.
 

@@ -33,9 +33,10 @@ def stores(profile: str) -> dict[str, xr.Dataset]:
     return {label: sweep.load(name, profile, supplement=extra) for label, (name, extra) in STORES.items()}
 
 
-def studies(stored: dict[str, xr.Dataset]) -> dict[str, xr.Dataset]:
-    """What labels do to those whose latents are stored, β of tiles in units of ν."""
-    found = {label: turned_networks.study(networks) for label, networks in stored.items()}
+def studies(stored: dict[str, xr.Dataset], count: int) -> dict[str, xr.Dataset]:
+    """What labels, this count among them, do to those whose latents are stored; β of tiles in units of ν."""
+    counts = sorted({*turned_networks.LABELS, count})
+    found = {label: turned_networks.study(networks, counts) for label, networks in stored.items()}
     found = {label: study for label, study in found.items() if "tie" in study}
     return {n: tiles.in_units_of_noise(study) if n in tiles.NAMES else study for n, study in found.items()}
 
