@@ -192,7 +192,10 @@ def best_betas(stored: xr.Dataset, studied: xr.Dataset, what) -> np.ndarray:
     tie = studied.tie.sel(labels=what).median("draw") if isinstance(what, int) else studied[what]
     trained = stored.isel(realization=studied.realization.values)
     values = tie.transpose(*trained.tie.dims).values
-    return tiles.readings(trained.assign(tie=(trained.tie.dims, values))).best.values
+    found = tiles.in_units_of_noise(trained.assign(tie=(trained.tie.dims, values)))
+    use = tiles.settled(found)
+    pairs = ((found.tie.sel(realization=r).values, use.sel(realization=r).values) for r in found.realization.values)
+    return np.array([tiles.read(found.beta.values, *pair).best for pair in pairs])
 
 
 def study(stored: xr.Dataset, labels=LABELS, betas=None) -> xr.Dataset:

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from betavae_core.findings import labels, tiles, turned_networks
+from betavae_core.findings import labels, optima, tiles, turned_networks
 from betavae_core.findings.optima import Estimate
 from betavae_core.images import experiments
 from betavae_core.results import sweep
@@ -211,7 +211,7 @@ def best_rows(stored: dict[str, xr.Dataset], found: dict[str, xr.Dataset]) -> li
 
 def _mean(values) -> Estimate:
     """Geometric mean with Student's 95 % interval, of those that are there."""
-    return Estimate(*np.exp(tiles.student(np.log(values[np.isfinite(values)]))))
+    return Estimate(*np.exp(optima.mean(np.log(values[np.isfinite(values)]))))
 
 
 def tail_rows(stored: xr.Dataset) -> list[list[str]]:
