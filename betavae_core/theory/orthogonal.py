@@ -6,8 +6,8 @@ Both the likelihood of labelled data and the true inference error are of this fo
 latents T is an angle, f a trigonometric polynomial, and its least value is found by a search over all angles. For more,
 Newton's method goes along T ← exp(Ω) T, Ω skew-symmetric, from the best of the solutions of ⟨g, T⟩ → max (Procrustes)
 and of those that differ from it by reflections in one or two singular directions: a local search. Of the
-likelihoods of m labels of four latents, from networks, two starts missed the least value in one of a hundred with m = 4,
-and in none with m = 5 or 10.
+likelihoods of m labels of four latents two starts missed the least value in one of a hundred with m = 4 and in none with
+m = 5 or 10, in trained networks.
 """
 
 import functools
