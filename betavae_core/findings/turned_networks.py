@@ -18,6 +18,7 @@ from betavae_core.theory import alignment, orthogonal
 from betavae_core.theory.orthogonal import Form
 
 LABELS = (1, 2, 3, 5, 10, 30, 100)
+STARTS = 2  # of each search
 DRAWS = {2: 100, 4: 10}  # choices of labels, by the number of latents: four take longer to turn
 
 
@@ -82,7 +83,7 @@ def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
         np.cumsum(part[chosen], 1)[:, at]
         for part in turning.each_likelihood(images.mean, images.covariance, images.sources)
     ]
-    turns, values = orthogonal.least(Form(*told))  # (draw, labels, 2, k, k)
+    turns, values = orthogonal.least(Form(*told), STARTS)  # (draw, labels, 2, k, k)
     best = np.take_along_axis(turns, values.argmin(-1)[..., None, None, None], -3)[..., 0, :, :]
     left = (n - np.array(labels))[:, None]
     parts = []

@@ -141,17 +141,15 @@ def _two(value) -> str:
     return tables.number(float(value), 3 if abs(float(value)) < 1 else 2)
 
 
-def experiment_rows(found: dict[str, xr.Dataset]) -> list[list[str]]:
-    """Rows of a table: each experiment at the noise ratio, or where its TIE as trained is least."""
+def experiment_rows(found: dict[str, xr.Dataset], what: str = "median") -> list[list[str]]:
+    """Rows of a table: each experiment at the noise ratio, or where its TIE as trained is least; median or mean."""
     rows = []
     for label, study in found.items():
         at = _near(label, study)
         beta = "ν" if label in tiles.NAMES else f"{float(at.beta):g}"
-        row = [f"{label} ({at.sizes['realization']})", beta, _two(at.trained.mean())]
-        for m in SHOWN:
-            tie = at.tie.sel(labels=m)
-            row.append(f"{_two(tie.median('draw').mean())} ({_two(tie.mean())})")
-        rows.append([*row, _two(at.best.mean())])
+        ties = [getattr(at.tie.sel(labels=m), what)("draw").mean() for m in SHOWN]
+        row = [f"{label} ({at.sizes['realization']})", beta]
+        rows.append([*row, *map(_two, (at.trained.mean(), *ties, at.best.mean()))])
     return rows
 
 
