@@ -185,6 +185,13 @@ def test_the_weakest_verdict_behind_a_headline_decides(behind, decides):
     assert len(claims.headlines(found, ledger.QUESTION)) == 1
 
 
+def test_answers_that_disagree_leave_a_question_undecided():
+    answers = {"mixing-mig": "undecided", "localisation-mig": "refuted"}
+    found = [claims.Verdict(id, "1", "0 to 2", verdict) for id, verdict in answers.items()]
+    assert [v.word for v in claims.headlines(found, ledger.QUESTION).values()] == ["undecided"]
+    assert [v.word for v in claims.headlines(found[1:], ledger.QUESTION).values()] == ["no"]
+
+
 def test_the_ledger_has_symbols_words_and_links():
     found = [
         claims.Verdict("mixing-elbo-peak", "0", "0.9 to 1.1", "held", "mixing", "fig-mixing"),

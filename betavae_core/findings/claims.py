@@ -91,10 +91,16 @@ def rows(verdicts: list[Verdict]) -> list[list[str]]:
 
 
 def headlines(verdicts: list[Verdict], kind: str) -> dict[str, Verdict]:
-    """For each headline of a kind the weakest of the verdicts behind it, which decides; none that no chapter judged."""
+    """For each headline of a kind the weakest of the verdicts behind it, which decides; none that no chapter judged.
+
+    A question to which not all answers are the same is undecided, if one of them is.
+    """
     found = {}
     for headline, ids in HEADLINES.items():
         behind = [verdict for verdict in of_kind(verdicts, kind) if verdict.id in ids]
         if behind:
             found[headline] = max(behind, key=lambda verdict: VERDICTS.index(verdict.verdict))
+            unsure = [verdict for verdict in behind if verdict.verdict == UNDECIDED]
+            if kind == QUESTION and unsure:
+                found[headline] = unsure[0]
     return found
