@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import linalg, optimize, stats
 
-from betavae_core.building import chapters
 from betavae_core.findings import labels, tiles, turned_networks, turning
 from betavae_core.images import experiments
 from betavae_core.networks.likelihood import Decoder, log_likelihood
 from betavae_core.networks.posterior import Posterior
+from betavae_core.results import sweep
 from betavae_core.showing import turning as showing
-from betavae_core.sweeps import sweep
 from betavae_core.theory import linear, orthogonal
 from betavae_core.theory.gaussian import LinearGaussian, kl_divergence
+from betavae_workshop.building import chapters
 
 ROUNDING = 1e-9
 

@@ -13,7 +13,7 @@ import xarray as xr
 from betavae_core.findings import latents, tiles, turning
 from betavae_core.images import experiments
 from betavae_core.images.datasets import ImageData
-from betavae_core.networks.posterior import Posterior
+from betavae_core.networks import posterior
 from betavae_core.theory import alignment, orthogonal
 from betavae_core.theory.orthogonal import Form
 
@@ -141,14 +141,8 @@ def read(stored: xr.Dataset, b: int, r: int, data) -> Images | None:
     mean, std = (stored[name].values[b, r].astype(float) for name in ("latent_mean", "latent_std"))
     if not np.isfinite(mean).all() or not std.any():
         return None
-    variance = np.maximum(std, latents.LEAST_STD) ** 2
-    if "latent_lower" in stored:
-        lower, k = stored["latent_lower"].values[b, r].astype(float), mean.shape[1]
-        rows = np.tril_indices(k, -1)[0]
-        beside = np.stack([(lower[:, rows == i] ** 2).sum(1) for i in range(k)], 1)
-        q = Posterior(mean, np.log(np.maximum(variance - beside, latents.LEAST_STD**2)), lower)
-    else:
-        q = Posterior(mean, np.log(variance))
+    lower = stored["latent_lower"].values[b, r] if "latent_lower" in stored else None
+    q = posterior.stored_as(mean, std, lower, latents.LEAST_STD)
     n = len(mean)
     return Images(mean, q.covariance(), data.sources[:n], data.posterior_mean[:n], data.posterior_precision)
 
