@@ -24,51 +24,51 @@ env:  ## create .venv from requirements.lock (EXTRAS=test|gpu|bench|audit adds; 
 	@sh tools/env.sh "$(VENV)" "$(PYTHON)" "$(EXTRAS)"
 
 book: env  ## execute the chapters that have changed and render the book into _build/html (PROFILE=thesis JOBS=1)
-	@$(PY) -m betavae_core book $(call given,--profile,PROFILE) $(call given,--jobs,JOBS)
+	@$(PY) -m betavae_workshop book $(call given,--profile,PROFILE) $(call given,--jobs,JOBS)
 
 page: env  ## a first look: run one chapter, if it has changed, and render its page alone: CHAPTER=theory
 	@[ -n "$$CHAPTER" ] || { echo "make page: CHAPTER=theory names a chapter; make help shows more" >&2; exit 2; }
-	@$(PY) -m betavae_core page "$$CHAPTER"
+	@$(PY) -m betavae_workshop page "$$CHAPTER"
 
 render: env  ## render the chapters as they were executed last, wherever that was; executes nothing
-	@$(PY) -m betavae_core book --render-only
+	@$(PY) -m betavae_workshop book --render-only
 
 pdf: env browser  ## print the book, without the pages of the package, into _build/betavae-companion.pdf
-	@$(PY) -m betavae_core pdf
+	@$(PY) -m betavae_workshop pdf
 
 notebooks: env  ## write chapters as .ipynb for Colab into _build/notebooks (needs repository_url in _config.yml)
-	@$(PY) -m betavae_core notebooks
+	@$(PY) -m betavae_workshop notebooks
 
 chapter: env  ## run a chapter again: CHAPTER=analytical BETA=4 PARAMS="noise_std=0.5"
 	@[ -n "$$CHAPTER" ] || { echo "make chapter: CHAPTER=analytical names a chapter; make help shows more" >&2; exit 2; }
-	@$(PY) -m betavae_core chapter "$$CHAPTER" $(call given,-p beta,BETA) $(call given,--params,PARAMS)
+	@$(PY) -m betavae_workshop chapter "$$CHAPTER" $(call given,-p beta,BETA) $(call given,--params,PARAMS)
 
 sweep: env  ## train what is missing of an experiment: EXPERIMENT=mixing BETA=3 ARGS="--realizations 5 --explain"
 	@[ -n "$$EXPERIMENT" ] || { echo "make sweep: EXPERIMENT=mixing names an experiment; make sweeps trains all" >&2; exit 2; }
-	@$(PY) -m betavae_core sweep "$$EXPERIMENT" $(call given,--profile,PROFILE) $(call given,--beta,BETA) $(ARGS)
+	@$(PY) -m betavae_workshop sweep "$$EXPERIMENT" $(call given,--profile,PROFILE) $(call given,--beta,BETA) $(ARGS)
 
 sweeps: env  ## train what is missing of every experiment and of what the book shows beside it (PROFILE=thesis)
-	@$(PY) -m betavae_core sweep $(call given,--profile,PROFILE) $(ARGS)
+	@$(PY) -m betavae_workshop sweep $(call given,--profile,PROFILE) $(ARGS)
 
 status: env  ## how much of each experiment there is, and from which store
-	@$(PY) -m betavae_core status $(call given,--profile,PROFILE) $(ARGS)
+	@$(PY) -m betavae_workshop status $(call given,--profile,PROFILE) $(ARGS)
 
 publish: env  ## merge stored members into data/results, which git tracks
-	@$(PY) -m betavae_core publish $(call given,--profile,PROFILE) $(ARGS)
+	@$(PY) -m betavae_workshop publish $(call given,--profile,PROFILE) $(ARGS)
 
 claims: env  ## print each claim of the thesis with the verdict of the last build
-	@$(PY) -m betavae_core claims
+	@$(PY) -m betavae_workshop claims
 
 doctor: env  ## say what a report of a fault needs to say of this machine, and what is wrong with it
-	@$(PY) -m betavae_core doctor
+	@$(PY) -m betavae_workshop doctor
 
 bench: env  ## time training beside Keras, PyTorch and JAX (EXTRAS=bench) and the machine's limit; writes data/bench.json
-	@$(PY) -m betavae_core bench --json data/bench.json
+	@$(PY) -m betavae_workshop bench --json data/bench.json
 
 gpu-check:  ## on a machine with an NVIDIA GPU: install what it needs, check and time training there (LIBRARY=jax)
 	@command -v nvidia-smi >/dev/null || { echo "make gpu-check: no NVIDIA GPU here (nvidia-smi is not found)" >&2; exit 2; }
 	@sh tools/env.sh "$(VENV)" "$(PYTHON)" $(if $(PYTHON),"",gpu)
-	@$(PY) -m betavae_core gpu-check $(call given,--library,LIBRARY) --json _build/gpu.json
+	@$(PY) -m betavae_workshop gpu-check $(call given,--library,LIBRARY) --json _build/gpu.json
 
 browser: env  ## have a Chromium for the tests and the PDF: one on PATH, else Debian's as root, else playwright's own
 	@sh tools/browser.sh "$(PY)"
@@ -80,7 +80,7 @@ test-fast: env browser  ## run the tests that need neither a whole book nor a fu
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 coverage: env browser  ## run the fast tests and write which lines they reach into _build/coverage.md
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow" --cov=betavae_core --cov-report=markdown:_build/coverage.md
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow" --cov=betavae_core --cov=betavae_workshop --cov-report=markdown:_build/coverage.md
 
 lint: env  ## check style, format and, in the exact mathematics and the sweeps, types
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m basedpyright
@@ -100,7 +100,7 @@ lock: env  ## resolve pyproject.toml into requirements.lock and its companions
 	@echo uv | $(PY) -m uv $(COMPILE) - -o requirements-uv.lock
 
 serve: env  ## show the built book at http://127.0.0.1:8000 (PORT=8001 for another port)
-	@$(PY) -m betavae_core serve $(call given,--port,PORT)
+	@$(PY) -m betavae_workshop serve $(call given,--port,PORT)
 
 clean:  ## remove everything that was built (_build)
 	rm -rf _build

@@ -19,7 +19,7 @@ SEAL = 32  # bytes of SHA-256 behind the end of each sealed file; netCDF readers
 
 def write(target: Path, content: bytes) -> None:
     """Write beside the target, flush to disk, move into place; sweep away what dead processes left behind."""
-    sweep_away(target.parent)
+    remove_stale(target.parent)
     partial = target.with_name(f".{target.name}.{socket.gethostname()}.{os.getpid()}.partial")
     try:
         with open(partial, "wb") as handle:
@@ -65,7 +65,7 @@ def digest(settings: list, parts: list[Path]) -> str:
     return state.hexdigest()
 
 
-def sweep_away(folder: Path, pattern: str = ".*.{host}.*.partial") -> None:
+def remove_stale(folder: Path, pattern: str = ".*.{host}.*.partial") -> None:
     """Remove what processes of this machine that are gone left behind; the last part but one of a name is a process."""
     for left in folder.glob(pattern.format(host=socket.gethostname())):
         try:

@@ -8,6 +8,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+# Variables that keep numerical libraries to one thread
+SINGLE_THREAD = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
 GROUPS = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
 
@@ -32,6 +35,11 @@ def processor() -> str:
         if "model name" in facts:
             return f"{facts['model name']} (family {facts.get('cpu family', '?')}, model {facts.get('model', '?')})"
     return platform.processor() or platform.machine()
+
+
+def described() -> str:
+    """The machine in a few words: processor architecture, cores, memory, system."""
+    return f"{platform.machine()}, {cores()} cores, {memory() / 2**30:.0f} GiB, {platform.system()}"
 
 
 def _quotas() -> Iterator[float]:

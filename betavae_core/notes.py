@@ -1,36 +1,17 @@
-"""What processes of this project say to those that started them: an answer, and notes on long work.
+"""What a chapter says of long work while it runs: how much of it is done, and where it stands.
 
-An answer comes through a pipe of its own, since anything may write on standard output, a `sitecustomize.py` for one.
-Notes are the chapters': a build names a file in BETAVAE_NOTE, in which the chapter keeps its latest note, and looks.
-Without a build, a person who runs the chapter by hand gets a bar.
+A build names a file in BETAVAE_NOTE, in which the chapter keeps its latest note, and looks. Without a build, a person
+who runs the chapter by hand gets a bar.
 """
 
 import contextlib
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 from betavae_core import paths
-
-
-def started(command: list, **settings) -> tuple[subprocess.Popen, TextIO]:
-    """A process, and the pipe through which it answers; the number of the pipe's other end is its last argument."""
-    reading, writing = os.pipe()
-    try:
-        process = subprocess.Popen([*command, str(writing)], pass_fds=[writing], **settings)
-    finally:
-        os.close(writing)
-    return process, os.fdopen(reading)
-
-
-def answer() -> TextIO:
-    """In such a process: the pipe, which its own children do not get."""
-    end = int(sys.argv[-1])
-    os.set_inheritable(end, False)
-    return os.fdopen(end, "w", buffering=1)
 
 
 class Note(NamedTuple):

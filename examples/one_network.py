@@ -9,7 +9,7 @@ the closed form of the best linear β-VAE applies to them, and is printed beside
 
 import argparse
 
-from betavae_core import environment
+from betavae_workshop import environment
 
 with environment.muted():  # TensorFlow writes lines as it loads, and as it starts
     from betavae_core.networks import evaluation, training
@@ -26,7 +26,7 @@ def one_network(beta: float, epochs: int, realization: int = 0) -> list[tuple[st
     schedule = architecture.schedule(epochs, learning_rate=3e-3, settling=0.8, warmup=0.2)
     trainer = training.trainer()
     trainer.fit([data], [beta], [realization], epochs, schedule)
-    network = evaluation.evaluate(trainer.ensemble, [data], [beta], [realization])
+    network = evaluation.evaluate(trainer.weights, [data], [beta], [realization])
 
     linear = prediction.prediction("mixing", [beta], [realization]).squeeze()
     shared = training.log_density_constant(architecture.PIXELS)

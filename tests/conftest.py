@@ -16,9 +16,9 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from betavae_core import paths
-from betavae_core.building import pdf
-from betavae_core.sweeps import crews
 from betavae_core.theory.gaussian import LinearGaussian
+from betavae_workshop.building import pdf
+from betavae_workshop.sweeping import crews
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def crew():
 
 def betavae(*words, **environment):
     """Run the command line in a process of its own, with more in its environment; returns the completed process."""
-    command = [sys.executable, "-m", "betavae_core", *words]
+    command = [sys.executable, "-m", "betavae_workshop", *words]
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
 
 
@@ -65,7 +65,7 @@ def lines(told):
 def without(module, *words):
     """Run the command line in a fresh interpreter and fail if it loads a module; returns the completed process."""
     program = (
-        "import sys\nfrom betavae_core import cli\n"
+        "import sys\nfrom betavae_workshop import cli\n"
         f"try: cli.main({list(words)!r})\n"
         "except SystemExit as stop: code = stop.code\n"
         f"assert not {{*{module!r}.split()}} & set(sys.modules), 'loaded'\n"
@@ -132,7 +132,7 @@ HALF_WRITTEN = shutil.ignore_patterns("*.pyc.*")  # a whole .pyc is worth a copy
 
 def copied(folder, chapters):
     """A copy of the project in a folder, with other chapters."""
-    for name in ("betavae_core", "data", "tools"):
+    for name in ("betavae_core", "betavae_workshop", "data", "tools"):
         shutil.copytree(paths.ROOT / name, folder / name, ignore=HALF_WRITTEN)
     for name in ("Makefile", "_config.yml", "requirements.lock", "pyproject.toml"):
         shutil.copy(paths.ROOT / name, folder / name)

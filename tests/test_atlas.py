@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from betavae_core import cli, paths
+from betavae_core import paths
 from betavae_core.errors import UsageError
 from betavae_core.images import experiments
 from betavae_core.networks import atlas, training
-from betavae_core.sweeps import atlases, planning, sweep
+from betavae_core.results import atlases, planning
+from betavae_workshop import cli
+from betavae_workshop.sweeping import running
 
 PLACES = [(0, 14, (3.5, 3.5)), (7, 7, (0, 0)), (14, 3, (-2, -3.5)), (2, 0, (-3.5, 2.5))]
 STEPS = 3.0  # of 255: root mean square error of the pictures' compression, one to two for trained networks
@@ -18,25 +20,25 @@ STEPS = 3.0  # of 255: root mean square error of the pictures' compression, one 
 
 @pytest.fixture(scope="module")
 def drawn():
-    """An ensemble, its images and its atlas."""
+    """An weights, its images and its atlas."""
     data, _ = experiments.draw("mixing", 0, samples=150)
     trainer = training.trainer(family="diagonal")
     trainer.fit([data], [5.0], [0], 150)
-    return trainer.ensemble, data, atlas.draw(trainer.ensemble, data)
+    return trainer.weights, data, atlas.draw(trainer.weights, data)
 
 
 @pytest.mark.parametrize(("row", "column", "z"), PLACES)
 def test_each_picture_is_the_decoder_s_at_its_point(drawn, row, column, z):
-    ensemble, data, found = drawn
-    expected = data.unstandardise(ensemble.decode(np.array([[z]], np.float32)).numpy()[0, 0])
+    weights, data, found = drawn
+    expected = data.unstandardise(weights.decode(np.array([[z]]))[0, 0])
     error = (found.pictures[row, column] - expected) / found.scale * 127
     assert np.sqrt((error**2).mean()) < STEPS
     assert np.abs(expected).max() <= found.scale * (1 + 1e-6)
 
 
 def test_q_is_the_encoder_s_and_a_record_brings_an_atlas_back(drawn):
-    ensemble, data, found = drawn
-    q = ensemble.posterior([data])[0]
+    weights, data, found = drawn
+    q = weights.posterior([data])[0]
     again = atlas.Atlas.of(json.loads(json.dumps(found.record)), found.image)
     np.testing.assert_allclose(again.mean, q.mean, atol=6e-4)
     np.testing.assert_allclose(again.std, np.exp(0.5 * q.log_variance), atol=6e-5)
@@ -49,15 +51,15 @@ def test_networks_without_a_plane_have_no_atlas():
     trainer = training.trainer(latents=4)
     trainer.fit([data], [1.0], [0], 1)
     with pytest.raises(UsageError, match="2 latents; got 4"):
-        atlas.draw(trainer.ensemble, data)
+        atlas.draw(trainer.weights, data)
 
 
 @pytest.mark.slow
 def test_what_is_missing_is_drawn_and_compared_with_the_stored_network(results, crew):
     members = planning.plan("mixing", "smoke", realizations=1)
-    list(sweep.run(members[:1], crew))  # the other is not stored
-    assert list(sweep.draw_atlases(members[:1], crew)) == members[:1]
-    assert list(sweep.draw_atlases(members, crew)) == members[1:]
+    list(running.run(members[:1], crew))  # the other is not stored
+    assert list(running.draw_atlases(members[:1], crew)) == members[:1]
+    assert list(running.draw_atlases(members, crew)) == members[1:]
     records = [json.loads(atlases.path(member).read_text()) for member in members]
     assert [found["same_as_stored"] for found in records] == [True, None]
     assert records[0]["largest_difference"] == 0

@@ -5,8 +5,9 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from betavae_core import cli, paths
-from betavae_core.building import book
+from betavae_core import paths
+from betavae_workshop import cli
+from betavae_workshop.building import book
 
 CHAPTERS = [  # chapter, parameters, what the line says
     ("analytical", {"beta": "-1"}, r"beta must be from 1e-9 to 1e9 .*diverge at 0\); got -1\.0"),

@@ -9,8 +9,10 @@ import tensorflow as tf
 from betavae_core import paths
 from betavae_core.errors import SweepError
 from betavae_core.images import experiments
-from betavae_core.networks import cost, evaluation, model, training
-from betavae_core.timing import bench, contenders, gpu, scripts
+from betavae_core.networks import evaluation, model, training
+from betavae_core.results import cost
+from betavae_core.showing import speed
+from betavae_workshop.timing import bench, contenders, scripts
 
 
 def test_products_are_those_of_the_factored_step():
@@ -32,7 +34,7 @@ def test_the_table_takes_each_contender_at_its_better_layout():
             ("limit", 2, 1, 80.0),
         ]
     ]
-    assert bench.table(rows) == [
+    assert speed.table(rows) == [
         ["mixing", "this project", "2 × 1", "60.0", "16.7", "1.00 ×"],
         ["mixing", "Keras, fit", "1 × 2", "15.0", "66.7", "4.00 ×"],
         ["mixing", "limit", "2 × 1", "80.0", "12.5", "0.75 ×"],
@@ -48,10 +50,10 @@ def test_the_cost_of_the_thesis_is_arithmetic():
     ]
     sweeps = [("mixing", 10, 90.0), ("mixing", 1000, 200.0), ("localisation", 10, 4.0)]
     swept = [dict(zip(("experiment", "networks", "seconds"), values, strict=True)) for values in sweeps]
-    laptop, gpu, workers = bench.thesis_cost(rows, {"device": "X", "sweeps": swept})
-    alone = 20 + bench.EVALUATION / 2
+    laptop, gpu, workers = speed.thesis_cost(rows, {"device": "X", "sweeps": swept})
+    alone = 20 + speed.EVALUATION / 2
     assert laptop[1:] == [f"{3900 * alone / 3600:.2f}"] * 2 + [f"{2 * 3900 * alone / 3600:.2f}"]
-    assert workers[1] == f"{3900 * (40 + bench.EVALUATION) / 100 / 3600:.2f}"
+    assert workers[1] == f"{3900 * (40 + speed.EVALUATION) / 100 / 3600:.2f}"
     assert gpu == ["one X, 16 host cores", "0.22", "0.43", "0.65"]  # of the longest sweep, 0.2 and 0.4 s each
 
 
@@ -60,31 +62,31 @@ def test_what_was_measured_on_a_gpu_is_on_the_page_as_it_was_stored():
     weights = 1600 * 256 + 256 * 200 + 200 * 200 + 200 * 4 + 2 * 200 + 200 * 200 + 200 * 256 + 256 * 1600
     units = 256 + 200 + 200 + 4 + 200 + 200 + 256 + 1600  # each has a bias
     gigabytes = 16 * 4 * (4 * (weights + units) + 2 * 1000 * units) / 1e9
-    assert gpu.held(16) == pytest.approx(gigabytes)
-    speeds = gpu.speed_rows(measured)
+    assert speed.held(16) == pytest.approx(gigabytes)
+    speeds = speed.speed_rows(measured)
     assert [(row[1], row[4]) for row in speeds][:3] == [("1", "0.04"), ("64", "2.52"), ("256", "10.09")]
     assert [row[0] for row in speeds] == ["mixing"] * 3 + ["localisation"] * 2 and speeds[-1][2:4] == ["10,450", "–"]
-    for row, stored in zip(gpu.sweep_rows(measured), measured["sweeps"], strict=True):
+    for row, stored in zip(speed.sweep_rows(measured), measured["sweeps"], strict=True):
         assert row[1] == f"{stored['networks']:,}" and float(row[-1]) == pytest.approx(
             stored["seconds"] / stored["networks"], abs=0.006
         )
-    assert len(gpu.beside_rows(measured)) == 13
+    assert len(speed.beside_rows(measured)) == 13
     far = {
         "realizations": 4,
-        "beside_cpu": [{name: [mean, 1.0, 2.0] for name in gpu.TERMS} for mean in (3.1, 3.3)],
+        "beside_cpu": [{name: [mean, 1.0, 2.0] for name in speed.TERMS} for mean in (3.1, 3.3)],
     }
-    assert gpu.beyond(far) == (3, 6)  # Student's interval of four reaches 3.18 standard errors
+    assert speed.beyond(far) == (3, 6)  # Student's interval of four reaches 3.18 standard errors
 
 
 def test_whole_networks_are_told_in_seconds_and_by_the_hour():
     whole = {"experiment": "mixing", "processes": 2, "threads": 1}
     rates = {"member": 100.0, "keras-script": 25.0, "betavae": 120.0}
     rows = [whole | {"contender": name, "member_steps_per_s": rate} for name, rate in rates.items()]
-    assert bench.whole_table(rows) == [
+    assert speed.whole_table(rows) == [
         ["mixing", "this project", "2 × 1", "10.0", "360", "1.00 ×"],
         ["mixing", "a script with Keras", "2 × 1", "40.0", "90", "4.00 ×"],
     ]
-    assert [row[1] for row in bench.table(rows)] == ["this project"]
+    assert [row[1] for row in speed.table(rows)] == ["this project"]
 
 
 @pytest.fixture
@@ -104,7 +106,7 @@ def test_a_script_with_keras_computes_the_same_terms_of_the_same_network(seeded)
     ):
         kernel.assign(own[0])
         bias.assign(its[0, 0])
-    found, expected = scripts.terms(network, data), evaluation.evaluate(ensemble, [data], [1.0], [0])
+    found, expected = scripts.terms(network, data), evaluation.evaluate(ensemble.weights, [data], [1.0], [0])
     for name in ("kl_prior", "tie"):
         assert found[name] == pytest.approx(expected[name][0], rel=1e-4), name
     for name, error in (("reconstruction", "reconstruction_se"), ("elbo", "reconstruction_se"), ("mie", "mie_se")):

@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from betavae_core import paths
-from betavae_core.building import book, chapters, execution, parameters
-from betavae_core.commands import books
 from betavae_core.paths import ROOT
-from tests.test_house import FLOORS
+from betavae_workshop.building import book, chapters, execution, parameters
+from betavae_workshop.commands import books
+from tests.test_house import FOLDERS
 
 
 def test_toc_names_chapters_that_exist_and_none_is_left_out():
@@ -96,7 +96,7 @@ def test_variant_names_are_short_and_safe():
 @pytest.fixture
 def other(tmp_path, monkeypatch):
     """A copy of what chapters are executed from, in place of this project."""
-    for name in ("betavae_core", "book", "data"):
+    for name in ("betavae_core", "betavae_workshop", "book", "data"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "atlas"))
     for name in ("_toc.yml", "requirements.lock"):
         shutil.copy(ROOT / name, tmp_path)
@@ -122,36 +122,44 @@ def touched(folder, file):
     return {name for name in before if before[name] != after[name]}
 
 
-DEEP = {"mixing", "localisation", "tiles", "beyond"}  # that load stored networks, with those that say what they found
+DEEP = {
+    "mixing",
+    "localisation",
+    "tiles",
+    "turning",
+    "beyond",
+}  # that load stored networks, with those that say what they found
 LOADING = DEEP | {"intro", "methods", "analytical", "reproduce"}
 CODE = LOADING | {"background", "theory", "rotation", "appendices", "claims"}
 REACH = {  # one file of each folder, and the chapters that it can reach
-    "commands/serving.py": set(),
-    "building/rendering.py": set(),
-    "building/worker.py": set(),
-    "timing/bench.py": {"reproduce"},
-    "accelerated/pipeline.py": set(),
-    "sweeps/cluster.py": set(),
-    "sweeps/store.py": LOADING,
-    "findings/tiles.py": {"tiles", "intro"},
-    "findings/coverage.py": {"beyond"},
-    "showing/deep.py": {"mixing", "localisation", "beyond", "methods"},
-    "showing/diagrams.py": {"background", "methods", "analytical"},
-    "theory/stationarity.py": CODE - {"background", "claims", "reproduce", "methods"},
-    "theory/gaussian.py": CODE,
-    "errors.py": CODE,
+    "betavae_workshop/commands/serving.py": set(),
+    "betavae_workshop/building/rendering.py": set(),
+    "betavae_workshop/timing/bench.py": set(),
+    "betavae_workshop/sweeping/running.py": set(),
+    "betavae_core/results/store.py": LOADING,
+    "betavae_core/findings/tiles.py": {"tiles", "turning", "intro"},
+    "betavae_core/findings/turned_networks.py": {"turning"},
+    "betavae_core/findings/judging/rates.py": {"claims"},
+    "betavae_core/showing/deep.py": {"mixing", "localisation", "beyond", "methods"},
+    "betavae_core/showing/diagrams.py": {"background", "methods", "analytical"},
+    "betavae_core/showing/speed.py": {"reproduce"},
+    "betavae_core/theory/stationarity.py": CODE - {"background", "claims", "reproduce", "methods"},
+    "betavae_core/theory/gaussian.py": CODE,
+    "betavae_core/errors.py": CODE,
 }
 
 
 def test_a_change_executes_the_chapters_that_it_can_reach_and_no_others(other):
     """A byte in the server of pages made 29 of 29 chapters run again."""
-    assert {file.split("/")[0] for file in REACH if "/" in file} >= set(FLOORS) - {"images", "networks"}
+    folders = {tuple(file.split("/")[:2]) for file in REACH}
+    assert folders >= {each for each in FOLDERS if each[1] not in ("images", "networks")}
     for file, chapters_reached in REACH.items():
-        assert touched(other, f"betavae_core/{file}") == chapters_reached, file
+        assert touched(other, file) == chapters_reached, file
     networks = touched(other, "betavae_core/networks/training.py")  # imported within functions alone
-    assert LOADING - {"methods"} <= networks and not {"theory", "background", "claims"} & networks
+    assert networks == DEEP | {"analytical", "methods"}
     assert {"background", *LOADING} <= touched(other, "betavae_core/images/digits.py")
     assert touched(other, "data/bench.json") == {"reproduce"}
+    assert touched(other, "data/calibration.json") == {"claims"}
     assert touched(other, "data/results/tiles-4.nc") == LOADING
     assert touched(other, "book/theory.md") == {"theory"}
     assert touched(other, "requirements.lock") == set(chapters.names())
@@ -159,21 +167,22 @@ def test_a_change_executes_the_chapters_that_it_can_reach_and_no_others(other):
 
 def test_what_cannot_be_told_counts_as_reached(other):
     """A module that is loaded by a computed name, or named in a string that starts it."""
-    unseen = "betavae_core/timing/gpu.py"
+    unseen = "betavae_core/showing/speed.py"
     assert "theory" not in touched(other, unseen)
     module = other / "betavae_core/theory/propositions.py"
     plain = module.read_text()
     for line in (
         "def later(name):\n    import importlib\n    return importlib.import_module(name)\n",
-        "COMMAND = ['python', '-m', 'betavae_core.timing.gpu']\n",
-        "def part(name):\n    return f'betavae_core.timing.{name}'\n",
-        "def lazily():\n    from betavae_core.timing import gpu\n    return gpu\n",
+        "COMMAND = ['python', '-m', 'betavae_core.showing.speed']\n",
+        "def part(name):\n    return f'betavae_core.showing.{name}'\n",
+        "def lazily():\n    from betavae_core.showing import speed\n    return speed\n",
     ):
         module.write_text(plain + line)
         assert "theory" in touched(other, unseen), line
         assert "background" not in touched(other, unseen)
     chapter = other / "book/references.md"
-    chapter.write_text(chapter.read_text() + "\n```{code-cell} ipython3\n%time\nimport betavae_core.timing.gpu\n```\n")
+    cell = "%time\nimport betavae_core.showing.speed"
+    chapter.write_text(f"{chapter.read_text()}\n```{{code-cell}} ipython3\n{cell}\n```\n")
     assert "references" in touched(other, unseen)
 
 

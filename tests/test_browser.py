@@ -6,9 +6,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from betavae_core import paths
-from betavae_core.building import chapters, pdf
+from betavae_core.results import sweep
 from betavae_core.showing import tables
-from betavae_core.sweeps import sweep
+from betavae_workshop.building import chapters, pdf
 
 pytestmark = pytest.mark.slow
 GONE_ON = "net::ERR_ABORTED"  # the test went to the next page before the icon came

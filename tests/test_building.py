@@ -19,9 +19,9 @@ import psutil
 import pytest
 
 from betavae_core import notes, paths
-from betavae_core.building import chapters, crew, execution, kept, progress, worker
-from betavae_core.building.progress import Progress
 from betavae_core.errors import BuildError, UsageError
+from betavae_workshop.building import chapters, execution, kept, processes, progress, worker
+from betavae_workshop.building.progress import Progress
 from tests.conftest import copied
 
 HEAD = """---
@@ -217,7 +217,7 @@ def test_a_build_that_is_stopped_leaves_nothing_running(trio, how):
 
 
 CLAIMING = """from betavae_core.findings import claims
-claims.record("theory", [claims.Verdict("so", "there", "here", "1", "0 to 2", "held")])
+claims.record("theory", [claims.Verdict("r-falls", "1", "0 to 2", "held")], {"r-falls": "p2"})
 """
 
 
@@ -248,12 +248,12 @@ def stage(tmp_path):
     """A stage with one chapter, executed and with verdicts, as a build leaves it."""
     (tmp_path / "book").mkdir()
     (tmp_path / "book/theory.claims.json").write_text("[]")
-    execution.keep(crew.Job("theory", {}, "digest"), chapters.notebook("theory"), 1.0, tmp_path)
+    execution.keep(processes.Job("theory", {}, "digest"), chapters.notebook("theory"), 1.0, tmp_path)
     return tmp_path
 
 
 def is_done(stage):
-    return execution._is_current(crew.Job("theory", {}, "digest"), stage)
+    return execution._is_current(processes.Job("theory", {}, "digest"), stage)
 
 
 @pytest.mark.parametrize(
@@ -395,7 +395,7 @@ def test_the_book_is_served_to_this_machine_and_a_port_that_is_taken_is_refused(
 def test_a_terminal_shows_what_runs(trio):
     trio.write(claims="raise RuntimeError('enough')", theory=THREADS + SLOW)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "betavae_core", "book", "--jobs", "1"]
+    command = [sys.executable, "-m", "betavae_workshop", "book", "--jobs", "1"]
     build = subprocess.Popen(command, cwd=trio.folder, stdout=subprocess.DEVNULL, stderr=theirs)
     os.close(theirs)
     shown = b""
@@ -417,7 +417,9 @@ def read(terminal):
 
 
 def test_chapters_that_train_networks_start_first_and_the_one_of_many_experiments_next():
-    jobs = [crew.Job(name, {}, "") for name in ("intro", "theory", "mixing", "analytical", "beyond", "localisation")]
+    jobs = [
+        processes.Job(name, {}, "") for name in ("intro", "theory", "mixing", "analytical", "beyond", "localisation")
+    ]
     ordered = [job.chapter for job in execution._longest_first(jobs)]
     assert ordered == ["mixing", "localisation", "beyond", "intro", "theory", "analytical"]
 

@@ -19,7 +19,7 @@ class Changed:
 
     def __init__(self, folder):
         self.folder, self.touched = folder, set()
-        for name in ("betavae_core", "book", "data"):
+        for name in ("betavae_core", "betavae_workshop", "book", "data"):
             shutil.copytree(ROOT / name, folder / name, ignore=HALF_WRITTEN)
         shutil.copy(ROOT / "_toc.yml", folder)
 
@@ -53,7 +53,8 @@ def copy(tmp_path):
 
 
 MISSING = """
-from betavae_core.sweeps import planning, sweep
+from betavae_core.results import planning, sweep
+from betavae_workshop.sweeping import running
 print(json.dumps([len(sweep.survey(plan).missing) for plan in planning.plans()]))
 """
 
@@ -64,7 +65,7 @@ def missing(tmp_path_factory):
     return Changed(tmp_path_factory.mktemp("unchanged")).told(MISSING)
 
 
-def test_a_metric_is_a_line_and_a_formula(copy, missing):
+def with_a_metric(copy):
     copy.change(
         "betavae_core/theory/terms.py",
         (
@@ -79,13 +80,19 @@ def test_a_metric_is_a_line_and_a_formula(copy, missing):
             '        "spread": np.diagonal(q.covariance(), axis1=-2, axis2=-1).mean(),\n        "mie_ess":',
         ),
     )
+
+
+def test_a_metric_is_a_line_and_a_formula(copy, missing):
+    with_a_metric(copy)
     assert copy.told(MISSING) == missing
     found = copy.told("""
-from betavae_core.sweeps import crews, planning, sweep
+from betavae_workshop.sweeping import crews
+from betavae_core.results import planning, sweep
+from betavae_workshop.sweeping import running
 old = sweep.load("mixing")
 if __name__ == "__main__":
     members = planning.plan("mixing", "smoke", realizations=1)
-    list(sweep.run(members, crews.here(1)))
+    list(running.run(members, crews.here(1)))
     new = sweep.load("mixing", "smoke", realizations=1)
     counts = [int(np.isfinite(d[n]).sum()) for d in (old, new) for n in ("tie", "spread", "spread_heldout")]
     from betavae_core.showing import curves, live
@@ -101,20 +108,44 @@ if __name__ == "__main__":
     assert len(copy.touched) == 2
 
 
+def test_evaluate_fills_a_new_metric_in_where_networks_are_stored(copy):
+    """One is published, one in the working store; what was known of both stays."""
+    small = ["mixing", "--samples", "60", "--epochs", "10", "--beta", "5"]
+    for count in ("1", "2"):
+        copy.run("-m", "betavae_workshop", "sweep", *small, "--realizations", count, "--jobs", "1")
+        if count == "1":
+            copy.run("-m", "betavae_workshop", "publish", *small, "--realizations", "1")
+    look = """
+from betavae_core.results import sweep
+found = sweep.load("mixing", betas=[5.0], realizations=2, samples=60, epochs=10)
+spread = found.get("spread", found.tie * 0)
+print(json.dumps([found.tie.values[0].tolist(), found.attrs["published"], spread.values[0].tolist()]))
+"""
+    before = copy.told(look)
+    with_a_metric(copy)
+    told = copy.run("-m", "betavae_workshop", "evaluate", *small, "--realizations", "2", "--jobs", "1")
+    assert told.startswith("mixing,samples=60,epochs=10: filled in for 2; their known terms come out within 0 nats")
+    after = copy.told(look)
+    assert after[:2] == before[:2] == [before[0], 1]
+    assert all(0 < value < 2 for value in after[2])
+    again = copy.run("-m", "betavae_workshop", "evaluate", *small, "--realizations", "2")
+    assert again == "mixing,samples=60,epochs=10: no stored network lacks a term\n"
+
+
 def test_a_setting_is_a_field(copy, missing):
     """It counts in a key only where it differs from its default, so that all that is published stays valid."""
     copy.change(
-        "betavae_core/sweeps/members.py",
+        "betavae_core/results/members.py",
         (
             "    def __post_init__",
             '    decay: float = field(default=0.9, metadata={"help": "Adam\'s first decay."})\n\n    def __post_init__',
         ),
     )
     assert copy.told(MISSING) == missing
-    assert "--decay X" in copy.run("-m", "betavae_core", "sweep", "--help")
+    assert "--decay X" in copy.run("-m", "betavae_workshop", "sweep", "--help")
     words = ["sweep", "mixing", "--explain", "--beta", "1", "--realizations", "1"]
-    assert copy.run("-m", "betavae_core", *words, "--decay", "0.9") == ""
-    assert copy.run("-m", "betavae_core", *words, "--decay", "0.5") == "beta 1: in no store, realization 0\n"
+    assert copy.run("-m", "betavae_workshop", *words, "--decay", "0.9") == ""
+    assert copy.run("-m", "betavae_workshop", *words, "--decay", "0.5") == "beta 1: in no store, realization 0\n"
     assert len(copy.touched) == 1
 
 
@@ -138,13 +169,13 @@ def test_an_experiment_is_a_record_and_its_drawing(copy, missing):
         ),
     )
     assert copy.told(MISSING) == [*missing, 39]
-    assert "flipped          mixing, upside down" in copy.run("-m", "betavae_core", "sweep", "--help")
-    assert "flipped: 0 of 39" in copy.run("-m", "betavae_core", "status")
-    copy.run("-m", "betavae_core", "sweep", "flipped", "--profile", "smoke", "--realizations", "1", "--jobs", "1")
-    stored = copy.run("-m", "betavae_core", "status", "flipped", "--profile", "smoke")
+    assert "flipped          mixing, upside down" in copy.run("-m", "betavae_workshop", "sweep", "--help")
+    assert "flipped: 0 of 39" in copy.run("-m", "betavae_workshop", "status")
+    copy.run("-m", "betavae_workshop", "sweep", "flipped", "--profile", "smoke", "--realizations", "1", "--jobs", "1")
+    stored = copy.run("-m", "betavae_workshop", "status", "flipped", "--profile", "smoke")
     assert "flipped,samples=100,epochs=20: 2 of 4" in stored
     assert "flipped,samples=100,epochs=20.nc" in copy.run(
-        "-m", "betavae_core", "publish", "flipped", "--profile", "smoke"
+        "-m", "betavae_workshop", "publish", "flipped", "--profile", "smoke"
     )
     assert len(copy.touched) == 2
 
@@ -153,18 +184,19 @@ DISC = '''def disc(rng, samples: int, matrix, noise_std: float) -> Drawing:
     """A disc moved from the centre by r pixels; its edge is soft, so that parts of a pixel show."""
     process = LinearGaussian(matrix, noise_std)
     drawn = [process.sample(samples, rng) for _ in range(2)]
-    down, right = np.mgrid[-19.5:20, -19.5:20]
+    down, right = np.mgrid[-11.5:12, -11.5:12]
     away = [np.hypot(right[None] - code[:, 0, None, None], down[None] - code[:, 1, None, None]) for _, code in drawn]
-    return Drawing([(1 / (1 + np.exp(each - 6))).reshape(samples, -1) for each in away], drawn, process, ())
+    return Drawing([(1 / (1 + np.exp(each - 4))).reshape(samples, -1) for each in away], drawn, process, ())
 
 
 def pixel_mixing('''
 
 
 def test_images_that_are_not_digits_are_a_record_and_a_drawing(copy, missing, tmp_path):
-    """MNIST is no part of their keys; they are trained, counted, shown and held against the linear model."""
+    """MNIST is no part of their keys, the canvas is their own; they are trained, shown, held against theory."""
     copy.change("betavae_core/images/datasets.py", ("def pixel_mixing(", DISC))
-    record = '\n    Experiment("disc", datasets.disc, 2, "a disc, moved", noise_std=0.5, digits=False),\n)\nEXPERIMENTS'
+    words = '"disc", datasets.disc, 2, "a disc, moved", noise_std=0.5, digits=False, canvas=24'
+    record = f"\n    Experiment({words}),\n)\nEXPERIMENTS"
     copy.change("betavae_core/images/experiments.py", ("\n)\nEXPERIMENTS", record))
     assert copy.told(MISSING) == [*missing, 26]
     images, labels = digits.load()
@@ -174,24 +206,73 @@ import os
 from betavae_core.findings import latents, prediction
 from betavae_core.images import experiments
 from betavae_core.showing import deep
-from betavae_core.sweeps import crews, members, planning, sweep
+from betavae_workshop.sweeping import crews
+from betavae_core.results import members, planning, sweep, train_member
+from betavae_workshop.sweeping import running
 if __name__ == "__main__":
     wanted = planning.plan("disc", "smoke", realizations=1)
     key = wanted[0].key
-    list(sweep.run(wanted, crews.here(1)))
+    list(running.run(wanted, crews.here(1)))
     stored = sweep.load("disc", "smoke", realizations=1)
     rows = [deep.sheets(stored)[1.0].shape, experiments.gallery("disc", 3).shape]
     rows.append(latents.latent_scores(stored).mig.shape)
+    rows.append(train_member.draw_atlas(wanted[0], key)[0].pictures.shape)
     gap = deep.discrepancy_rows(stored, prediction.prediction("disc", stored.beta.values, [0]))
     members._digits_hash.cache_clear()
     os.environ["BETAVAE_DIGITS"] = OTHER
     print(json.dumps([rows, len(gap), wanted[0].key == key]))
 """.replace("OTHER", repr(str(other)))
-    assert copy.told(seen) == [[[4, 7, 40, 40], [10, 3, 40, 40], [2, 5]], 2, True]
+    assert copy.told(seen) == [[[4, 7, 24, 24], [10, 3, 24, 24], [2, 5], [15, 15, 24, 24]], 2, True]
     assert "disc,samples=100,epochs=20: 2 of 4" in copy.run(
-        "-m", "betavae_core", "status", "disc", "--profile", "smoke"
+        "-m", "betavae_workshop", "status", "disc", "--profile", "smoke"
     )
     assert len(copy.touched) == 2
+
+
+SHARED = '''@dataclass(frozen=True, eq=False)
+class Shared(Posterior):
+    """One variance for all latents."""
+
+    @staticmethod
+    def outputs(latents: int) -> int:
+        return latents + 1
+
+    @classmethod
+    def of_head(cls, head, latents: int):
+        mean = head[..., :latents]
+        return cls(mean, head[..., latents:] + 0 * mean)
+
+
+FAMILIES: dict'''
+
+
+def test_a_family_of_encoders_is_a_class_and_its_name(copy, missing):
+    """Both libraries train it, its members have keys of their own, and what is stored of it is what it is."""
+    line = ('"full": Full}', '"full": Full, "shared": Shared}')
+    copy.change("betavae_core/networks/posterior.py", ("FAMILIES: dict", SHARED), line)
+    assert copy.told(MISSING) == missing
+    seen = """
+from betavae_core.images import experiments
+from betavae_core.networks import jax_training, training
+from betavae_core.results import planning, sweep
+from betavae_workshop.sweeping import crews, running
+if __name__ == "__main__":
+    settings = dict(betas=[5.0], realizations=1, family="shared", samples=60, epochs=20)
+    [member] = planning.plan("mixing", **settings)
+    list(running.run([member], crews.here(1)))
+    stored = sweep.load("mixing", **settings)
+    std = stored.latent_std.values[0, 0].astype(float)
+    data, _ = experiments.draw("mixing", 0, samples=60)
+    curves = [t.fit([data], [5.0], [0], 20) for t in (training.trainer(family="shared"),
+                                                      jax_training.Trainer(family="shared"))]
+    print(json.dumps([bool(np.isfinite(stored.tie.values).all()), float(np.ptp(std, axis=1).max()),
+                      float(np.ptp(std[:, 0])), float(abs(curves[0] / curves[1] - 1).max())]))
+"""
+    finite, apart, over_images, libraries = copy.told(seen)
+    assert finite and apart == 0 < over_images
+    assert libraries < 1e-4
+    assert "diagonal or full or shared" in copy.run("-m", "betavae_workshop", "sweep", "--help").replace("\n", " ")
+    assert len(copy.touched) == 1
 
 
 def test_a_chapter_is_its_text_and_a_line_of_the_contents(copy):
@@ -203,7 +284,7 @@ def test_a_chapter_is_its_text_and_a_line_of_the_contents(copy):
     copy.change("_toc.yml", ("      - file: book/beyond\n", "      - file: book/beyond\n      - file: book/extra\n"))
     told = copy.told("""
 from pathlib import Path
-from betavae_core.building import chapters, execution, parameters
+from betavae_workshop.building import chapters, execution, parameters
 stage = Path("_build/executed")
 execution.bring_up_to_date({"extra": parameters.checked("extra", {"networks": "4"})}, stage, lambda line: None)
 try: parameters.checked("extra", {"networks": "0"})
@@ -219,42 +300,49 @@ print(json.dumps([names.index("extra") - names.index("beyond"), refused,
 
 def test_a_claim_is_a_rule_and_a_call(copy):
     copy.change(
+        "betavae_core/findings/judging/ledger.py",
+        (
+            '    "objective-falls": Entry(',
+            '    "small": Entry(CLAIM, "It is small", "Results"),\n    "objective-falls": Entry(',
+        ),
+    )
+    copy.change(
         "betavae_core/findings/verdicts.py",
         (
             "def falls(",
-            "def small(claim: str, source: str, evidence: str, value: float) -> Verdict:\n"
+            "def small(id: str, value: float) -> Verdict:\n"
             '    """On whether a value is below one."""\n'
-            '    return Verdict(claim, source, evidence, f"{value:g}", "exact", decide(value < 1))\n\n\n'
+            '    return exact(id, f"{value:g}", value < 1)\n\n\n'
             "def falls(",
         ),
     )
     copy.change(
         "book/theory.md",
         (
-            'claims.record("theory", statements.general(worst, general, control))',
-            'small = verdicts.small("It is small", "Results", "theory", 0.5)\n'
-            'claims.record("theory", [*statements.general(worst, general, control), small])',
+            'claims.record("theory", statements.general(worst, general, control), shown)',
+            'judged = [*statements.general(worst, general, control), verdicts.small("small", 0.5)]\n'
+            'claims.record("theory", judged, shown | {"small": "p1"})',
         ),
     )
     told = copy.told("""
 import os
 from pathlib import Path
 from betavae_core import paths
-from betavae_core.building import execution
+from betavae_workshop.building import execution
 from betavae_core.findings import claims
 execution.bring_up_to_date({"theory": {"models": 2}}, paths.EXECUTED, lambda line: None)
 print(json.dumps(claims.rows(claims.load(["theory"], paths.EXECUTED))[-1]))
 """)
-    assert told == ["It is small", "Results", "theory", "0.5", "exact", "held"]
-    assert len(copy.touched) == 2
+    assert told == ["claim", "It is small", "Results", "theory", "0.5", "exact", "held"]
+    assert len(copy.touched) == 3
 
 
 def test_a_format_of_stored_files_is_a_number_and_a_reader(copy, missing):
     """The old format is read through its reader; test_store.py has what a later one gets."""
     copy.change(
-        "betavae_core/sweeps/record.py",
+        "betavae_core/results/record.py",
         ("FORMAT = 1 ", "FORMAT = 2 "),
         ("READERS = {}", 'READERS = {1: lambda dataset: dataset.rename(tie="error").rename(error="tie")}'),
     )
     assert copy.told(MISSING) == missing
-    assert copy.touched == {"betavae_core/sweeps/record.py"}
+    assert copy.touched == {"betavae_core/results/record.py"}

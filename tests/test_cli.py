@@ -7,8 +7,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from betavae_core import cli, paths
-from betavae_core.sweeps import planning
+from betavae_core import paths
+from betavae_core.results import planning
+from betavae_workshop import cli
 from tests.conftest import betavae, lines, without
 
 
@@ -73,7 +74,7 @@ def test_bad_chapter_input_answers_without_tensorflow():
 
 
 def test_a_reader_that_stops_reading_is_no_error():
-    pipe = f"set -o pipefail; {sys.executable} -m betavae_core status | head -1"
+    pipe = f"set -o pipefail; {sys.executable} -m betavae_workshop status | head -1"
     done = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True)
     assert done.stdout.startswith("mixing: ")
     assert (done.returncode, done.stderr) == (0, "")

@@ -16,9 +16,10 @@ from distributed import Client
 from distributed.client import ClosedClientError
 
 from betavae_core.errors import SweepError
-from betavae_core.sweeps import cluster as dask_cluster
-from betavae_core.sweeps import planning, store, sweep
+from betavae_core.results import planning, store, sweep
 from betavae_core.theory.terms import SCALARS
+from betavae_workshop.sweeping import cluster as dask_cluster
+from betavae_workshop.sweeping import running
 from tests.conftest import lines
 
 pytestmark = pytest.mark.slow
@@ -60,7 +61,7 @@ def start(results):
     started = []
 
     def begin(*words):
-        command = [sys.executable, "-m", "betavae_core", "sweep", *SMALL, *words]
+        command = [sys.executable, "-m", "betavae_workshop", "sweep", *SMALL, *words]
         started.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
         return started[-1]
 
@@ -151,12 +152,12 @@ def test_a_sweep_outlives_its_workers_but_not_its_scheduler(results, start, clus
     plan = sweep.survey(small(whole))
     assert plan.missing
     assert len(sweep.survey(small(MANY)).working) == len(kept)
-    done = {member for member, _ in sweep.run(plan.missing, crew)}
+    done = {member for member, _ in running.run(plan.missing, crew)}
     assert done == set(plan.missing)
     assert {file: file.stat().st_mtime_ns for file in kept} == kept  # only missing members ran again
 
     monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "serial"))
-    list(sweep.run(small(3), crew))
+    list(running.run(small(3), crew))
     assert {member.key: store.read(member).attrs["checksum"] for member in small(3)} == by_dask
 
 
@@ -198,7 +199,7 @@ def test_a_cluster_started_here_is_none_of_the_user_s_settings_business(results,
     place.mkdir()
     given = {name: value for case in BROKEN for name, value in settings_of(case, own).items()}
     given |= {f"DASK_DISTRIBUTED__{who}__PRELOAD": "nothing.here" for who in ("SCHEDULER", "NANNY", "WORKER")}
-    command = [sys.executable, "-m", "betavae_core", "sweep", *SMALL, "--workers", "1"]
+    command = [sys.executable, "-m", "betavae_workshop", "sweep", *SMALL, "--workers", "1"]
     variables = {**os.environ, **given, "TMPDIR": str(place)}
     done = subprocess.run(command, capture_output=True, text=True, env=variables)
     assert done.returncode == 0, done.stderr
@@ -208,7 +209,7 @@ def test_a_cluster_started_here_is_none_of_the_user_s_settings_business(results,
 
 def test_settings_that_count_for_a_running_cluster_are_told_in_one_line(results, cluster, tmp_path):
     address, *_ = cluster
-    command = [sys.executable, "-m", "betavae_core", "sweep", *SMALL, "--scheduler", address]
+    command = [sys.executable, "-m", "betavae_workshop", "sweep", *SMALL, "--scheduler", address]
     for case, (_, message) in BROKEN.items():
         variables = {**os.environ, **settings_of(case, tmp_path)}
         done = subprocess.run(command, capture_output=True, text=True, env=variables)

@@ -10,8 +10,8 @@ import pytest
 import xarray as xr
 
 from betavae_core import paths
-from betavae_core.building import pdf
 from betavae_core.showing import curves, interactive
+from betavae_workshop.building import pdf
 
 pytestmark = pytest.mark.slow
 BETAS = [0.1, 1.0, 20.0, 1000.0]

@@ -9,15 +9,19 @@ import sys
 import numpy as np
 import pytest
 
-from betavae_core import environment, machine, notes, paths
-from betavae_core.building import crew
-from betavae_core.building.progress import Progress
+from betavae_core import machine, notes, paths
 from betavae_core.findings import latents, prediction, scores
 from betavae_core.images import datasets, experiments
+from betavae_core.results import planning, record, store, sweep, train_live
 from betavae_core.showing import curves, deep, figures, interactive, live, tables
-from betavae_core.sweeps import planning, record, store, sweep
 from betavae_core.theory import linear, terms
-from betavae_core.theory.gaussian import LinearGaussian
+from betavae_core.theory.gaussian import LinearGaussian, log_density_constant
+from betavae_workshop import environment
+from betavae_workshop.building import processes
+from betavae_workshop.building.progress import Progress
+from betavae_workshop.sweeping import running
+
+CONSTANT = log_density_constant(1600)
 
 
 def test_the_prediction_is_the_analytical_model_on_data_of_its_covariance(process):
@@ -25,7 +29,7 @@ def test_the_prediction_is_the_analytical_model_on_data_of_its_covariance(proces
     betas = [0.5, 1.0, 3.0, 6.0]
     (R, C, elbo, tie), values = prediction.linear_terms(prediction.coordinates(sample), betas)
     expected = linear.sweep(process, betas)
-    constant = live.CONSTANT + np.log(2 * np.pi)  # the prediction counts 1600 pixels, the process two
+    constant = CONSTANT + np.log(2 * np.pi)  # the prediction counts 1600 pixels, the process two
     assert values == pytest.approx(np.linalg.eigvalsh(process.covariance)[::-1])
     assert R - constant == pytest.approx(expected.reconstruction.values)
     assert C == pytest.approx(expected.kl_prior.values)
@@ -43,7 +47,7 @@ def test_the_prediction_from_a_few_axes_is_that_of_the_whole_covariance(name):
     R = -0.5 * (((X - mean @ D.T) ** 2).sum() / len(X) + ((D**2).sum(0) * variance).sum())
     C = 0.5 * (variance - 1 - np.log(variance)).sum() + 0.5 * (mean**2).sum() / len(X)
     found, _ = prediction.linear_terms(prediction.coordinates(data), [beta])
-    assert found[:2, 0] == pytest.approx([R + live.CONSTANT, C], rel=1e-9)
+    assert found[:2, 0] == pytest.approx([R + CONSTANT, C], rel=1e-9)
 
 
 def test_the_prediction_beside_networks_stands_on_their_realizations():
@@ -154,7 +158,7 @@ def test_a_chapter_trains_as_a_sweep_does(results, crew):
     with environment.clean() as variables:
         done = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True)
     [member] = planning.plan("mixing", betas=[3.0], realizations=1, epochs=20)
-    list(sweep.run([member], crew))
+    list(running.run([member], crew))
     assert done.stdout.split() == [float(store.read(member).objective).hex()], done.stderr
 
 
@@ -265,7 +269,7 @@ def test_everything_that_follows_the_page_s_beta_is_at_it_whatever_it_is(beta, s
     shown = record.joined(stored, made)
     predicted = prediction.beside(stored, 2, shown.beta.values)
     named = f"{beta:.10g}"
-    tie = curves.deep_panels(shown, made, {}, live.SHIFT, predicted)[1].curves
+    tie = curves.deep_panels(shown, made, {}, live.shift("mixing"), predicted)[1].curves
     expected = tables.number(float(made.tie.mean()), 2) if sound else "–"
     assert [curve.said()[beta] for curve in tie[:1]] == [expected]
     assert (tie[2].said()[beta] == "–") == (beta == 0)  # of the linear model, where the terms diverge
@@ -286,7 +290,7 @@ def test_everything_that_follows_the_page_s_beta_is_at_it_whatever_it_is(beta, s
     )
     assert bool(points["means"][named]) == sound
     assert len(live.table(made)[1]) == 6
-    curves.draw(curves.deep_panels(stored, made, {}, live.SHIFT, predicted)).canvas.draw()
+    curves.draw(curves.deep_panels(stored, made, {}, live.shift("mixing"), predicted)).canvas.draw()
     if not sound:
         curves.score_panels(latents.latent_scores(stored), [], latents.latent_scores(made))
 
@@ -309,13 +313,13 @@ def test_several_networks_train_on_all_cores_and_tell_what_they_do(tmp_path, mon
     monkeypatch.setattr(notes.Work, "at", lambda self, *at, told=notes.Work.at: (seen.append(at), told(self, *at)))
     monkeypatch.setattr(machine, "cores", lambda: 2)
     members = planning.plan("mixing", betas=[3.0], realizations=2, epochs=100)
-    together = sweep.train_live(members)
+    together = train_live.train_live(members)
     last = notes.Note.read(note)
     assert re.fullmatch(r"trains 2 networks at β = 3, about \d+ s", last.announced)
     assert (last.total, seen[0]) == (200, (0, "begins"))
     seen.clear()
     monkeypatch.setattr(machine, "cores", lambda: 1)
-    alone = sweep.train_live(members)
+    alone = train_live.train_live(members)
     for (values, _, atlas), (others, _, other) in zip(together, alone, strict=True):
         assert {name: values[name] for name in terms.SCALARS} == {name: others[name] for name in terms.SCALARS}
         assert atlas.image == other.image
@@ -333,7 +337,7 @@ def test_a_chapter_at_a_beta_of_which_nothing_is_stored_speaks_of_no_other(chapt
     values, told = {"beta": beta, "epochs": 20, "realizations": 2}, []
     (tmp_path / "book").mkdir()
     with Progress([chapter], told.append) as progress:
-        failures = crew.execute([crew.Job(chapter, values, f"{chapter} of a test")], tmp_path, progress)
+        failures = processes.execute([processes.Job(chapter, values, f"{chapter} of a test")], tmp_path, progress)
     shutil.rmtree(paths.BUILD / "kept" / chapter / f"{chapter} of a test", ignore_errors=True)
     assert not failures
     assert re.fullmatch(rf"{chapter}: trains 2 networks at β = {beta:.10g}, about \d+ s", told[0])

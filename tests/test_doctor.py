@@ -7,8 +7,9 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from betavae_core import cli, machine, paths
-from betavae_core.commands import doctor
+from betavae_core import machine, paths
+from betavae_workshop import cli
+from betavae_workshop.commands import doctor
 from tests.conftest import without
 
 

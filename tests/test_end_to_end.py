@@ -14,10 +14,10 @@ import time
 
 import pytest
 
-from betavae_core.building import chapters
 from betavae_core.paths import ROOT
 from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian
+from betavae_workshop.building import chapters
 
 pytestmark = pytest.mark.slow
 

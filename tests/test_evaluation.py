@@ -12,12 +12,12 @@ def trained(request):
     data, heldout = experiments.draw("mixing", 0, samples=150)
     trainer = training.trainer(family=request.param)
     trainer.fit([data], [5.0], [0], 150)
-    return trainer.ensemble, data, heldout
+    return trainer.weights, data, heldout
 
 
 def test_terms_are_consistent(trained):
-    ensemble, data, _ = trained
-    found = evaluation.evaluate(ensemble, [data], [5.0], [0])
+    weights, data, _ = trained
+    found = evaluation.evaluate(weights, [data], [5.0], [0])
     assert found["elbo"] == pytest.approx(found["reconstruction"] - found["kl_prior"])
     assert found["objective"] == pytest.approx(found["reconstruction"] - 5 * found["kl_prior"])
     assert found["tie"] <= found["tie_raw"]
@@ -26,14 +26,14 @@ def test_terms_are_consistent(trained):
 
 def test_reconstruction_equals_plain_pixels(trained):
     """R again by decoding to pixels in float64, with other draws: equal within both standard errors."""
-    ensemble, data, _ = trained
-    found = evaluation.evaluate(ensemble, [data], [5.0], [0])
-    q = ensemble.posterior([data])[0]
+    weights, data, _ = trained
+    found = evaluation.evaluate(weights, [data], [5.0], [0])
+    q = weights.posterior([data])[0]
     rng = np.random.default_rng(1)
     values = []
     for _ in range(16):
         z = q.mean + np.exp(0.5 * q.log_variance) * rng.standard_normal(q.mean.shape)
-        pixels = ensemble.decode(z[None].astype(np.float32)).numpy()[0]
+        pixels = weights.decode(z[None])[0]
         values.append(-0.5 * ((data.standardised - pixels) ** 2).sum(-1) - 800 * np.log(2 * np.pi))
     values = np.array(values)
     error = values.std(0).mean() / np.sqrt(values.size)
@@ -42,8 +42,8 @@ def test_reconstruction_equals_plain_pixels(trained):
 
 
 def test_true_inference_error_is_the_least_direct_divergence(trained):
-    ensemble, data, _ = trained
-    q = ensemble.posterior([data])[0]
+    weights, data, _ = trained
+    q = weights.posterior([data])[0]
     covariance = np.linalg.inv(data.posterior_precision)
 
     def divergence(P):
@@ -56,16 +56,16 @@ def test_true_inference_error_is_the_least_direct_divergence(trained):
 
 
 def test_heldout_images_are_scored_like_the_training_images(trained):
-    ensemble, data, heldout = trained
-    a, b = (evaluation.evaluate(ensemble, [d], [5.0], [0]) for d in (data, heldout))
+    weights, data, heldout = trained
+    a, b = (evaluation.evaluate(weights, [d], [5.0], [0]) for d in (data, heldout))
     assert b["kl_prior"] == pytest.approx(a["kl_prior"], rel=0.2)
     assert b["tie"] != pytest.approx(a["tie"], rel=1e-6)
 
 
 def test_traversals_move_one_latent_and_hold_the_other(trained):
-    ensemble, data, _ = trained
-    pictures = evaluation.traversals(ensemble, [data], values=(-2, 0, 2))
+    weights, data, _ = trained
+    pictures = evaluation.traversals(weights, [data], values=(-2, 0, 2))
     assert pictures.shape == (1, 2, 3, 40, 40)
     np.testing.assert_allclose(pictures[0, 0, 1], pictures[0, 1, 1], rtol=1e-5)  # both are at z = 0
-    expected = ensemble.decode(np.array([[[0, 2]]], np.float32)).numpy()[0, 0]
+    expected = weights.decode(np.array([[[0, 2]]]))[0, 0]
     np.testing.assert_allclose(pictures[0, 1, 2], data.unstandardise(expected), rtol=1e-4, atol=1e-2)

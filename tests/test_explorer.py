@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from betavae_core import paths
-from betavae_core.building import pdf
 from betavae_core.showing import interactive
 from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.identity import Parameters
 from betavae_core.theory.identity import terms as terms_of
 from betavae_core.theory.rotation import FAMILIES, least_rotated_tie, right_rotation, rotated_tie
+from betavae_workshop.building import pdf
 
 pytestmark = pytest.mark.slow
 SAME = 1e-9  # relative to one nat and to the term, both closed forms in double precision

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from betavae_core import cli, paths
-from betavae_core.images import digits, forms
+from betavae_core import paths
+from betavae_core.images import digit_files, digits
+from betavae_workshop import cli
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +110,7 @@ ARRAYS = [  # what is done to the images, to the labels, what the line says
 
 
 def refused(file, message):
-    with pytest.raises(forms.DigitsError, match=message) as error:
+    with pytest.raises(digit_files.DigitsError, match=message) as error:
         digits.load(file)
     told = str(error.value)
     assert "\n" not in told
@@ -164,7 +165,7 @@ def test_other_arrays_half_a_pair_and_a_missing_file_are_told(sound, tmp_path):
 
 @pytest.mark.parametrize("line", ["sweep mixing --explain", "book", "chapter theory", "page theory"])
 def test_a_command_that_needs_digits_says_so_before_it_does_anything(line, tmp_path, monkeypatch):
-    from betavae_core.sweeps import members
+    from betavae_core.results import members
 
     file = tmp_path / "digits.csv"
     file.write_text("5,0,0\n")
@@ -178,7 +179,7 @@ def test_a_command_that_needs_digits_says_so_before_it_does_anything(line, tmp_p
 
 
 def test_labels_of_an_idx_pair_are_part_of_what_a_chapter_depends_on(sound, tmp_path, monkeypatch):
-    from betavae_core.building import execution
+    from betavae_workshop.building import execution
 
     images, labels = ubyte(tmp_path, *sound)
     monkeypatch.setenv("BETAVAE_DIGITS", str(images))

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
-from betavae_core import cli
-from betavae_core.accelerated import pipeline
-from betavae_core.building import book, chapters, parameters, pdf
 from betavae_core.errors import UsageError
 from betavae_core.images import digits
-from betavae_core.sweeps import sweep
-from betavae_core.timing import bench
+from betavae_core.results import sweep
+from betavae_workshop import cli
+from betavae_workshop.building import book, chapters, parameters, pdf
+from betavae_workshop.sweeping import pipeline
+from betavae_workshop.timing import bench
 from tests.test_bad_input import files
 
 HOSTILE = [

@@ -51,8 +51,8 @@ def deep():
     data, _ = experiments.draw("localisation", 1, samples=120)
     trainer = training.trainer()
     trainer.fit([data], [20.0], [0], 300)
-    q = trainer.ensemble.posterior([data])[0]
-    return likelihood.Decoder.of(trainer.ensemble, 0), data.standardised, q
+    q = trainer.weights.posterior([data])[0]
+    return likelihood.Decoder.of(trainer.weights, 0), data.standardised, q
 
 
 def test_deep_decoder_equals_quadrature(deep, rng):
@@ -112,8 +112,31 @@ def test_a_well_specified_linear_process_has_no_model_inference_error():
     ensemble.kernels[0].assign(np.concatenate([W.T, np.zeros((2, 2))], 1)[None])
     ensemble.biases[0].assign(np.concatenate([np.zeros(2), np.log(v)])[None, None])
     ensemble.kernels[1].assign(D.T[None])
-    found = evaluation.evaluate(ensemble, [sample], [1.0], [0], draws=256)
+    found = evaluation.evaluate(ensemble.weights, [sample], [1.0], [0], draws=256)
     assert abs(found["mie"][0]) < 4 * found["mie_se"][0] + 0.02
     expected = linear.sweep(process, 1.0)
     for name in ("reconstruction", "kl_prior", "elbo", "tie"):
         assert found[name][0] == pytest.approx(float(expected[name][0]), abs=0.02), name
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_obliqueness_is_that_of_differences_of_decoded_images(k, rng):
+    """Against central differences of the whole decoder; a latent that nothing is decoded from counts as orthogonal."""
+    from betavae_core.networks.weights import Weights
+
+    widths = [(30, 8), (8, 6), (6, 2 * k), (k, 6), (6, 8), (8, 30)]
+    kernels = [0.6 * rng.standard_normal((1, *width)).astype(np.float32) for width in widths]
+    biases = [0.1 * rng.standard_normal((1, 1, width)).astype(np.float32) for _, width in widths]
+    z = rng.standard_normal((7, k))
+    for dead in (False, True):
+        kernels[3][:, 0] *= 1 - dead
+        network = Weights(kernels, biases, k)
+        steps = 1e-2 * np.eye(k)
+        ends = [[network.decode((z + sign * step)[None])[0] for sign in (1, -1)] for step in steps]
+        columns = np.stack([up - down for up, down in ends], -1)
+        norms = np.linalg.norm(columns, axis=1)
+        products = np.abs(np.einsum("npi,npj->nij", columns, columns))
+        cosines = products / np.maximum(norms[:, :, None] * norms[:, None], 1e-12)
+        expected = np.mean([(each - np.diag(np.diag(each))).max() for each in cosines])
+        assert likelihood.obliqueness(likelihood.Decoder.of(network, 0), z) == pytest.approx(expected, abs=2e-3)
+        assert expected > 0.05 or (dead and k == 2 and expected == 0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from betavae_core.networks import linear as networks
+from betavae_core.networks import linear_network as networks
 from betavae_core.showing import analytical
 from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian, kl_divergence, posterior

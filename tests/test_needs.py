@@ -8,13 +8,14 @@ import jupytext
 import pytest
 
 from betavae_core import paths
-from betavae_core.building import chapters, execution, parameters
 from betavae_core.errors import UsageError
 from betavae_core.images import digits, experiments
 from betavae_core.paths import BUILD
+from betavae_core.results import members, planning, sweep
 from betavae_core.showing import interactive
-from betavae_core.sweeps import members, planning, sweep
+from betavae_core.showing import parameters as rules
 from betavae_core.theory.gaussian import LinearGaussian
+from betavae_workshop.building import chapters, execution, parameters
 from tests.conftest import betavae
 
 
@@ -94,14 +95,14 @@ HANDED = [  # what papermill injects, what is said
 @pytest.mark.parametrize(("injected", "message"), HANDED)
 def test_a_chapter_checks_what_it_is_handed(injected, message):
     with pytest.raises(UsageError, match=message):
-        parameters.check_handed(["", DECLARED, f"# Parameters\n{injected.encode().decode('unicode_escape')}\n", "…"])
+        rules.check_handed(["", DECLARED, f"# Parameters\n{injected.encode().decode('unicode_escape')}\n", "…"])
 
 
 def test_a_chapter_takes_what_it_has_and_a_session_by_hand_is_not_looked_at():
-    parameters.check_handed(["", DECLARED, "# Parameters\nbeta = 4\nmodels = 2\n", "…"])
-    parameters.check_handed(["", DECLARED, "bta = 4", "…"])
+    rules.check_handed(["", DECLARED, "# Parameters\nbeta = 4\nmodels = 2\n", "…"])
+    rules.check_handed(["", DECLARED, "bta = 4", "…"])
     with pytest.raises(UsageError, match="this chapter has no parameter 'beta'; it has none"):
-        parameters.check_handed(["", "# Parameters\nbeta = 4\n", "…"])
+        rules.check_handed(["", "# Parameters\nbeta = 4\n", "…"])
 
 
 def test_every_chapter_with_code_checks_what_it_is_handed_before_anything_else():
@@ -124,4 +125,4 @@ def test_papermill_by_hand_is_told_of_a_parameter_that_a_chapter_does_not_have(t
 
 
 def test_profiles_that_chapters_know_are_those_of_the_sweeps():
-    assert parameters.PROFILES == tuple(planning.PROFILES)
+    assert rules.PROFILES == tuple(planning.PROFILES)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from betavae_core.building import pdf
+from betavae_workshop.building import pdf
 
 pytestmark = pytest.mark.slow
 NAMES = ("one", "two", "api", "api-theory")

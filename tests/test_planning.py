@@ -3,10 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from betavae_core.building import parameters
 from betavae_core.images import datasets, digits, experiments
-from betavae_core.sweeps import members, planning, sweep
-from betavae_core.sweeps.members import Member, Specification
+from betavae_core.results import members, planning, sweep
+from betavae_core.results.members import Member, Specification
+from betavae_workshop.building import parameters
 
 
 def test_profiles_are_what_the_book_promises():

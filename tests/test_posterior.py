@@ -6,19 +6,19 @@ import scipy.stats
 import tensorflow as tf
 
 from betavae_core.images import experiments
-from betavae_core.networks import training
+from betavae_core.networks import posterior, training
 from betavae_core.networks.model import Ensemble
-from betavae_core.networks.posterior import Posterior
-from betavae_core.sweeps import store, sweep
-from betavae_core.sweeps.members import Member, Specification
+from betavae_core.results import store, sweep
+from betavae_core.results.members import Member, Specification
 from betavae_core.theory import gaussian
+from betavae_workshop.sweeping import publishing, running
 
 FLOAT32 = 1e-5  # relative: single precision through a few sums
 
 
 def drawn(rng, k, family):
-    lower = 0.7 * rng.standard_normal((6, k * (k - 1) // 2)) if family == "full" else None
-    return Posterior(rng.standard_normal((6, k)), rng.standard_normal((6, k)), lower)
+    lower = [0.7 * rng.standard_normal((6, k * (k - 1) // 2))] if family == "full" else []
+    return posterior.family(family)(*rng.standard_normal((2, 6, k)), *lower)
 
 
 @pytest.fixture(params=[(2, "diagonal"), (2, "full"), (4, "full"), (1, "diagonal")], ids=lambda p: f"{p[0]} {p[1]}")
@@ -53,8 +53,15 @@ def test_samples_have_its_moments(q, rng):
 
 
 def test_the_factor_is_lower_triangular_with_the_entries_row_by_row():
-    q = Posterior(np.zeros((1, 3)), np.log([[1.0, 4.0, 9.0]]), np.array([[10.0, 20.0, 21.0]]))
+    q = posterior.Full(np.zeros((1, 3)), np.log([[1.0, 4.0, 9.0]]), np.array([[10.0, 20.0, 21.0]]))
     np.testing.assert_allclose(q.factor()[0], [[1, 0, 0], [10, 2, 0], [20, 21, 3]])
+
+
+def test_what_is_stored_of_q_gives_it_back(q):
+    mean, std, *lower = q.stored().values()
+    again = posterior.stored_as(mean, std, *lower)
+    assert type(again) is type(q)
+    assert again.covariance() == pytest.approx(q.covariance())
 
 
 def test_tensors_give_what_arrays_give(q, rng):
@@ -69,7 +76,7 @@ class Held(Ensemble):
 
     def encode(self, images):
         q = super().encode(images)
-        return Posterior(q.mean, q.log_variance, 0 * q.lower)
+        return posterior.Full(q.mean, q.log_variance, 0 * q.lower)
 
 
 @pytest.mark.parametrize("experiment", ["mixing", "localisation"])
@@ -93,10 +100,10 @@ def test_a_full_member_is_trained_stored_and_loaded_under_its_own_name(results, 
     specification = Specification("mixing", samples=100, epochs=60, family="full")
     member = Member(specification, 5.0, 0)
     assert member.key != Member(Specification("mixing", samples=100, epochs=60), 5.0, 0).key
-    [(done, provenance)] = list(sweep.run([member], crew))
+    [(done, provenance)] = list(running.run([member], crew))
     assert (done, provenance["family"]) == (member, "full")
     assert np.abs(store.read(member).latent_lower).max() > 0.01  # it has learnt some
-    assert store.publish([member]).name == "mixing,samples=100,epochs=60,family=full.nc"
+    assert publishing.publish([member]).name == "mixing,samples=100,epochs=60,family=full.nc"
     found = sweep.load("mixing", betas=[5.0], realizations=1, samples=100, epochs=60, family="full")
     assert found.attrs["published"] == 1
     assert np.isfinite(found.tie).all()

@@ -13,9 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from betavae_core import environment, machine, paths
-from betavae_core.building import worker
-from betavae_core.sweeps import cluster, crews
+from betavae_core import machine, paths
+from betavae_workshop import environment
+from betavae_workshop.building import worker
+from betavae_workshop.sweeping import cluster, crews
 from tests.test_building import Trio
 
 PERIOD = "cpu,cpuacct/cpu.cfs_period_us"
@@ -84,7 +85,7 @@ def leaking(tmp_path):
 def test_nothing_of_the_reader_s_own_settings_gets_into_a_chapter_or_its_page(trio, leaking):
     trio.write(theory=SEEN)
     lay(trio.folder, {"matplotlibrc": "axes.linewidth: 9\n"})
-    command = [sys.executable, "-m", "betavae_core", "page", "theory"]
+    command = [sys.executable, "-m", "betavae_workshop", "page", "theory"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=trio.folder, env={**os.environ, **leaking})
     (trio.folder / "matplotlibrc").unlink()
     assert (done.returncode, done.stderr) == (0, "")
@@ -232,7 +233,7 @@ def test_a_book_is_built_in_an_awkward_place_and_ended_in_order(trio):
 
 def stopped(trio, begun) -> str:
     """Start a book, end its process alone in the ordinary way once `begun`; what it said. Nothing runs after it."""
-    command = [sys.executable, "-m", "betavae_core", "book"]
+    command = [sys.executable, "-m", "betavae_workshop", "book"]
     build = subprocess.Popen(command, cwd=trio.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not begun():
         assert build.poll() is None
@@ -260,7 +261,7 @@ def test_a_disk_that_fills_up_is_one_line(trio, size, what):
     if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", built], capture_output=True).returncode:
         pytest.skip("mounting a file system takes root")
     try:
-        command = [sys.executable, "-m", "betavae_core", "book"]
+        command = [sys.executable, "-m", "betavae_workshop", "book"]
         done = subprocess.run(command, capture_output=True, text=True, cwd=trio.folder)
         assert (done.returncode, done.stderr.count("\n")) in ((1, 1), (2, 1)), done.stderr
         assert re.search(what, done.stderr)
@@ -276,7 +277,7 @@ def test_a_build_folder_that_cannot_be_written_is_one_line(trio):
     if subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("mounting a file system takes root")
     try:
-        command = [sys.executable, "-m", "betavae_core", "book"]
+        command = [sys.executable, "-m", "betavae_workshop", "book"]
         done = subprocess.run(command, capture_output=True, text=True, cwd=trio.folder)
         assert (done.returncode, done.stderr.count("\n"), trio.log()) == (2, 1, [])
         assert done.stderr.startswith("betavae: [Errno 30] Read-only file system")

@@ -216,7 +216,7 @@ def test_a_random_rotation_is_an_eighth_of_a_turn_at_the_median(process):
 @given(seeds, st.floats(0.2, 5))
 def test_the_best_beta_lies_within_its_bounds(seed, decoder_variance):
     process, _, _ = drawn(seed)
-    low, high = linear.best_beta_bounds(process, decoder_variance)
+    low, high = rotation.best_beta_bounds(process, decoder_variance)
     noise, largest = process.noise_std**2, np.linalg.eigvalsh(process.covariance)[-1]
     k = process.mixing.shape[1]
     upper = {1: noise, 2: min(np.sqrt(2) * noise, largest)}.get(k, largest)

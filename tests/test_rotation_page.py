@@ -4,11 +4,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from betavae_core.building import parameters
 from betavae_core.errors import UsageError
 from betavae_core.showing import rotation
 from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian
+from betavae_workshop.building import parameters
 
 CASES = {
     "default": ([[2.0, 1.0], [0.5, 1.5]], 1.0),

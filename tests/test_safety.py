@@ -13,12 +13,12 @@ import psutil
 import pytest
 
 from betavae_core import paths
-from betavae_core.building import parameters, pdf
 from betavae_core.errors import UsageError
 from betavae_core.images import digits
 from betavae_core.showing import interactive, tables
+from betavae_workshop.building import parameters, pdf
 
-SOURCES = sorted(paths.PACKAGE.rglob("*.py"))
+SOURCES = sorted([*paths.PACKAGE.rglob("*.py"), *(paths.ROOT / "betavae_workshop").rglob("*.py")])
 RUNS = r"\b(pickle|joblib|dill|marshal|shelve)\b|allow_pickle=True|(?<!literal_)\beval\(|\bexec\(|shell=True|os\.system"
 HOSTILE = [
     '4"; __import__("os").system("touch injected"); "',

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from betavae_core import cli
 from betavae_core.errors import SweepError
-from betavae_core.sweeps import crews, planning, store, sweep, work
-from betavae_core.sweeps.members import Member, Specification
+from betavae_core.results import planning, store, sweep, train_member
+from betavae_core.results.members import Member, Specification
 from betavae_core.theory.terms import SCALARS
+from betavae_workshop import cli
+from betavae_workshop.sweeping import crews, running
 from tests.conftest import betavae, heed_interrupts, lines, without
 
 REMEMBERED = json.loads((Path(__file__).parent / "remembered_members.json").read_text())
@@ -33,14 +34,14 @@ def small(**wanted):
 @pytest.mark.slow
 def test_a_sweep_runs_what_is_missing_and_the_worker_count_decides_nothing(results, crew, monkeypatch, tmp_path):
     members = small()
-    assert len(list(sweep.run(members[1:], crews.here(2)))) == 3
+    assert len(list(running.run(members[1:], crews.here(2)))) == 3
     assert sweep.survey(members).missing == members[:1]
-    assert [m for m, _ in sweep.run(sweep.survey(members).missing, crew)] == members[:1]
+    assert [m for m, _ in running.run(sweep.survey(members).missing, crew)] == members[:1]
     plan = sweep.survey(members)
     assert (plan.missing, plan.working, plan.diverged) == ([], members, [])
     first = {m.key: store.read(m).attrs["checksum"] for m in members}
     monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "again"))
-    list(sweep.run(members[::-1], crew))
+    list(running.run(members[::-1], crew))
     assert {m.key: store.read(m).attrs["checksum"] for m in members} == first
     dataset = sweep.load("mixing", profile="smoke", samples=20)
     assert dict(dataset.sizes)["beta"] == 2
@@ -57,8 +58,8 @@ def test_a_pack_gives_each_member_its_own_numbers(pack, xla):
     specification = Specification("localisation", samples=100, epochs=40)
     members = [Member(specification, float(1 + i), i % 3) for i in range(pack - 1)]
     members.append(Member(specification, 1e30, 1))  # float32 overflows
-    together = work.train(members, xla)
-    [(alone, _)] = work.train(members[1:2])
+    together = train_member.train(members, xla)
+    [(alone, _)] = train_member.train(members[1:2])
     assert np.isnan(together[-1][0]["tie"])
     assert together[1][1]["pack"] == pack
     assert set(together[1][0]) == set(alone)
@@ -69,7 +70,7 @@ def test_a_pack_gives_each_member_its_own_numbers(pack, xla):
 def test_a_packed_sweep_stores_single_members(results, crew):
     members = small()
     told = []
-    done = list(sweep.run(members, crew, pack=3, report=told.append))
+    done = list(running.run(members, crew, pack=3, report=told.append))
     assert [m for m, _ in done] == members
     assert [p["pack"] for _, p in done] == [3, 3, 3, 1]
     assert told == ["3 members together on CPU, 1 worker"]
@@ -78,9 +79,9 @@ def test_a_packed_sweep_stores_single_members(results, crew):
 
 def test_closing_early_stores_the_whole_pack_in_hand(results, crew):
     members = small()[:3]
-    running = sweep.run(members, crew, pack=3)
-    assert next(running)[0] == members[0]
-    running.close()
+    going = running.run(members, crew, pack=3)
+    assert next(going)[0] == members[0]
+    going.close()
     assert sweep.survey(members).working == members
 
 
@@ -98,9 +99,9 @@ def test_a_crew_has_as_many_tasks_in_hand_as_it_counts(results):
     members = small(realizations=3)
     with ThreadPoolExecutor(len(members)) as pool:
         few = crews.Crew(
-            lambda work_on, *rest: pool.submit(task if work_on is work.task else work_on, *rest), lambda _: 2
+            lambda work_on, *rest: pool.submit(task if work_on is train_member.task else work_on, *rest), lambda _: 2
         )
-        assert {member for member, _ in sweep.run(members, contextlib.nullcontext([few]))} == set(members)
+        assert {member for member, _ in running.run(members, contextlib.nullcontext([few]))} == set(members)
     assert max(most) == 2
 
 
@@ -114,7 +115,7 @@ def test_the_pack_is_halved_until_it_fits():
 @pytest.mark.slow
 def test_a_diverged_member_is_recorded(results, crew):
     wild = Member(Specification("mixing", samples=50, epochs=60, learning_rate=1e6), 1.0, 0)
-    list(sweep.run([wild], crew))
+    list(running.run([wild], crew))
     assert sweep.survey([wild]).diverged == [wild]
     assert np.isnan(store.collect([wild]).tie).all()
 
@@ -122,24 +123,24 @@ def test_a_diverged_member_is_recorded(results, crew):
 def test_a_worker_with_other_digits_is_refused(results):
     members = small()[:1]
     with pytest.raises(SweepError, match="a worker has other digits"):
-        work.task(members, ["0" * 64], xla=False)
+        train_member.task(members, ["0" * 64], xla=False)
 
 
 @pytest.mark.slow
 def test_threads_of_one_worker_do_not_share_a_trainer(results):
     members = small()
     with ThreadPoolExecutor(3) as pool:
-        threads = [pool.submit(work.task, [member], [member.key], False) for member in members]
+        threads = [pool.submit(train_member.task, [member], [member.key], False) for member in members]
         together = [thread.result()[0][0] for thread in threads]
     for member, values in zip(members, together, strict=True):
-        [(alone, _)] = work.train([member])
+        [(alone, _)] = train_member.train([member])
         assert values["tie"] == pytest.approx(alone["tie"], rel=PACKED)
 
 
 @pytest.mark.parametrize("experiment", REMEMBERED)
 def test_remembered_members_come_out_the_same(experiment):
     """A silent change of numerics is caught: short members, re-trained and compared with committed numbers."""
-    [(values, _)] = work.train([Member(Specification(experiment, samples=100, epochs=20), 2.0, 1)])
+    [(values, _)] = train_member.train([Member(Specification(experiment, samples=100, epochs=20), 2.0, 1)])
     for name, expected in REMEMBERED[experiment].items():
         assert values[name] == pytest.approx(expected, rel=SAME_NUMERICS, abs=SAME_NUMERICS), name
 
@@ -176,7 +177,7 @@ def test_status_counts_by_beta_and_store(results):
 
 @pytest.mark.slow
 def test_interrupting_finishes_the_members_in_hand_and_resumes(results):
-    words = [sys.executable, "-m", "betavae_core", "sweep", *SMOKE, "--epochs", "150"]
+    words = [sys.executable, "-m", "betavae_workshop", "sweep", *SMOKE, "--epochs", "150"]
     words += ["--realizations", "6", "--jobs", "1"]
     first = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
     folder = results / "mixing"

@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 import xarray as xr
 
 from betavae_core.findings import prediction, tiles
 from betavae_core.images import digits, experiments
 from betavae_core.images.digits import PIXELS
 from betavae_core.networks import architecture
-from betavae_core.sweeps import planning, sweep
+from betavae_core.results import planning, sweep
 from betavae_core.theory.gaussian import LinearGaussian
+from betavae_workshop.sweeping import running
 
 BEST = {"tiles": 1.2116, "tiles-diagonal": 1.0, "tiles-4": 1.3586}
 
@@ -91,9 +93,32 @@ def test_the_noise_of_the_code_in_pixels():
 def test_a_fit_reads_the_optimum_and_the_slope_off_the_theory(name):
     ratios = np.array(experiments.RATIOS)
     found = tiles.read(ratios, tiles.theory(name, ratios).tie.values)
-    assert found.best == pytest.approx(BEST[name], abs=0.01)
+    assert found.best * tiles.correction(name, ratios) == pytest.approx(BEST[name], abs=0.0005)
+    assert tiles.correction(name, ratios) == pytest.approx(1, abs=0.01)
     assert found.slope == pytest.approx(tiles.slope(name), abs=0.005)
     assert found.residual < 0.002
+
+
+def test_a_fit_reads_what_it_can_follow_exactly():
+    """TIE = −2 log b + b + b²/2: its slope b dTIE/db = −2 + b + b² is −0 at b = 1, and 0 there."""
+    ratios = np.array(experiments.RATIOS)
+    found = tiles.read(ratios, -2 * np.log(ratios) + ratios + ratios**2 / 2)
+    assert found == pytest.approx((1.0, 0.0, 0.0), abs=0.002)
+    steeper = tiles.read(ratios, -3 * np.log(ratios) + ratios + ratios**2 / 2)
+    assert steeper.slope == pytest.approx(-1)
+    assert steeper.best == pytest.approx((13**0.5 - 1) / 2, abs=0.002)  # b² + b = 3
+
+
+def test_the_interval_of_the_best_beta_has_those_at_which_students_test_lets_the_slope_be_zero(rng):
+    ratios = np.array(experiments.RATIOS)
+    curves = tiles.theory("tiles", ratios).tie.values + 0.02 * rng.standard_normal((9, len(ratios)))
+    fits = np.array([tiles.fit(ratios, curve)[:-1] for curve in curves])
+    found = tiles.best_of_mean(fits)
+    for b, expected in ((found.low, 0.05), (found.value, 1.0), (found.high, 0.05)):
+        slopes = fits @ [0, 1, b, 2 * b**2]
+        assert scipy.stats.ttest_1samp(slopes, 0).pvalue == pytest.approx(expected, abs=0.1)
+    assert tiles.best_of_mean(fits[:1])[1:] == (0.0, np.inf)
+    assert np.isnan(tiles.best_of_mean(-fits).value)
 
 
 def test_the_slope_at_the_noise_is_that_of_the_theorem():
@@ -131,10 +156,22 @@ def test_networks_that_follow_the_theory_give_its_optimum_and_dead_ones_do_not_c
 
 def test_power_grows_with_realizations_and_false_alarms_are_as_rare_as_they_say():
     few, many = (tiles.power("tiles", 0.1, count, trials=200) for count in (4, 12))
-    assert many[0] > few[0]
-    assert many[1] > few[1]
-    assert tiles.power("tiles", 0.03, 6, trials=100)[1] > 0.95
-    assert tiles.power("tiles-diagonal", 0.03, 6, trials=400)[1] < 0.06
+    assert many > few == 0  # four never decide
+    assert tiles.power("tiles", 0.03, 6, trials=100) > 0.95
+    assert tiles.power("tiles-diagonal", 0.03, 6, trials=400) < 0.07
+
+
+def test_differences_of_slopes_are_paired_by_realization(rng):
+    exact = tiles.theory("tiles", np.array(experiments.RATIOS))
+    ties, kl_prior = (np.repeat(exact[term].values[:, None], 5, 1) for term in ("tie", "kl_prior"))
+    own = rng.standard_normal(5) * np.log(experiments.RATIOS)[:, None]  # each realization's own slope
+    stored, control = made_up("tiles", ties + own, kl_prior), made_up("tiles", ties + own, kl_prior)
+    kl_prior[:, 2] = 0.0
+    control = control.assign(tie=control.tie + 0.3 * np.log(control.beta))
+    assert tiles.difference(stored, control) == pytest.approx([-0.3] * 4)
+    assert tiles.slopes(stored).values[[0, 1, 3, 4]] == pytest.approx(
+        own[-1, [0, 1, 3, 4]] / np.log(10) + tiles.slope("tiles"), abs=0.01
+    )
 
 
 def test_beta_rises_and_the_step_falls_as_told():
@@ -145,7 +182,16 @@ def test_beta_rises_and_the_step_falls_as_told():
 
 def test_four_sources_go_all_the_way(results, crew):
     members = planning.plan("tiles-4", "smoke", betas=[59.259], realizations=1, family="full")
-    list(sweep.run(members, crew))
+    list(running.run(members, crew))
     found = sweep.load("tiles-4", "smoke", betas=[59.259], realizations=1, family="full")
     assert np.isfinite([found[name].item() for name in ("tie", "elbo", "mie", "tie_heldout")]).all()
     assert LinearGaussian(experiments.FOUR, 1.0).posterior_covariance.shape == (4, 4)
+
+
+def test_slopes_of_tiles_become_verdicts(monkeypatch):
+    slopes = {"own": -0.2 + 0.01 * np.arange(9), "control": 0.01 * np.arange(9), "settled": -0.5 + 0 * np.arange(9)}
+    as_array = {n: xr.DataArray(v, {"realization": range(9)}, ("realization",)) for n, v in slopes.items()}
+    monkeypatch.setattr(tiles, "slopes", as_array.get)
+    found = {v.id: v for v in tiles.judged("own", "control", "settled")}
+    assert [v.verdict for v in found.values()] == ["held", "held", "refuted"]
+    assert found["tiles-against-control"].estimate.endswith("+0.200 (median +0.200); n = 9")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from betavae_core.errors import UsageError
 from betavae_core.images import datasets, experiments
 from betavae_core.networks import evaluation, model, training
 from betavae_core.networks.model import Ensemble
@@ -76,7 +77,7 @@ def test_a_linear_network_reaches_the_closed_form():
     trainer = training.Trainer(Ensemble(5, hidden=(), pixels=2), decay_2=0.99)
     falling = (LAST_RATE / FIRST_RATE) ** (1 / STEPS)
     trainer.fit(members, betas, [1] * 5, STEPS, lambda step: (FIRST_RATE * falling**step, 1.0))
-    found = evaluation.evaluate(trainer.ensemble, members, betas, [1] * 5, draws=64)
+    found = evaluation.evaluate(trainer.weights, members, betas, [1] * 5, draws=64)
     expected = linear.sweep(process, betas)
     for name in ("reconstruction", "kl_prior", "elbo", "objective", "tie"):
         assert found[name] == pytest.approx(expected[name].values, abs=CONVERGED), name
@@ -134,5 +135,5 @@ def test_an_unknown_family_is_refused_wherever_a_network_is_made_of_it():
     from betavae_core.networks.model import Ensemble
 
     for make in (lambda: Ensemble(family="circular"), lambda: architecture.shapes(2, (3,), 4, "circular")):
-        with pytest.raises(ValueError, match="family must be diagonal or full; got 'circular'"):
+        with pytest.raises(UsageError, match="family must be diagonal or full; got circular"):
             make()

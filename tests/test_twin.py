@@ -9,15 +9,15 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 
-from betavae_core.accelerated import arrays, philox, pipeline, twin
-from betavae_core.cli import main
 from betavae_core.errors import UsageError
 from betavae_core.images import experiments
-from betavae_core.networks import model, training
+from betavae_core.networks import jax_training, model, philox, posterior, training
 from betavae_core.networks.architecture import NOISE
-from betavae_core.sweeps import crews, planning, sweep, work
+from betavae_core.results import planning, sweep, train_member
 from betavae_core.theory.terms import SCALARS
-from betavae_core.timing import gpu
+from betavae_workshop.cli import main
+from betavae_workshop.sweeping import crews, pipeline, running
+from betavae_workshop.timing import gpu
 
 BETAS, SEEDS, EPOCHS = [1.0, 20.0, 500.0], [0, 4, 4], 10
 FLOAT32 = 2e-5  # relative, of an objective: XLA sums in another order, and early steps amplify that
@@ -50,34 +50,41 @@ def test_seeds_of_many_members_give_each_its_own_numbers():
 def test_steps_are_those_of_tensorflow(name, family):
     latents = experiments.experiment(name).latents
     data = [experiments.draw(name, seed, samples=60)[0] for seed in SEEDS]
-    first, second = training.Trainer(model.Ensemble(3, latents, family=family)), twin.Trainer(3, latents, family=family)
+    first, second = (
+        training.Trainer(model.Ensemble(3, latents, family=family)),
+        jax_training.Trainer(3, latents, family=family),
+    )
     schedule = lambda done: (2e-3, 0.5)  # noqa: E731
     expected, found = (each.fit(data, BETAS, SEEDS, EPOCHS, schedule) for each in (first, second))
     np.testing.assert_allclose(found, expected, rtol=FLOAT32)
-    q, other = first.ensemble.posterior(data), second.ensemble.posterior(data)
+    q, other = first.weights.posterior(data), second.weights.posterior(data)
     np.testing.assert_allclose(other.mean, q.mean, atol=0.02)  # Adam's first steps are the sign of a gradient
     np.testing.assert_allclose(other.covariance(), q.covariance(), rtol=0.05, atol=1e-3)
 
 
-def test_arrays_of_an_ensemble_encode_and_decode_as_it_does():
+@pytest.mark.parametrize("family", posterior.FAMILIES)
+def test_weights_as_arrays_encode_as_the_ensemble_that_was_trained(family):
     data = [experiments.draw("mixing", seed, samples=30)[0] for seed in (0, 1)]
-    ensemble = model.Ensemble(2, family="full")
+    ensemble = model.Ensemble(2, family=family)
     ensemble.initialise([0, 1])
-    same = arrays.Trained(
-        *([np.asarray(w) for w in part] for part in (ensemble.kernels, ensemble.biases)), 2, ensemble.hidden
-    )
-    np.testing.assert_allclose(same.posterior(data).mean, ensemble.posterior(data).mean, atol=1e-5)
+    same, images = ensemble.weights, model.batch(data)
+    expected, found = ensemble.encode(images).to_numpy(), same.posterior(data)
+    np.testing.assert_allclose(found.mean, expected.mean, atol=1e-5)
+    np.testing.assert_allclose(found.covariance(), expected.covariance(), atol=1e-5)
     z = np.random.default_rng(0).standard_normal((2, 5, 2))
-    np.testing.assert_allclose(same.decode(z), ensemble.decode(z), atol=1e-5)
+    decoded = ensemble.features(z.astype(np.float32)) @ ensemble.kernels[-1] + ensemble.biases[-1]
+    np.testing.assert_allclose(same.decode(z), decoded, atol=1e-5)
     np.testing.assert_array_equal(same.some(slice(1, 2)).decode(z[1:])[0], same.decode(z)[1])
 
 
 def test_a_pipeline_gives_the_numbers_of_a_sweep_and_says_where_time_goes():
     members = planning.plan("mixing", "smoke", samples=20, epochs=2, realizations=3)
-    expected = {member: values for member, (values, _) in zip(members, work.train(members), strict=True)}
+    expected = {member: values for member, (values, _) in zip(members, train_member.train(members), strict=True)}
     busy = pipeline.Busy()
     with crews.single_threaded(), crews.pool(2) as pool:
-        found = {member: (values, how) for member, values, how in pipeline.run(members, twin.Trainer, 4, pool, busy)}
+        found = {
+            member: (values, how) for member, values, how in pipeline.run(members, jax_training.Trainer, 4, pool, busy)
+        }
     assert set(found) == set(members)
     for member, (values, how) in found.items():
         assert how["library"].startswith("JAX ") and how["pack"] == 4 and how["epochs"] == 2
@@ -88,7 +95,7 @@ def test_a_pipeline_gives_the_numbers_of_a_sweep_and_says_where_time_goes():
 
 
 def test_ctrl_c_ends_training_and_keeps_what_is_trained():
-    class Interrupted(twin.Trainer):
+    class Interrupted(jax_training.Trainer):
         def fit(self, *arguments):
             if len(fitted) == 2:
                 raise KeyboardInterrupt
@@ -114,7 +121,7 @@ def test_a_sweep_with_jax_stores_members_that_say_so(results):
 
 
 def test_storing_does_not_hold_up_training(results, monkeypatch):
-    class Counted(twin.Trainer):
+    class Counted(jax_training.Trainer):
         def fit(self, *arguments):
             fits.append(super().fit(*arguments))
             if len(fits) == 4:
@@ -125,9 +132,9 @@ def test_storing_does_not_hold_up_training(results, monkeypatch):
         waited.append(trained.wait(20))
         return keep(*arguments)
 
-    keep, fits, waited, trained = sweep.keep, [], [], threading.Event()
-    monkeypatch.setattr(twin, "Trainer", Counted)
-    monkeypatch.setattr(sweep, "keep", slow)
+    keep, fits, waited, trained = running.keep, [], [], threading.Event()
+    monkeypatch.setattr(jax_training, "Trainer", Counted)
+    monkeypatch.setattr(running, "keep", slow)
     members = planning.plan("mixing", "smoke", samples=20, epochs=1, realizations=4)
     assert {member for member, _ in pipeline.sweep_packs(members, 2, 1)} == set(members)  # two packs may wait, of four
     assert all(waited) and all(sweep.store.read(member) is not None for member in members)

@@ -5,7 +5,7 @@
 # error.
 set -u
 python=$1
-find='import sys; from betavae_core.building import pdf; sys.exit(not pdf.browser_starts())'
+find='import sys; from betavae_workshop.building import pdf; sys.exit(not pdf.browser_starts())'
 
 there() { "$python" -c "$find" 2>/dev/null; }
 

@@ -1,4 +1,4 @@
-"""The ledger: each claim of the thesis, the evidence in this book and the verdict of this build.
+"""The ledger as it is built: the verdict on each entry of `ledger.ENTRIES`, and the evidence in this book.
 
 A chapter records its verdicts beside its executed notebook; the claims page and `betavae claims` read them all.
 """
@@ -7,66 +7,65 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from betavae_core import files, paths
+from betavae_core.findings.judging.ledger import CLAIM, ENTRIES, HEADLINES, QUESTION, RESULT, Entry
 
-HELD, WITHIN, FAILED = "held", "held within error", "not reproduced"
-VERDICTS = (HELD, WITHIN, FAILED)  # best first
-HEADER = ["claim", "where it stands", "evidence", "estimate", "95 % interval", "verdict"]
-
-# What the thesis says in short, each with the starts of the claims behind it.
-HEADLINES = {
-    "As β grows, reconstruction and C fall; ELBO is largest at β = 1": ("R at the", "C at the", "ELBO at the"),
-    "Independent sources are dependent given the data": ("Independent sources",),
-    "The error of inference is least at a finite β": ("TIE is", "Deep mixing: TIE", "Deep localisation: TIE"),
-    "Higher β makes latents factorise": (
-        "Deep mixing: higher β segregates the latents: factorised",
-        "Deep localisation: higher β segregates the latents: factorised",
-    ),
-    "A trained network’s ELBO is largest near β = 1": ("Deep mixing: ELBO is", "Deep localisation: ELBO is"),
-    "A trained network reconstructs worse as β grows": ("Deep mixing: R", "Deep localisation: R"),
-    "More dependence given the data, larger best β, in networks": ("Deep tiles",),
-    "Latents move a digit along orthogonal axes": ("Deep localisation: latents encode",),
-    "Higher β aligns latents with sources": (
-        "Deep mixing: higher β segregates the latents: aligned",
-        "Deep localisation: higher β segregates the latents: aligned",
-    ),
-    "A conflict of two kinds of independence makes the optimum": ("The conflict", "Deep mixing: without conditional"),
-    "A diagonal encoder by itself moves the best β": ("A diagonal q",),
-    "The likelihood of the data falls as β grows": ("The data likelihood",),
+HELD, UNDECIDED, REFUTED = "held", "undecided", "refuted"
+VERDICTS = (HELD, UNDECIDED, REFUTED)  # best first
+WORDS = {  # how an entry of each kind says its verdict
+    CLAIM: {HELD: "held", UNDECIDED: "undecided", REFUTED: "refuted"},
+    QUESTION: {HELD: "yes", UNDECIDED: "undecided", REFUTED: "no"},
+    RESULT: {HELD: "shown", UNDECIDED: "undecided", REFUTED: "refuted"},
 }
+HEADER = ["kind", "what", "place", "evidence", "estimate", "95 % interval", "verdict"]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One claim: what the thesis says and where, what this build measured and where, and whether that agrees.
+    """On the entry `id` of the ledger: what this build measured, and whether that agrees.
 
-    evidence : the chapter; target : the label there of the figure, table or proposition that shows it, if there is one
+    evidence : the chapter; target : the label there of the figure, table or proposition that shows it, if there is
+    one; both are added by the chapter that records the verdict
     """
 
-    claim: str
-    source: str
-    evidence: str
+    id: str
     estimate: str
     interval: str
     verdict: str
+    evidence: str = ""
     target: str = ""
 
-    def at(self, target: str) -> Self:
-        """The same with its target."""
-        return dataclasses.replace(self, target=target)
+    def __post_init__(self):
+        if self.id not in ENTRIES:
+            raise ValueError(f"no entry {self.id!r} in the ledger (findings/judging/ledger.py)")
+
+    @property
+    def entry(self) -> Entry:
+        """What the ledger has under this id."""
+        return ENTRIES[self.id]
+
+    @property
+    def word(self) -> str:
+        """The verdict in the words of its kind: held, yes, shown, …"""
+        return WORDS[self.entry.kind][self.verdict]
 
 
 def file(chapter: str, stage) -> Path:
     return Path(stage) / "book" / f"{chapter}.claims.json"
 
 
-def record(chapter: str, verdicts: list[Verdict]) -> None:
-    """Write a chapter's verdicts into the build that executes it; a chapter run by hand records nothing."""
+def record(chapter: str, verdicts: list[Verdict], targets: dict[str, str]) -> None:
+    """Write a chapter's verdicts into the build that executes it; a chapter run by hand records nothing.
+
+    targets : for each id the label of what shows it
+    """
+    if unknown := {verdict.id for verdict in verdicts} ^ set(targets):
+        raise ValueError(f"each verdict needs a target, and each target a verdict: {', '.join(sorted(unknown))}")
     stage = paths.stage()
     if stage:
-        text = json.dumps([dataclasses.asdict(verdict) for verdict in verdicts], indent=1, ensure_ascii=False)
+        placed = [dataclasses.replace(v, evidence=chapter, target=targets[v.id]) for v in verdicts]
+        text = json.dumps([dataclasses.asdict(verdict) for verdict in placed], indent=1, ensure_ascii=False)
         files.write_text(file(chapter, stage), text + "\n")
 
 
@@ -76,16 +75,26 @@ def load(chapters: list[str], stage) -> list[Verdict]:
     return [Verdict(**entry) for f in recorded if f.exists() for entry in json.loads(f.read_text(encoding="utf-8"))]
 
 
+def of_kind(verdicts: list[Verdict], kind: str) -> list[Verdict]:
+    """Those on entries of one kind."""
+    return [verdict for verdict in verdicts if verdict.entry.kind == kind]
+
+
+def counts(verdicts: list[Verdict], kind: str) -> dict[str, int]:
+    """How many entries of a kind have each verdict."""
+    return {verdict: sum(v.verdict == verdict for v in of_kind(verdicts, kind)) for verdict in VERDICTS}
+
+
 def rows(verdicts: list[Verdict]) -> list[list[str]]:
     """Rows under `HEADER`."""
-    return [list(dataclasses.astuple(verdict)[: len(HEADER)]) for verdict in verdicts]
+    return [[*v.entry, v.evidence, v.estimate, v.interval, v.word] for v in verdicts]
 
 
-def headlines(verdicts: list[Verdict]) -> dict[str, Verdict]:
-    """For each headline the weakest of the verdicts behind it, which decides; none that no chapter has judged."""
+def headlines(verdicts: list[Verdict], kind: str) -> dict[str, Verdict]:
+    """For each headline of a kind the weakest of the verdicts behind it, which decides; none that no chapter judged."""
     found = {}
-    for headline, starts in HEADLINES.items():
-        behind = [verdict for verdict in verdicts if verdict.claim.startswith(starts)]
+    for headline, ids in HEADLINES.items():
+        behind = [verdict for verdict in of_kind(verdicts, kind) if verdict.id in ids]
         if behind:
             found[headline] = max(behind, key=lambda verdict: VERDICTS.index(verdict.verdict))
     return found

@@ -5,7 +5,7 @@ import xarray as xr
 
 from betavae_core.findings import scores
 from betavae_core.images import experiments
-from betavae_core.networks.posterior import Posterior
+from betavae_core.networks import posterior
 from betavae_core.theory.alignment import align
 
 ACTIVE = 0.01  # nats of KL to the prior, above which a latent counts as used
@@ -29,7 +29,8 @@ def latent_scores(stored: xr.Dataset) -> xr.Dataset:
         for b in range(stored.sizes["beta"]):
             mean, std = (stored[name].values[b, r].astype(float) for name in ("latent_mean", "latent_std"))
             if np.isfinite(mean).all() and std.any():
-                q = Posterior(mean, 2 * np.log(np.maximum(std, LEAST_STD)))
+                lower = stored.latent_lower.values[b, r] if "latent_lower" in stored else None
+                q = posterior.stored_as(mean, std, lower, LEAST_STD)
                 used = (q.kl_by_latent().mean(0) > ACTIVE).sum()
                 sources = data.sources[: len(mean)]
                 judged = [_judged(sources, latents) for latents in (mean, q.sample(noise))]

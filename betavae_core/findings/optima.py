@@ -1,8 +1,7 @@
-"""Where a curve over β has its optimum, whether it rises, and how sure that is: bootstrap over realizations.
+"""Where a curve over β has its optimum, how far it steps, and how sure that is, from realizations.
 
-A realization is drawn with replacement as a whole, with its values at every β, since realizations share their digits,
-sources and seeds across β. Realizations that lack a β are left out. Means of few realizations scatter less in the
-bootstrap than in truth; their deviations are stretched by what a normal sample of the same size would need.
+Realizations share their digits, sources and seeds across β, so that all scatter is taken within them, at every β at
+once. Those that lack a β are left out, and from verdicts those with a network that ended far off.
 """
 
 import functools
@@ -13,7 +12,10 @@ import scipy.stats
 
 DRAWS = 2000
 LEVELS = (0.025, 0.975)  # a 95 % interval
+LEVEL = 1e-3  # nats; a step that is less than this in most realizations, as after collapse, neither rises nor falls
 MIDDLE = (0.1, 0.9)  # quantiles between which the optima of single networks are shown
+TRIM = 0.1  # share of the networks at either end that the interval of an optimum leaves out
+FAR = 20.0  # a network ends far off if its objective is so many nats, and so many spreads, below the median at its β
 
 
 class Estimate(NamedTuple):
@@ -24,14 +26,17 @@ class Estimate(NamedTuple):
     high: float
 
 
-class Rise(NamedTuple):
-    """The largest mean rise from one β to the next, in the curve's unit, and the two β."""
+class Optimum(NamedTuple):
+    """Where a curve has its optimum.
+
+    value : the β of the grid with the best mean; lowest : β where the line through trimmed means has it, with its 95 %
+    interval low to high; 0 and ∞ if that may be an end of the grid
+    """
 
     value: float
+    lowest: float
     low: float
     high: float
-    before: float
-    after: float
 
 
 def complete(dataset, *names) -> np.ndarray:
@@ -43,7 +48,19 @@ def complete(dataset, *names) -> np.ndarray:
     return values[..., whole]
 
 
-def best(stored, suffix: str = "") -> dict[str, Estimate]:
+def sound(dataset) -> tuple[object, int]:
+    """The realizations without a network that ended far off, and how many networks did.
+
+    Far off is an objective more than `FAR` nats below the median at its β, and more than `FAR` times as far as the
+    middle network (the median absolute deviation, times 1.4826). Neither sources nor TIE are looked at.
+    """
+    objective = dataset.objective.transpose("beta", ...)
+    below = objective.median("realization") - objective
+    off = (below > FAR) & (below > FAR * 1.4826 * abs(below).median("realization"))
+    return dataset.isel(realization=np.flatnonzero(~off.any("beta").values)), int(off.sum())
+
+
+def best(stored, suffix: str = "") -> dict[str, Optimum]:
     """β of the largest mean ELBO and of the least mean MIE and TIE, with intervals; `suffix` for fresh images."""
     return {name: optimum(stored, name + suffix, largest=name == "elbo") for name in ("elbo", "mie", "tie")}
 
@@ -64,25 +81,52 @@ def exact_peak(dataset) -> float:
     return 1.0 if largest - at_one <= 1e-12 * max(1, abs(largest)) else float(dataset.beta[dataset.elbo.argmax("beta")])
 
 
-def optimum(dataset, name: str, largest: bool = False) -> Estimate:
-    """β of the least (or largest) mean over realizations, and an interval for where a finer grid would have it.
-
-    A curve that is known at grid points may be least anywhere between the two neighbours of its least point. So the
-    interval runs from one point below the 2.5 % quantile of the resampled optima to one above the 97.5 %; 0 and ∞
-    stand for what lies beyond the grid. `coverage` counts how often such intervals hold the truth.
-    """
+def optimum(dataset, name: str, largest: bool = False) -> Optimum:
+    """Where the mean over realizations is least (or largest); see `interval` for how sure that is."""
     values = complete(dataset, name)[0] * (-1 if largest else 1)  # (beta, realization)
     betas = dataset.beta.values
-    return Estimate(float(betas[values.mean(1).argmin()]), *reach(values, betas))
+    found = interval(values[None], np.log(betas))
+    return Optimum(float(betas[values.mean(1).argmin()]), *(float(part[0]) for part in np.exp(found)))
 
 
-def reach(values, betas, draws: int = DRAWS, seed: int = 0) -> tuple[float, float]:
-    """The interval of `optimum` from a curve for each realization, (beta, realization)."""
-    if values.shape[1] < 2:
-        return 0.0, float("inf")
-    low, high = _interval(_resampled_means(values, draws, seed).argmin(0))
-    edges = np.concatenate([[0.0], betas, [np.inf]])
-    return float(edges[int(low)]), float(edges[int(high) + 2])
+def interval(curves, x, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
+    """Lowest points of curves (…, beta, realization) over `x` (beta,), with their 95 % intervals: (3, …).
+
+    At each x the mean without the `TRIM` largest and least values, of deviations from each realization's own level,
+    has the covariance of the winsorised values and Student's t for its distribution (Tukey and McLaughlin, 1963).
+    Drawn from it, each line has the vertex of the parabola through its least point and that point's neighbours as its
+    lowest point, ±∞ at an end. The interval is about this line, as drawn through the points; where between two points
+    a finer grid would have its optimum, it cannot tell. `calibration` counts how often it holds the truth.
+    """
+    curves = np.asarray(curves, float)
+    level = curves - np.median(curves, -2, keepdims=True)
+    count = curves.shape[-1]
+    cut = int(TRIM * count)
+    kept, rng = count - 2 * cut, np.random.default_rng(seed)
+    ordered = np.sort(level, -1)
+    middle = ordered[..., cut : count - cut].mean(-1)[..., None]  # (…, beta, 1)
+    lowest = _vertex(x, middle)[..., 0]
+    if count < 2:
+        return np.stack([lowest, np.full_like(lowest, -np.inf), np.full_like(lowest, np.inf)])
+    winsorised = np.clip(level, ordered[..., [cut]], ordered[..., [count - 1 - cut]])
+    winsorised = winsorised - winsorised.mean(-1, keepdims=True)
+    scale = (count / (count - 1)) ** 0.5 / kept * ((kept - 1) / rng.chisquare(kept - 1, draws)) ** 0.5
+    drawn = middle + winsorised @ rng.standard_normal((count, draws)) * scale
+    low, high = np.quantile(_vertex(x, drawn), LEVELS, axis=-1, method="nearest")
+    return np.stack([lowest, low, high])
+
+
+def _vertex(x, lines) -> np.ndarray:
+    """x of the parabola's vertex at the least of lines (…, beta, line), (…, line); ±∞ where that is an end."""
+    least = lines.argmin(-2)[..., None, :]
+    inner = np.clip(least, 1, len(x) - 2)
+    before, there, after = (np.take_along_axis(lines, inner + step, -2) for step in (-1, 0, 1))
+    a, b, c = (x[inner + step] for step in (-1, 0, 1))
+    first, second = (there - before) / (b - a), (after - there) / (c - b)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        vertex = (a + b) / 2 - first * (c - a) / (2 * (second - first))
+    ends = np.where(least == 0, -np.inf, np.where(least == len(x) - 1, np.inf, vertex))
+    return np.where(np.isnan(ends), b, ends)[..., 0, :]
 
 
 def single(dataset, name: str, largest: bool = False) -> Estimate:
@@ -92,47 +136,26 @@ def single(dataset, name: str, largest: bool = False) -> Estimate:
     return Estimate(*(float(np.quantile(own, level, method="nearest")) for level in (0.5, *MIDDLE)))
 
 
-def largest_rise(dataset, name: str) -> Rise:
-    """The largest mean rise between neighbouring β; negative for a curve that falls everywhere.
+def steps(dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Differences between neighbouring β, (step, realization), and the two β of each, (step, 2).
 
-    Its interval looks for the largest step anew in each resample, since that it is the largest is chance as well.
+    Steps that are level to `LEVEL` nats in most realizations are left out.
     """
-    steps = np.diff(complete(dataset, name)[0], axis=0)  # (beta − 1, realization)
-    worst = int(steps.mean(1).argmax())
-    betas = dataset.beta.values
-    interval = _interval(_resampled_means(steps).max(0)) if steps.shape[1] > 1 else (-np.inf, np.inf)
-    return Rise(float(steps[worst].mean()), *interval, float(betas[worst]), float(betas[worst + 1]))
+    found, betas = np.diff(complete(dataset, name)[0], axis=0), dataset.beta.values
+    kept = np.median(np.abs(found), 1) >= LEVEL
+    return found[kept], np.stack([betas[:-1], betas[1:]], 1)[kept]
 
 
 def mean(values) -> Estimate:
-    """Mean of paired differences (realization,) with its interval."""
+    """Mean of differences (realization,) with Student's 95 % interval; all numbers for fewer than two."""
     values = np.asarray(values, float)
     if len(values) < 2:
-        return Estimate(float(values.mean()), -np.inf, np.inf)
-    return Estimate(float(values.mean()), *_interval(_resampled_means(values[None])[0]))
-
-
-def _resampled_means(values, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
-    """(row, draw) means of (row, realization) values over realizations drawn with replacement, stretched."""
-    count = values.shape[1]
-    chosen = np.random.default_rng(seed).integers(count, size=(draws, count))
-    cells = chosen + count * np.arange(draws)[:, None]  # of a table (draw, realization): how often each is drawn
-    weights = np.bincount(cells.ravel(), minlength=draws * count).reshape(draws, count).T / count
-    centre = values.mean(1, keepdims=True)
-    return centre + stretch(count) * ((values - centre) @ weights)
+        return Estimate(float(values.mean()) if len(values) else np.nan, -np.inf, np.inf)
+    reach = student(len(values)) * values.std(ddof=1) / len(values) ** 0.5
+    return Estimate(float(values.mean()), float(values.mean() - reach), float(values.mean() + reach))
 
 
 @functools.cache
-def stretch(count: int) -> float:
-    """√(n/(n − 1)) t/z: how far a bootstrap of n values has to be stretched for its 95 % interval to be Student's.
-
-    >>> [round(stretch(n), 2) for n in (5, 10, 30, 100)]
-    [1.58, 1.22, 1.06, 1.02]
-    """
-    t, z = scipy.stats.t.ppf(LEVELS[1], count - 1), scipy.stats.norm.ppf(LEVELS[1])
-    return float((count / (count - 1)) ** 0.5 * t / z)
-
-
-def _interval(drawn) -> tuple[float, float]:
-    low, high = np.quantile(drawn, LEVELS, method="nearest")
-    return float(low), float(high)
+def student(count: int) -> float:
+    """Student's 97.5 % quantile for a mean of so many."""
+    return float(scipy.stats.t.ppf(LEVELS[1], count - 1))

@@ -76,7 +76,8 @@ def prediction(experiment: str, betas, realizations) -> xr.Dataset:
     -------
     Dataset over beta × realization: reconstruction, kl_prior, elbo, tie, in nats; eigenvalue over realization × latent
     """
-    found = [linear_terms(drawn(experiment, r), betas) for r in realizations]
+    pixels = experiments.experiment(experiment).pixels
+    found = [linear_terms(drawn(experiment, r), betas, pixels) for r in realizations]
     terms: dict = {
         name: (("beta", "realization"), np.stack([values[i] for values, _ in found], 1), attributes(name))
         for i, name in enumerate(PREDICTED)
@@ -130,11 +131,11 @@ def code_in_pixels(images: Coordinates) -> np.ndarray:
     return np.linalg.lstsq(code - code.mean(0), images.along, rcond=None)[0]
 
 
-def linear_terms(images: Coordinates, betas) -> tuple[np.ndarray, np.ndarray]:
+def linear_terms(images: Coordinates, betas, pixels: int = PIXELS) -> tuple[np.ndarray, np.ndarray]:
     """`PREDICTED` terms at each β, (term, beta), and the k leading eigenvalues of the images."""
     Y = images.along
     covariance, k = Y.T @ Y / len(Y), Y.shape[1]
-    constant, rows = log_density_constant(PIXELS) - 0.5 * images.left_out, []
+    constant, rows = log_density_constant(pixels) - 0.5 * images.left_out, []
     for D, W, variance in zip(*linear.optimum(covariance, np.asarray(betas, float), latents=k), strict=True):
         q = Posterior(Y @ W.T, np.log(variance))  # the variance is the same for every image
         R = constant - 0.5 * (((Y - q.mean @ D.T) ** 2).sum(1).mean() + ((D**2).sum(0) * variance).sum())

@@ -6,21 +6,23 @@ In experiments of tiles the pixels follow the analytical model with noise ν in 
     TIE(b) = const − (k/2) log b − Σ_i ρ_i √((λ_i − b)(λ_i − 1)),   b < λ_k,
 
 a logarithm and smooth functions of b. So {1, log b, b, b²} is fitted by least squares to a network's TIE over `NEAR`,
-where theory has every latent in use. Two numbers are read off it: the best b, and the slope at b = 1, which by the
-theorem is 0 if and only if AᵀA is diagonal, else below 0. The same fit to the theory's curve shows what it is off by.
-A network that has not switched on the latents that theory uses, which C tells without a look at TIE, does not count.
+where theory has every latent in use. Verdicts rest on its slope at b = 1, which by the theorem is 0 if and only if AᵀA
+is diagonal, else below 0, and is linear in TIE, so that its mean over realizations has no bias. The best b is where
+the mean of these slopes is zero, and its interval holds each b at which Student's test lets the mean slope be zero, as
+Fieller's does for a ratio. Four functions do not follow the theory's curve exactly: the same fit to that curve says by
+what factor its best b is off, and the networks' is corrected by it. A network that has not switched on the latents that
+theory uses, which C tells without a look at TIE, does not count.
 """
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
-import scipy.stats
 import xarray as xr
 
-from betavae_core.findings import verdicts
+from betavae_core.findings import optima, verdicts
 from betavae_core.findings.claims import Verdict
-from betavae_core.findings.optima import LEVELS, Estimate
+from betavae_core.findings.judging import rules
+from betavae_core.findings.optima import Estimate
 from betavae_core.images import experiments
 from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian
@@ -46,16 +48,13 @@ class Reading(NamedTuple):
 class Optimum(NamedTuple):
     """The best β of an experiment's networks in units of ν, and the slope of TIE at β = ν, beside the theory's.
 
-    count : realizations with enough settled networks; found : those of them with a best β
-    theory : exact; fitted : by the fit to the theory's curve
-    best : geometric mean of realizations' own optima; slope : mean of their slopes; both with Student's 95 % interval
+    count : realizations with enough settled networks; theory : exact
+    best : where the mean slope is zero, corrected; slope : mean slope at ν; both with a 95 % interval
     noise : standard deviation of a network's TIE about its realization's curve, nats
     """
 
     count: int
-    found: int
     theory: Reading
-    fitted: Reading
     best: Estimate
     slope: Estimate
     noise: float
@@ -105,112 +104,117 @@ def settled(found: xr.Dataset) -> xr.DataArray:
     return xr.DataArray(close & np.isfinite(found.tie.transpose("beta", ...).values), found.tie.coords, found.tie.dims)
 
 
-def read(ratios, values, use=None) -> Reading:
-    """Fit a curve near its optimum and read it; NaN where fewer than twice as many points count as are fitted."""
+def fit(ratios, values, use=None) -> np.ndarray:
+    """Coefficients of a curve near its optimum; NaN where fewer than twice as many points count as are fitted."""
     near = (ratios >= NEAR[0]) & (ratios <= NEAR[1]) & (True if use is None else use)
     if near.sum() < 2 * COEFFICIENTS:
-        return Reading(np.nan, np.nan, np.nan)
-    return Reading(*(float(number[0]) for number in _read(ratios[near], values[near][:, None])))
-
-
-def _read(b, curves) -> Reading:
-    """What fits to many curves over the same b say, (b, curve): each number of `Reading` is an array (curve,)."""
-    fit, miss, *_ = np.linalg.lstsq(_basis(b), curves, rcond=None)
-    fine = np.linspace(b.min(), b.max(), 2001)
-    at = (_basis(fine) @ fit).argmin(0)
-    best = np.where((at > 0) & (at < len(fine) - 1), fine[at], np.nan)
-    return Reading(best, [0, 1, 1, 2] @ fit, (miss / (len(b) - COEFFICIENTS)) ** 0.5)
+        return np.full(COEFFICIENTS + 1, np.nan)
+    found, miss, *_ = np.linalg.lstsq(_basis(ratios[near]), values[near], rcond=None)
+    return np.append(found, (miss[0] / (near.sum() - COEFFICIENTS)) ** 0.5)
 
 
 def _basis(b) -> np.ndarray:
     return np.stack([np.ones_like(b), np.log(b), b, b**2], 1)
 
 
-def readings(stored: xr.Dataset) -> xr.Dataset:
-    """What the curve of each realization says, of its networks that have settled: `Reading`'s numbers × realization."""
+def _slopes(b) -> np.ndarray:
+    """What coefficients are multiplied with for dTIE/d log b: (b, coefficient)."""
+    return np.stack([np.zeros_like(b), np.ones_like(b), b, 2 * b**2], 1)
+
+
+FINE = np.geomspace(*NEAR, 1001)
+
+
+def read(ratios, values, use=None) -> Reading:
+    """Fit a curve near its optimum and read it; see `fit`."""
+    *found, residual = fit(ratios, values, use)
+    slopes = _slopes(FINE) @ found
+    rising = np.flatnonzero((slopes[:-1] < 0) & (slopes[1:] >= 0))
+    best = FINE[rising[0] + 1] if len(rising) == 1 else np.nan
+    return Reading(float(best), float((_slopes(np.ones(1)) @ found)[0]), float(residual))
+
+
+def best_of_mean(fits) -> Estimate:
+    """b at which the mean slope of fits (realization, coefficient) is zero; the interval has all b that it may be.
+
+    0 and ∞ where the interval leaves `NEAR`; NaN if the mean slope is nowhere zero while it rises.
+    """
+    slopes = fits @ _slopes(FINE).T  # (realization, b)
+    middle = slopes.mean(0)
+    reach = np.inf
+    if len(fits) > 1:
+        reach = optima.student(len(fits)) * slopes.std(0, ddof=1) / len(fits) ** 0.5
+    crossing = np.flatnonzero((middle[:-1] < 0) & (middle[1:] >= 0))
+    falling, rising = np.flatnonzero(middle + reach < 0), np.flatnonzero(middle - reach > 0)
+    at = crossing[0] + 1 if len(crossing) else None
+    below = falling if at is None else falling[falling < at]
+    above = rising if at is None else rising[rising > at]
+    low = FINE[below[-1]] if len(below) else 0.0
+    high = FINE[above[0]] if len(above) else np.inf
+    return Estimate(np.nan if at is None else float(FINE[at]), float(low), float(high))
+
+
+def fits(stored: xr.Dataset) -> xr.DataArray:
+    """Coefficients and residual of each realization's settled networks, realization × number."""
     found = in_units_of_noise(stored)
     use = settled(found)
-    read_off = [
-        read(found.beta.values, found.tie.sel(realization=r).values, use.sel(realization=r).values)
+    rows = [
+        fit(found.beta.values, found.tie.sel(realization=r).values, use.sel(realization=r).values)
         for r in found.realization.values
     ]
-    columns = {
-        name: ("realization", np.array(values)) for name, *values in zip(Reading._fields, *read_off, strict=True)
-    }
-    return xr.Dataset(columns, {"realization": found.realization.values})
+    return xr.DataArray(rows, {"realization": found.realization.values}, ("realization", "number"))
 
 
-def fitted(stored: xr.Dataset) -> Reading:
-    """What the same fit reads off the theory's curve at the stored β."""
-    ratios = in_units_of_noise(stored).beta.values
-    return read(ratios, theory(stored.experiment, ratios).tie.values)
+def slopes(stored: xr.Dataset) -> xr.DataArray:
+    """dTIE/d log β at β = ν of each realization, nats."""
+    return fits(stored)[:, :-1] @ xr.DataArray(_slopes(np.ones(1))[0], dims="number")
+
+
+def correction(experiment: str, ratios) -> float:
+    """The theory's best b over what the fit reads off the theory's curve at these b."""
+    return best(experiment) / read(ratios, theory(experiment, ratios).tie.values).best
 
 
 def optimum(stored: xr.Dataset) -> Optimum:
     """The best β of an experiment's networks beside that of the theory."""
-    name, found = stored.experiment, readings(stored)
-    bests, slopes, residuals = (found[field].dropna("realization").values for field in Reading._fields)
-    noise = float((residuals**2).mean() ** 0.5) if len(residuals) else np.nan
+    name, found = stored.experiment, fits(stored).dropna("realization").values
+    noise = float((found[:, -1] ** 2).mean() ** 0.5) if len(found) else np.nan
+    at_noise = optima.mean((found[:, :-1] @ _slopes(np.ones(1)).T)[:, 0])
+    factor = correction(name, in_units_of_noise(stored).beta.values)
+    where = best_of_mean(found[:, :-1]) if len(found) else Estimate(np.nan, 0.0, np.inf)
     return Optimum(
-        len(slopes),
-        len(bests),
-        Reading(best(name), slope(name), 0.0),
-        fitted(stored),
-        Estimate(*np.exp(student(np.log(bests)))),
-        Estimate(*student(slopes)),
-        noise,
+        len(found), Reading(best(name), slope(name), 0.0), Estimate(*(factor * n for n in where)), at_noise, noise
     )
 
 
-def difference(stored: xr.Dataset, control: xr.Dataset) -> Estimate:
-    """Ratio of the best β of two experiments, realization by realization (same digits, same seeds)."""
-    pair = np.log(readings(stored).best) - np.log(readings(control).best)
-    return Estimate(*np.exp(student(pair.dropna("realization").values)))
+def difference(stored: xr.Dataset, control: xr.Dataset) -> np.ndarray:
+    """Slope at β = ν minus the control's, realization by realization (same digits, same seeds), nats."""
+    return (slopes(stored) - slopes(control)).dropna("realization").values
 
 
-def student(values) -> tuple[float, float, float]:
-    """Mean and Student's 95 % interval; all numbers for fewer than two."""
-    values = np.asarray(values, float)
-    if len(values) < 2:
-        return (float(values.mean()) if len(values) else np.nan), -np.inf, np.inf
-    reach = _quantile(len(values)) * values.std(ddof=1) / len(values) ** 0.5
-    return float(values.mean()), float(values.mean() - reach), float(values.mean() + reach)
+def power(experiment: str, noise: float, count: int, trials: int = 400, seed: int = 0) -> float:
+    """How often the curves of `count` realizations would show a slope below zero at β = ν, by simulation.
 
-
-@functools.cache
-def _quantile(count: int) -> float:
-    """Student's 97.5 % quantile for a mean of so many."""
-    return float(scipy.stats.t.ppf(LEVELS[1], count - 1))
-
-
-def power(experiment: str, noise: float, count: int, trials: int = 400, seed: int = 0) -> tuple[float, float]:
-    """How often the curves of `count` realizations would tell the theory's optimum from ν, by simulation.
-
-    Each trial adds normal noise to the theory's TIE at the grid's β in `NEAR`, independently for each network.
+    Each trial adds normal noise to the theory's TIE at the grid's β in `NEAR`, independently for each network; the part
+    of the trials is returned in which `rules.chance` of the slopes is at most `rules.LEVEL`.
 
     Parameters
     ----------
     noise : standard deviation of a network's TIE, nats
-
-    Returns
-    -------
-    by_best, by_slope : parts of the trials in which Student's 95 % interval of the best β excludes ν, or that of the
-    slope at ν excludes 0, on the side that the theorem says
     """
     ratios = np.array([b for b in experiments.RATIOS if NEAR[0] <= b <= NEAR[1]])
     curve, rng = theory(experiment, ratios).tie.values, np.random.default_rng(seed)
-    drawn = curve + noise * rng.standard_normal((trials * count, len(ratios)))
-    bests, slopes = (np.reshape(numbers, (trials, count)) for numbers in _read(ratios, drawn.T)[:2])
-    by_best = np.mean([student(np.log(one[np.isfinite(one)]))[1] > 0 for one in bests])
-    return float(by_best), float(np.mean([student(one)[2] < 0 for one in slopes]))
+    drawn = curve + noise * rng.standard_normal((trials, count, len(ratios)))
+    read_off = drawn @ np.linalg.pinv(_basis(ratios)).T @ _slopes(np.ones(1))[0]
+    return float((rules.chance(-read_off) <= rules.LEVEL).mean())
 
 
-def dependence(stores: dict) -> list[Verdict]:
-    """On the theorem in deep networks: how much larger the best β is with dependent sources; nothing if not known."""
-    ratio = difference(stores["tiles"], stores["tiles-diagonal"])
-    if not np.isfinite(ratio.high):
-        return []
-    gains = {"log β* above the control's": Estimate(*np.log(ratio))}
-    claim = "Deep tiles: more conditional dependence, larger best β"
-    where = "Abstract" + verdicts.READ
-    return [verdicts.positive(claim, where, "tiles", "paired by realization", gains).at("tab-tiles")]
+def judged(stored: xr.Dataset, control: xr.Dataset, settled: xr.Dataset) -> list[Verdict]:
+    """On the theorem in networks: slopes of TIE at β = ν, of dependent sources and against two controls."""
+    own = slopes(stored).dropna("realization").values
+    asked = {
+        "tiles-slope": ("−dTIE/d log β", own),
+        "tiles-against-control": ("its difference, paired by realization", difference(stored, control)),
+        "tiles-against-settled": ("its difference, paired by realization", difference(stored, settled)),
+    }
+    return [verdicts.positive(id, what, {"": -values}) for id, (what, values) in asked.items() if len(values)]

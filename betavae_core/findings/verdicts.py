@@ -1,99 +1,131 @@
-"""Every rule by which a claim is judged, and every threshold.
+"""Verdicts: what a rule decides of measured curves, with the numbers that the ledger tells of it.
 
-A claim is held if the whole 95 % interval agrees with it, held within error if part of the interval does, and not
-reproduced otherwise. The interval decides, never the point estimate.
+Where results are random, `rules` decides, each with an error of at most 5 % either way. A network that ended far off
+(`optima.sound`) is left out, and its verdict told beside if it would be another one.
 """
 
 import numpy as np
 import scipy.stats
 
-from betavae_core.findings.claims import FAILED, HELD, WITHIN, Verdict
-
-READ = ", as read here"  # behind the place of a claim that the thesis does not make in these words
+from betavae_core.findings import optima
+from betavae_core.findings.claims import HELD, REFUTED, UNDECIDED, Verdict
+from betavae_core.findings.judging import rules
 
 ROUNDING = 1e-8  # nats; an exact statement that holds is violated by less
 EXACT = "exact"  # what stands in the place of an interval where nothing is random
-NEAR = (
-    2.0  # "near" β is at most this factor away: the neighbours on the grid, and no narrower claim can be judged on it
-)
+NEAR = 2.0  # "near" β is at most this factor away: the neighbours on the grid
 LOW, HIGH = 0.1, 100.0  # "lower" β of the claim on segregation, and where "higher" ends; before any score was computed
 DEPENDENT = 1e-4  # correlation given the data that counts as dependence; rounding leaves 1e-15 where there is none
 STRONG = 0.05  # correlation whose share of models is told beside it, and judges nothing
-CHANCE = 0.05  # one-sided level of the test against chance, shared among the β that are tested (Holm)
 DRAWS = 20_000  # of mean angles by chance
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def decide(holds: bool, possible: bool = False) -> str:
-    """`holds`: the whole interval agrees with the claim; `possible`: part of it does."""
-    return HELD if holds else WITHIN if possible else FAILED
+def decided(decision: int) -> str:
+    """The verdict of a rule's decision: 1, 0 or −1."""
+    return {1: HELD, 0: UNDECIDED, -1: REFUTED}[int(decision)]
 
 
-def exact(claim: str, source: str, evidence: str, estimate: str, holds: bool) -> Verdict:
+def exact(id: str, estimate: str, holds: bool) -> Verdict:
     """On something computed exactly."""
-    return Verdict(claim, source, evidence, estimate, EXACT, decide(holds))
+    return Verdict(id, estimate, EXACT, HELD if holds else REFUTED)
 
 
-def near(claim: str, source: str, evidence: str, found, expected: float, beside: str = "") -> Verdict:
-    """On where an optimum lies: `found` is the `optima.optimum` of a curve, and near is within a factor `NEAR`."""
-    low, high = expected / NEAR, expected * NEAR
-    verdict = decide(low <= found.low and found.high <= high, found.low <= high and found.high >= low)
-    return Verdict(claim, source, evidence, f"at β = {found.value:g}{beside}", _range(found, "g"), verdict)
+def near(id: str, dataset, name: str, expected: float, largest: bool = False, beside: str = "") -> Verdict:
+    """On an optimum within a factor `NEAR` of an expected β."""
+    betas = dataset.beta.values
+    inside = (betas >= expected / NEAR) & (betas <= expected * NEAR)
+    return _on_optimum(id, dataset, name, largest, beside, lambda curves: rules.near(curves, inside))
 
 
-def interior(claim: str, source: str, evidence: str, found, betas, exists: bool = True, beside: str = "") -> Verdict:
-    """On whether an optimum lies inside the range of β and not at an end of it; or, not `exists`, on its absence.
-
-    The interval of `optima.optimum` has a grid point more on either side than the resampled optima: it is inside if
-    it stays within the range, and outside if it holds no more than an end and that point's neighbour.
-    """
-    surely = betas[0] <= found.low and found.high <= betas[-1]
-    maybe = found.high > betas[1] and found.low < betas[-2]
-    verdict = decide(surely, maybe) if exists else decide(not maybe, not surely)
-    return Verdict(claim, source, evidence, f"at β = {found.value:g}{beside}", _range(found, "g"), verdict)
+def interior(id: str, dataset, name: str, beside: str = "", foreseen: int | None = None) -> Verdict:
+    """On a least value inside the range of β; `foreseen`: see `rules.interior`."""
+    return _on_optimum(id, dataset, name, False, beside, lambda curves: rules.interior(curves, foreseen))
 
 
-def falls(claim: str, source: str, evidence: str, rise) -> Verdict:
-    """On whether a curve decreases: `rise` is its `optima.largest_rise`, in nats."""
-    change = f"{written(rise.value, '+.3g')} nats (β {rise.before:g} to {rise.after:g})"
-    estimate = f"largest change between neighbours {change}"
-    return Verdict(claim, source, evidence, estimate, _range(rise, "+.3g"), decide(rise.high <= 0, rise.low <= 0))
+def _on_optimum(id, dataset, name, largest, beside, decide) -> Verdict:
+    sign = -1 if largest else 1
+    verdict, kept, told = _decided(dataset, lambda stored: decide(sign * optima.complete(stored, name)[0]))
+    found = optima.optimum(kept, name, largest)
+    median = float(kept.beta[int((sign * kept[name]).median("realization").argmin("beta"))])
+    estimate = f"mean at β = {found.value:g}, median at β = {median:g}{beside}; {told}"
+    return Verdict(id, estimate, _range(found, ".3g"), verdict)
 
 
-def positive(claim: str, source: str, evidence: str, what: str, gains: dict) -> Verdict:
-    """On whether differences are above zero, each an `Estimate` by name: the weakest of them decides."""
-    verdict = decide(all(g.low > 0 for g in gains.values()), all(g.high > 0 for g in gains.values()))
-    estimate = ", ".join(f"{name} {written(g.value, '+.3f')}" for name, g in gains.items())
-    interval = "; ".join(_range(g, "+.3f") for g in gains.values())
-    return Verdict(claim, source, evidence, f"{what}: {estimate}", interval, verdict)
+def falls(id: str, dataset, name: str) -> Verdict:
+    """On whether a curve falls. The step told is the one that speaks most against it."""
+    verdict, kept, told = _decided(dataset, lambda stored: _falls(optima.steps(stored, name)[0]))
+    steps, edges = optima.steps(kept, name)
+    if not len(steps):
+        return Verdict(id, f"level; {told}", "–", verdict)
+    worst = int(np.lexsort((steps.mean(1), rules.chance(-steps)))[-1])
+    change, (before, after) = optima.mean(steps[worst]), edges[worst]
+    estimate = (
+        f"most doubtful step, β {before:g} to {after:g}: mean {written(change.value, '+.3g')} nats, "
+        f"median {written(float(np.median(steps[worst])), '+.3g')}; {told}"
+    )
+    return Verdict(id, estimate, _range(change, "+.3g"), verdict)
 
 
-def beyond_chance(claim: str, source: str, evidence: str, angles: dict) -> Verdict:
+def _falls(steps) -> int:
+    return int(rules.falls(steps)) if len(steps) else 0
+
+
+def _decided(dataset, decide) -> tuple[str, object, str]:
+    """The verdict without networks far off, the networks that it rests on, and words on how many there are."""
+    kept, off = optima.sound(dataset)
+    verdict = decided(decide(kept))
+    told = f"n = {int(np.isfinite(kept.tie.transpose('beta', ...).values).all(0).sum())}"
+    if off:
+        with_them = decided(decide(dataset))
+        other = "the same with them" if with_them == verdict else f"with them: {with_them}"
+        told += f", without {off} network{'s' * (off > 1)} that ended far off ({other})"
+    return verdict, kept, told
+
+
+def positive(id: str, what: str, gains: dict) -> Verdict:
+    """On whether paired differences are above zero, each (realization,) by name: all of them, or none."""
+    verdict = decided(rules.positive(np.stack(list(gains.values()))))
+    means = {name: optima.mean(gain) for name, gain in gains.items()}
+    each = [
+        f"{name} {written(mean.value, '+.3f')} (median {written(float(np.median(gains[name])), '+.3f')})".strip()
+        for name, mean in means.items()
+    ]
+    count = len(next(iter(gains.values())))
+    interval = "; ".join(_range(mean, "+.3f") for mean in means.values())
+    return Verdict(id, f"{what}: {', '.join(each)}; n = {count}", interval, verdict)
+
+
+def beyond_chance(id: str, angles: dict) -> Verdict:
     """On axes that are more nearly orthogonal than two random directions in a plane.
 
     `angles` holds, by β, the angles of the networks there, degrees. Chance has them uniform between 0 and 90. Held if
-    the mean is above chance at every β, within error if at some, each at Holm's share of the level `CHANCE`.
+    the mean is above chance at every β; refuted if it is below it at one, at its share of the level.
     """
-    values = chances(angles)
-    order = sorted(values, key=values.__getitem__)
-    passed = [values[beta] <= CHANCE / (len(order) - i) for i, beta in enumerate(order)]
-    above = passed.index(False) if False in passed else len(passed)
+    above, below = (np.array([*chances(angles, side).values()]) for side in (1, -1))
+    passed = above <= rules.LEVEL
+    held = len(passed) > 0 and passed.all()
+    refuted = (below <= rules.LEVEL / max(1, len(below))).any()
     means = [float(np.mean(a)) for a in angles.values()] or [np.nan]
-    estimate = f"mean angle {min(means):.0f}° to {max(means):.0f}°, above chance at {above} of {len(order)} β"
-    interval = f"least p {written(min(values.values(), default=1))}"
-    return Verdict(claim, source, evidence, estimate, interval, decide(0 < above == len(order), above > 0))
+    sizes = sorted({len(a) for a in angles.values()}) or [0]
+    estimate = (
+        f"mean angle {min(means):.0f}° to {max(means):.0f}°, above chance at {passed.sum()} of {len(passed)} β; "
+        f"n = {' to '.join(str(n) for n in dict.fromkeys((sizes[0], sizes[-1])))} at each"
+    )
+    interval = f"largest p {written(max(above, default=1))}"
+    return Verdict(id, estimate, interval, decided(1 if held else -1 if refuted else 0))
 
 
-def chances(angles: dict) -> dict:
-    """For each β the probability that as many random directions have as large a mean angle."""
+def chances(angles: dict, side: int = 1) -> dict:
+    """For each β the probability that as many random directions have as large (or, side −1, small) a mean angle."""
     rng, found = np.random.default_rng(0), {}
     for beta, values in angles.items():
         by_chance = rng.uniform(0, 90, (DRAWS, len(values))).mean(1)
-        found[beta] = float((1 + (by_chance >= np.mean(values)).sum()) / (1 + DRAWS))
+        found[beta] = float((1 + (side * by_chance >= side * np.mean(values)).sum()) / (1 + DRAWS))
     return found
 
 
-def dependent(claim: str, source: str, evidence: str, correlations, control) -> Verdict:
+def dependent(id: str, correlations, control) -> Verdict:
     """On conditional dependence: correlations of random models, and of the same with orthogonal columns.
 
     Held if every model lies above the margin `DEPENDENT` while every control is zero within rounding.
@@ -102,19 +134,19 @@ def dependent(claim: str, source: str, evidence: str, correlations, control) -> 
     least, share = float(found.min()), float(np.mean(found > STRONG))
     estimate = (
         f"largest correlation of a model at least {least:.2g}, median {np.median(found):.2g}, above {STRONG:g} in "
-        f"{100 * share:.0f} %; with orthogonal columns at most {written(most)}"
+        f"{100 * share:.0f} %; with orthogonal columns at most {written(most)}; n = {len(found)} models"
     )
-    return exact(claim, source, evidence, estimate, least > DEPENDENT and most < ROUNDING)
+    return exact(id, estimate, least > DEPENDENT and most < ROUNDING)
 
 
 def multiplicity(verdicts: list[Verdict]) -> tuple[int, float, float]:
-    """Verdicts that rest on random results; how many of as many true claims fail by chance, and how many at most.
+    """Verdicts that rest on random results; how many of as many would be false by chance, and how many at most.
 
-    An interval of 95 % misses on one side in 2.5 % of cases if the truth lies just at a claim's border: that many
-    are expected, and with independent results as many as the second number in one of twenty books.
+    At the border of a claim a verdict is false in 5 % of cases: that many are expected, if all lie there, and with
+    independent results as many as the second number in one of twenty books.
     """
     count = sum(v.interval != EXACT for v in verdicts)
-    return count, 0.025 * count, float(scipy.stats.binom.ppf(0.95, count, 0.025))
+    return count, rules.LEVEL * count, float(scipy.stats.binom.ppf(0.95, count, rules.LEVEL))
 
 
 def _range(found, form: str) -> str:

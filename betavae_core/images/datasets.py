@@ -13,6 +13,7 @@ Source: thesis, Methods, "Data Processing and Generation"; noise levels as in th
 """
 
 import functools
+import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ BLACK = 1e-6  # standard deviation in grey levels below which a pixel counts as 
 class Drawing(NamedTuple):
     """Training and held-out images before standardisation, and how they came about.
 
-    pixels: two (n, 1600) arrays in grey levels; drawn: for each the sources (n, k) and codes (n, N)
+    pixels: two (n, p) arrays in grey levels, of square images; drawn: for each the sources (n, k) and codes (n, N)
     """
 
     pixels: list[np.ndarray]
@@ -82,12 +83,13 @@ class ImageData:
         return self.scores if self.components is None else self.scores @ self.components
 
     def images(self) -> np.ndarray:
-        """The images in grey levels, (n, 40, 40)."""
+        """The images in grey levels, (n, side, side)."""
         return self.unstandardise(self.standardised)
 
     def unstandardise(self, pixels) -> np.ndarray:
-        """Standardised pixels (..., 1600) back to grey levels (..., 40, 40)."""
-        return (np.asarray(pixels) * self.std + self.mean).reshape(*np.shape(pixels)[:-1], digits.CANVAS, -1)
+        """Standardised pixels (..., p) back to grey levels (..., side, side)."""
+        side = math.isqrt(np.shape(pixels)[-1])
+        return (np.asarray(pixels) * self.std + self.mean).reshape(*np.shape(pixels)[:-1], side, side)
 
     def divided_by(self, unit: float) -> "ImageData":
         """The same images with the standardised ones divided by a unit."""

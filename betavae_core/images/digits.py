@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from betavae_core import environment, files, paths
-from betavae_core.images import forms
-from betavae_core.images.forms import DigitsError, pixel_hash
+from betavae_core import files, paths
+from betavae_core.images import digit_files
+from betavae_core.images.digit_files import DigitsError, pixel_hash
 
 EMBEDDED_SHA256 = "4674b7dd4c01c24547ffabd783790245478c11034be907da26946f9212b49389"
 EMBEDDED_LABELS_SHA256 = "19cab774765c7ba7873e2eb3cee313c084bbb20b53116334dd0e24cd06e8d4e5"
@@ -19,7 +19,7 @@ PIXELS = CANVAS**2
 
 
 def load(file: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Digits in any of the forms of `images.forms`, checked; this project's own with their pixels verified.
+    """Digits in any of the forms of `images.digit_files`, checked; this project's own with their pixels verified.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def load(file: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
         if the file is missing, unreadable or no file of digits, or its pixels do not have the recorded SHA-256.
     """
     file = Path(file or paths.digits())
-    stamps = [part.stat() for part in forms.files(file) if part.exists()]
+    stamps = [part.stat() for part in digit_files.files(file) if part.exists()]
     images, labels = _loaded(file, *((stamp.st_mtime_ns, stamp.st_size, stamp.st_ino) for stamp in stamps))
     return images, labels
 
@@ -40,7 +40,7 @@ def load(file: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
 @functools.lru_cache(maxsize=1)
 def _loaded(file: Path, *_stamps) -> tuple[np.ndarray, np.ndarray]:
     """Digits of a file as it is now, which the stamps stand for: every drawing asks for them."""
-    images, labels = forms.read(file)
+    images, labels = digit_files.read(file)
     if file == paths.EMBEDDED_DIGITS and pixel_hash(images) != EMBEDDED_SHA256:
         raise DigitsError(f"{file} is damaged: its pixels are not those that come with the project; git checkout")
     for array in (images, labels):
@@ -53,24 +53,6 @@ def fingerprint(images: np.ndarray, labels: np.ndarray) -> str:
     told = hashlib.sha256(np.ascontiguousarray(labels, np.uint8).tobytes()).hexdigest()
     pixels = pixel_hash(images)
     return pixels if told == EMBEDDED_LABELS_SHA256 else hashlib.sha256((pixels + told).encode()).hexdigest()
-
-
-def fetch(file: Path = paths.FULL_DIGITS) -> Path:
-    """Get the 60,000 MNIST training digits through Keras, which verifies its download, and keep them in `file`.
-
-    Raises
-    ------
-    OSError
-        if they cannot be downloaded or written.
-    """
-    with environment.muted():
-        import tensorflow as tf
-
-    try:
-        (images, labels), _ = tf.keras.datasets.mnist.load_data()
-    except Exception as error:
-        raise OSError(f"full MNIST could not be downloaded ({error}); the embedded digits need no internet") from None
-    return write(file, images, labels)
 
 
 def write(file: Path, images, labels) -> Path:

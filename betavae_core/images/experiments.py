@@ -10,7 +10,7 @@ import numpy as np
 from betavae_core.errors import UsageError
 from betavae_core.images import datasets
 from betavae_core.images.datasets import Drawing, ImageData
-from betavae_core.images.digits import PIXELS
+from betavae_core.images.digits import CANVAS, PIXELS
 from betavae_core.theory.gaussian import LinearGaussian
 
 MIXING = ((2.0, 1.0), (0.5, 1.5))
@@ -40,7 +40,7 @@ RATIOS = (0.1, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.45, 1.6, 1.8, 2.0,
 PROBED = (0.7, 1.0, 1.2, 1.45, 2.0)  # at which other training and the full family stand beside
 SETTLED = {"epochs": 2000, "learning_rate": 3e-3, "settling": 0.8, "warmup": 0.2}  # by L and C of a pilot
 TURNED = SETTLED | {"epochs": 6000}  # with two sources the decoder has turned, too, but for a few of orthogonal columns
-SETTLING = Supplement("training that settles", SETTLED | {"epochs": 1000}, BETAS, 24)  # as long as the thesis trains
+SETTLING = Supplement("training that settles", SETTLED | {"epochs": 1000}, BETAS, 30)  # as long as the thesis trains
 THESIS = {"epochs": 1000, "learning_rate": 1e-3, "settling": 0.0, "warmup": 0.0}
 
 
@@ -55,6 +55,7 @@ class Experiment:
     settings : fields of `sweeps.members.Specification` where they are not the usual ones
     one_drawing : every realization has the images of realization 0, so that only the network's seed varies
     digits : images are made of MNIST digits, which then count in the keys of members
+    canvas : pixels a side
     """
 
     name: str
@@ -67,6 +68,7 @@ class Experiment:
     supplements: tuple[Supplement, ...] = field(default=())
     one_drawing: bool = False
     digits: bool = True
+    canvas: int = CANVAS
     settings: dict = field(default_factory=dict)
 
     @property
@@ -80,9 +82,15 @@ class Experiment:
         return len(self.mixing[0])
 
     @property
+    def pixels(self) -> int:
+        """Pixels of an image."""
+        return self.canvas**2
+
+    @property
     def fingerprint(self) -> str:
         """Hash of what decides the images of a realization: drawing, A, σ, and whether all have the same ones."""
         decisive = [self.draw.__qualname__, np.array(self.mixing, float).tolist(), self.noise_std, self.one_drawing]
+        decisive += [] if self.canvas == CANVAS else [self.canvas]
         return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]
 
 
@@ -170,7 +178,7 @@ def draw(name: str, realization: int, samples: int = 1000, scaling: str = "globa
 
 
 def gallery(name: str, columns: int = 8) -> np.ndarray:
-    """Images of one realization for each digit that leads one, for a figure: (row, columns, 40, 40) in grey levels.
+    """Images of one realization for each digit that leads one, for a figure: (row, columns, side, side).
 
     Row c shows the first realization in which digit c takes part (as the first of a pair, where there are two). Where
     images are not made of digits, rows are the first realizations.

@@ -4,6 +4,7 @@ import itertools
 import math
 
 from betavae_core.images.digits import CANVAS
+from betavae_core.networks import posterior
 
 HIDDEN = (256, 200, 200)  # thesis, Methods, "Model Architecture"; the decoder mirrors it
 LATENTS = 2
@@ -12,37 +13,22 @@ PIXELS = CANVAS**2
 DECAY_1, DECAY_2, EPSILON = 0.9, 0.999, 1e-7  # Adam
 STEPS_PER_CALL = 50  # of a compiled loop; Adam's step and β are the same over so many
 WEIGHTS, NOISE, EVALUATION = (i << 24 for i in range(3))  # random streams of one seed: stream + index
-PAIRS = {"diagonal": lambda k: 0, "full": lambda k: k * (k - 1) // 2}  # off-diagonal entries of the Cholesky factor
-FAMILIES = tuple(PAIRS)  # covariance of q(z|x); the thesis's is diagonal
-
-
-def pairs(latents: int, family: str) -> int:
-    """Off-diagonal entries of the Cholesky factor of q's covariance that the encoder gives.
-
-    Raises
-    ------
-    ValueError
-        for a family that is not known: no network is trained under a name that says nothing.
-    """
-    if family not in PAIRS:
-        raise ValueError(f"family must be {' or '.join(FAMILIES)}; got {family!r}")
-    return PAIRS[family](latents)
 
 
 def shapes(latents: int, hidden, pixels: int, family: str) -> list[tuple[int, int]]:
-    """In and out of every layer: the encoder's, its head of mean, log-variance and pairs, and the decoder's."""
+    """In and out of every layer: the encoder's, its head's, as the family of q has it, and the decoder's."""
     encoder, decoder = (pixels, *hidden), (latents, *reversed(hidden))
-    head = encoder[-1], 2 * latents + pairs(latents, family)
+    head = encoder[-1], posterior.family(family).outputs(latents)
     return [*itertools.pairwise(encoder), head, *itertools.pairwise(decoder), (decoder[-1], pixels)]
 
 
 def glorot(layer: int, fan_in: int, fan_out: int, latents: int, depth: int) -> tuple[int, float]:
     """How many columns of a layer's kernel are drawn, and Glorot's limit, √(6/(in + out)).
 
-    The mean head and the log-variance head are one kernel, each with its own limit. The head of the full family's
-    off-diagonal entries starts at zero, so that both families start from the same network.
+    The head of means and that of log-variances are one kernel, each with its own limit. What the head has beyond these
+    starts at zero, so that all families start from the same network.
     """
-    drawn, width = (2 * latents, latents) if layer == depth else (fan_out, fan_out)
+    drawn, width = (min(2 * latents, fan_out), latents) if layer == depth else (fan_out, fan_out)
     return drawn, math.sqrt(6 / (fan_in + width))
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from betavae_core.errors import UsageError
-from betavae_core.images.digits import CANVAS
 
 REACH, SIDE = 3.5, 15  # standard deviations of the prior, in steps of a half
 GRID = np.linspace(-REACH, REACH, SIDE)
@@ -33,11 +32,12 @@ class Atlas:
 
     @property
     def pictures(self) -> np.ndarray:
-        """The sheet in grey levels, (SIDE, SIDE, 40, 40): z₂ falls with the row, z₁ grows with the column."""
+        """The sheet in grey levels, (SIDE, SIDE, side, side): z₂ falls with the row, z₁ grows with the column."""
         import cv2
 
         sheet = cv2.imdecode(np.frombuffer(self.image, np.uint8), cv2.IMREAD_GRAYSCALE)
-        return (sheet.reshape(SIDE, CANVAS, SIDE, CANVAS).swapaxes(1, 2) - 128.0) / 127 * self.scale
+        canvas = len(sheet) // SIDE
+        return (sheet.reshape(SIDE, canvas, SIDE, canvas).swapaxes(1, 2) - 128.0) / 127 * self.scale
 
     @property
     def record(self) -> dict:
@@ -58,8 +58,8 @@ class Atlas:
         return cls(image, record["scale"], np.array(record["mean"], float), np.array(record["std"], float))
 
 
-def draw(ensemble, data) -> Atlas:
-    """The atlas of an ensemble's first member, trained on ImageData `data`.
+def draw(weights, data) -> Atlas:
+    """The atlas of the first of some members, trained on ImageData `data`.
 
     Raises
     ------
@@ -68,14 +68,15 @@ def draw(ensemble, data) -> Atlas:
     """
     from betavae_core.networks import evaluation
 
-    if ensemble.latents != 2:
-        raise UsageError(f"an atlas is drawn of networks with 2 latents; got {ensemble.latents}")
-    if not ensemble.finite(0):
+    if weights.latents != 2:
+        raise UsageError(f"an atlas is drawn of networks with 2 latents; got {weights.latents}")
+    if not weights.finite(0):
         raise UsageError("this network diverged: it decodes nothing")
-    decoded = evaluation.plane(ensemble, [data], GRID)[0]
+    decoded = evaluation.plane(weights, [data], GRID)[0]
     scale = max(np.abs(decoded).max(), 1e-9)
-    sheet = decoded.swapaxes(1, 2).reshape(SIDE * CANVAS, SIDE * CANVAS)
-    q = ensemble.posterior([data])[0][:IMAGES]
+    side = SIDE * decoded.shape[-1]
+    sheet = decoded.swapaxes(1, 2).reshape(side, side)
+    q = weights.posterior([data])[0][:IMAGES]
     return Atlas(compressed(sheet / scale), float(scale), q.mean, q.std())
 
 

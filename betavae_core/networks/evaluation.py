@@ -1,13 +1,14 @@
-"""What a trained ensemble is worth: every term of the β-VAE identity, and pictures of its latents.
+"""What trained networks are worth: every term of the β-VAE identity, and pictures of its latents.
 
 Terms are averaged over the images and computed in float64 from the float32 network.
 """
 
 import numpy as np
 
-from betavae_core.networks import likelihood
+from betavae_core.networks import likelihood, philox
 from betavae_core.networks.architecture import EVALUATION
 from betavae_core.networks.posterior import Posterior
+from betavae_core.networks.weights import Weights
 from betavae_core.theory.alignment import true_inference_error
 from betavae_core.theory.terms import MEASURED
 
@@ -16,12 +17,12 @@ IMPORTANCE_IMAGES, IMPORTANCE_DRAWS = 100, 400  # for MIE
 TRAVERSAL = np.linspace(-3, 3, 7)
 
 
-def evaluate(ensemble, data, betas, seeds, draws: int = DRAWS, only=None) -> dict[str, np.ndarray]:
+def evaluate(weights: Weights, data, betas, seeds, draws: int = DRAWS, only=None) -> dict[str, np.ndarray]:
     """R by Monte Carlo over z ~ q, C by TensorFlow Probability, MIE by importance sampling, both forms of TIE.
 
     Parameters
     ----------
-    ensemble : `networks.model.Ensemble`, or `accelerated.arrays.Trained`
+    weights : of the members, as a trainer hands them on
     data : one ImageData per member
     betas, seeds : one number each per member; the seeds key the Monte Carlo draws
     draws : int, latents drawn for each image
@@ -34,14 +35,12 @@ def evaluate(ensemble, data, betas, seeds, draws: int = DRAWS, only=None) -> dic
 
     Source: thesis, Methods, "Calculation of Objective Terms".
     """
-    q = ensemble.posterior(data)
-    shape = (q.mean.shape[1], draws, ensemble.latents)
-    members = [
-        _evaluate(
-            likelihood.Decoder.of(ensemble, m), data[m], betas[m], seeds[m], q[m], ensemble.draws(seeds[m], shape)
-        )
-        for m in (range(ensemble.members) if only is None else only)
-    ]
+    q = weights.posterior(data)
+    shape, members = (q.mean.shape[1], draws, weights.latents), []
+    for m in range(weights.members) if only is None else only:
+        decoder = likelihood.Decoder.of(weights, m)
+        noise = philox.normal(seeds[m], EVALUATION, shape, double=True)
+        members.append(_evaluate(decoder, data[m], betas[m], seeds[m], q[m], noise))
     return {name: np.array([member[name] for member in members]) for name in MEASURED}
 
 
@@ -70,6 +69,7 @@ def _evaluate(decoder, data, beta, seed, q: Posterior, noise) -> dict[str, float
         "mie": mie.mean(),
         "mie_se": mie.std(ddof=1) / np.sqrt(len(mie)),
         "mie_ess": np.median(ess),
+        "obliqueness": likelihood.obliqueness(decoder, q.mean[first]),
     }
 
 
@@ -84,7 +84,7 @@ def _divergence(q: Posterior) -> np.ndarray:
         return q.kl_to_prior()
 
     prior = tfp.distributions.MultivariateNormalDiag(np.zeros(q.mean.shape[1]))
-    if q.family == "diagonal":
+    if type(q) is Posterior:
         posterior = tfp.distributions.MultivariateNormalDiag(q.mean, np.exp(0.5 * q.log_variance))
     else:
         posterior = tfp.distributions.MultivariateNormalTriL(q.mean, q.factor())
@@ -92,29 +92,29 @@ def _divergence(q: Posterior) -> np.ndarray:
     return tfp.distributions.kl_divergence(posterior, prior).numpy()
 
 
-def reconstructions(ensemble, data, count: int) -> np.ndarray:
-    """Decoded posterior means of the first images in grey levels, (member, count, 40, 40)."""
-    return _pictures(ensemble, data, ensemble.posterior(data).mean[:, :count])
+def reconstructions(weights, data, count: int) -> np.ndarray:
+    """Decoded posterior means of the first images in grey levels, (member, count, side, side)."""
+    return _pictures(weights, data, weights.posterior(data).mean[:, :count])
 
 
-def traversals(ensemble, data, values=TRAVERSAL) -> np.ndarray:
-    """Decoded latents, one moved through `values` and the others held at 0, (member, k, value, 40, 40)."""
-    k, values = ensemble.latents, np.asarray(values)
-    z = np.zeros((ensemble.members, k, len(values), k), np.float32)
+def traversals(weights, data, values=TRAVERSAL) -> np.ndarray:
+    """Decoded latents, one moved through `values` and the others held at 0, (member, k, value, side, side)."""
+    k, values = weights.latents, np.asarray(values)
+    z = np.zeros((weights.members, k, len(values), k), np.float32)
     for latent in range(k):
         z[:, latent, :, latent] = values
-    flat = _pictures(ensemble, data, z.reshape(ensemble.members, -1, k))
-    return flat.reshape(ensemble.members, k, len(values), *flat.shape[-2:])
+    flat = _pictures(weights, data, z.reshape(weights.members, -1, k))
+    return flat.reshape(weights.members, k, len(values), *flat.shape[-2:])
 
 
-def plane(ensemble, data, values) -> np.ndarray:
-    """Decoded latents over a plane, z₁ growing with the column and z₂ falling with the row, (member, n, n, 40, 40)."""
+def plane(weights, data, values) -> np.ndarray:
+    """Decoded latents over a plane, z₁ growing with the column, z₂ falling with the row: (member, n, n, side, side)."""
     across, up = np.meshgrid(values, values[::-1])
-    z = np.broadcast_to(np.stack([across, up], -1).reshape(-1, 2), (ensemble.members, across.size, 2))
-    flat = _pictures(ensemble, data, z)
-    return flat.reshape(ensemble.members, *across.shape, *flat.shape[-2:])
+    z = np.broadcast_to(np.stack([across, up], -1).reshape(-1, 2), (weights.members, across.size, 2))
+    flat = _pictures(weights, data, z)
+    return flat.reshape(weights.members, *across.shape, *flat.shape[-2:])
 
 
-def _pictures(ensemble, data, z) -> np.ndarray:
-    pixels = np.asarray(ensemble.decode(z))
+def _pictures(weights, data, z) -> np.ndarray:
+    pixels = weights.decode(z)
     return np.stack([d.unstandardise(member) for d, member in zip(data, pixels, strict=True)])

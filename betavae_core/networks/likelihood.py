@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from betavae_core.networks.posterior import Posterior
+from betavae_core.networks.weights import Weights
 from betavae_core.theory.gaussian import log_density_constant
 
 NEWTON_STEPS = 12
@@ -35,14 +36,10 @@ class Decoder(NamedTuple):
     norm: float
 
     @classmethod
-    def of(cls, ensemble, member: int) -> "Decoder":
-        """The decoder of one member of an ensemble."""
-        depth = len(ensemble.hidden)
-        layers = [
-            (np.asarray(kernel[member]), np.asarray(bias[member]))
-            for kernel, bias in zip(ensemble.kernels[depth + 1 :], ensemble.biases[depth + 1 :], strict=True)
-        ]
-        *hidden, output = layers
+    def of(cls, weights: Weights, member: int) -> "Decoder":
+        """The decoder of one member."""
+        parts = zip(weights.kernels[weights.depth + 1 :], weights.biases[weights.depth + 1 :], strict=True)
+        *hidden, output = [(kernel[member], bias[member]) for kernel, bias in parts]
         kernel, bias = (part.astype(float) for part in output)
         return cls(hidden, kernel, bias, kernel @ kernel.T, kernel @ bias[0], float(bias[0] @ bias[0]))
 
@@ -56,6 +53,11 @@ class Decoder(NamedTuple):
             np.tanh(z, out=z)
             slope = (slope @ kernel) * (1 - z**2)[..., None, :] if tangent else None
         return (z, slope) if tangent else z
+
+    def metric(self, z) -> np.ndarray:
+        """JᵀJ of the decoder at z (..., k), with J = ∂ decode/∂z: (..., k, k)."""
+        _, slope = self.features(z, tangent=True)
+        return slope @ self.gram @ np.swapaxes(slope, -1, -2)
 
     def log_density(self, x, z) -> np.ndarray:
         """log p(x|z) = −½ ‖x − decode(z)‖² − (p/2) log 2π for images x (n, p), latents z (n, draw, k): (n, draw).
@@ -102,8 +104,21 @@ def modes(decoder: Decoder, x, start) -> tuple[np.ndarray, np.ndarray]:
         better = value > best
         z, best = np.where(better[:, None], z + step, z), np.where(better, value, best)
         damping = np.where(better, np.maximum(damping / 4, 1), damping * 8)
-    _, slope = decoder.features(z, tangent=True)
-    return z, eye + slope @ decoder.gram @ np.swapaxes(slope, -1, -2)
+    return z, eye + decoder.metric(z)
+
+
+def obliqueness(decoder: Decoder, z) -> float:
+    """Mean over latents z (n, k) of the largest |cos| between two columns of the decoder's Jacobian there.
+
+    0 where the columns are orthogonal, which is how training leaves them once it has chosen the axes of the latents;
+    they are found from the decoder alone, and no source is asked. A column of zeros, a latent not in use, counts as
+    orthogonal to all.
+    """
+    metric = decoder.metric(z)
+    norms = np.sqrt(np.diagonal(metric, axis1=-2, axis2=-1))
+    unit = np.divide(1, norms, out=np.zeros_like(norms), where=norms > 1e-6 * norms.max(-1, keepdims=True))
+    cosines = np.abs(metric * unit[..., None] * unit[..., None, :]) * (1 - np.eye(z.shape[-1]))
+    return float(cosines.max((-2, -1)).mean())
 
 
 def log_likelihood(decoder: Decoder, x, q: Posterior, rng, draws: int = 400) -> tuple[np.ndarray, np.ndarray]:

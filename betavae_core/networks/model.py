@@ -2,12 +2,14 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from betavae_core.images.factors import Images
-from betavae_core.networks import architecture
-from betavae_core.networks.architecture import EVALUATION, HIDDEN, LATENTS, PIXELS, WEIGHTS
+from betavae_core.networks import architecture, posterior
+from betavae_core.networks.architecture import HIDDEN, LATENTS, PIXELS, WEIGHTS
 from betavae_core.networks.posterior import Posterior
+from betavae_core.networks.weights import Weights
 
 
 class Batch(NamedTuple):
@@ -31,7 +33,7 @@ def batch(data, dtype=tf.float32) -> Batch:
 class Ensemble:
     """Fully connected encoder and decoder with tanh activations, and linear heads and output.
 
-    encoder: pixels → hidden → (mean, log-variance, and in the full family off-diagonal entries of L) of q(z|x)
+    encoder: pixels → hidden → the head, which is what the family of q(z|x) makes of it
     decoder: z → reversed hidden → pixels, the mean of p(x|z) = N(·, I)
 
     Parameters
@@ -40,7 +42,7 @@ class Ensemble:
     latents : int k
     hidden : widths of the encoder's hidden layers; () makes both networks linear
     pixels : int
-    family : "diagonal" or "full" covariance of q; see `networks.posterior`
+    family : of q, one of `posterior.FAMILIES`
     """
 
     def __init__(
@@ -64,10 +66,6 @@ class Ensemble:
         """A row for each layer, (member, 1, out)."""
         return self.variables[len(self.shapes) :]
 
-    def finite(self, member: int) -> bool:
-        """Whether all weights of a member are finite."""
-        return all(bool(tf.reduce_all(tf.math.is_finite(variable[member]))) for variable in self.variables)
-
     def initialise(self, seeds) -> None:
         """Glorot-uniform kernels and zero biases; member i draws from seeds[i] alone. See `architecture.glorot`."""
         for layer, (kernel, (fan_in, fan_out)) in enumerate(zip(self.variables, self.shapes, strict=False)):
@@ -80,18 +78,13 @@ class Ensemble:
         for bias in self.variables[len(self.shapes) :]:
             bias.assign(tf.zeros_like(bias))
 
-    def posterior(self, data) -> Posterior:
-        """q(z|x) of each member and image, in float64; data: one ImageData per member."""
-        return self.encode(batch(data)).to_numpy()
-
     def encode(self, images: Batch) -> Posterior:
         """q(z|x), its parts (member, sample, …)."""
-        depth, k = len(self.hidden), self.latents
+        depth = len(self.hidden)
         h = images.project(self.kernels[0]) + self.biases[0]  # (member, sample, hidden)
         for layer in range(1, depth + 1):
             h = tf.tanh(h) @ self.kernels[layer] + self.biases[layer]
-        lower = h[..., 2 * k :] if architecture.pairs(k, self.family) else None
-        return Posterior(h[..., :k], h[..., k : 2 * k], lower)
+        return posterior.family(self.family).of_head(h, self.latents)
 
     def features(self, z):
         """Last hidden layer of the decoder, (member, sample, hidden), for latents z (member, sample, k)."""
@@ -99,10 +92,8 @@ class Ensemble:
             z = tf.tanh(z @ self.kernels[layer] + self.biases[layer])
         return z
 
-    def decode(self, z):
-        """Reconstructed standardised pixels for latents z (member, sample, k): (member, sample, pixel)."""
-        return self.features(tf.convert_to_tensor(z, tf.float32)) @ self.kernels[-1] + self.biases[-1]
-
-    def draws(self, seed: int, shape):
-        """Standard normal numbers for the evaluation of a member of that seed, in float64."""
-        return tf.random.stateless_normal(shape, (seed, EVALUATION), dtype=tf.float64, alg="philox").numpy()
+    @property
+    def weights(self) -> Weights:
+        """What training has made of them, as arrays."""
+        kernels, biases = ([np.asarray(part) for part in parts] for parts in (self.kernels, self.biases))
+        return Weights(kernels, biases, self.latents, self.family)

@@ -1,47 +1,43 @@
-"""The encoder's posterior q(z|x) = N(μ, L Lᵀ) as one object, diagonal or full, of NumPy arrays or TensorFlow tensors.
+"""The families of the encoder's posterior q(z|x), a class each, on NumPy arrays, TensorFlow tensors or JAX arrays.
 
-    L = diag(exp ½ log-variance) + N,   N strictly lower triangular, absent in the diagonal family
-    KL(q ‖ N(0, I)) = ½ Σ_i (L_ii² + μ_i² − 1 − log L_ii²) + ½ Σ_{i>j} N_ij²
-
-With N = 0 the full family is the diagonal one.
+A family says how many outputs the encoder's head has, what they mean, and how q is sampled and measured; trainers,
+evaluation and storage ask nothing else. `FAMILIES` names them.
 """
 
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
+
+from betavae_core.errors import UsageError
 
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """q(z|x) of many images: mean (..., k), log_variance (..., k), and lower (..., k(k − 1)/2) in the full family.
-
-    `log_variance` is that of L's diagonal, 2 log L_ii; `lower` holds N row by row: (1, 0), (2, 0), (2, 1), …
-    """
+    """The diagonal family, the thesis's: q(z|x) = N(μ, diag exp(log-variance)), both (..., k), of many images."""
 
     mean: Any
     log_variance: Any
-    lower: Any = None
 
-    @property
-    def family(self) -> str:
-        """ "diagonal" or "full"."""
-        return "diagonal" if self.lower is None else "full"
+    @staticmethod
+    def outputs(latents: int) -> int:
+        """How many outputs the encoder's head has."""
+        return 2 * latents
+
+    @classmethod
+    def of_head(cls, head, latents: int) -> Self:
+        """q from the outputs of the encoder's head (..., outputs)."""
+        return cls(head[..., :latents], head[..., latents : 2 * latents])
 
     def sample(self, noise):
-        """z = μ + L ε for standard normal noise ε (..., k)."""
-        math = _library(self.mean)
-        z = self.mean + noise * math.exp(0.5 * self.log_variance)
-        return z if self.lower is None else z + (self._strictly_lower() @ noise[..., None])[..., 0]
+        """z = μ + L ε for standard normal noise ε (..., k), with L Lᵀ the covariance."""
+        return self.mean + noise * _library(self.mean).exp(0.5 * self.log_variance)
 
     def kl_by_latent(self):
-        """½ (L_ii² + μ_i² − 1 − log L_ii² + Σ_{j<i} N_ij²) of each latent (..., k), in nats; their sum is the KL."""
-        math = _library(self.mean)
-        terms = math.exp(self.log_variance) + self.mean**2 - 1 - self.log_variance
-        if self.lower is not None:
-            terms = terms + _sum(self._strictly_lower() ** 2)
-        return 0.5 * terms
+        """½ (v_i + μ_i² − 1 − log v_i) of each latent (..., k), in nats; their sum is the KL."""
+        return 0.5 * (_library(self.mean).exp(self.log_variance) + self.mean**2 - 1 - self.log_variance)
 
     def kl_to_prior(self):
         """KL(q ‖ N(0, I)) of each image (...), in nats."""
@@ -49,19 +45,15 @@ class Posterior:
 
     def log_density(self, z):
         """log q(z|x) for latents z (..., k), in nats; NumPy only."""
-        k = self.mean.shape[-1]
-        shift = z - self.mean
-        whitened = (
-            shift * np.exp(-0.5 * self.log_variance)
-            if self.lower is None
-            else np.linalg.solve(self.factor(), shift[..., None])[..., 0]
-        )
+        whitened, k = self._whitened(z - self.mean), self.mean.shape[-1]
         return -0.5 * (whitened**2 + self.log_variance).sum(-1) - 0.5 * k * np.log(2 * np.pi)
 
+    def _whitened(self, shift):
+        return shift * np.exp(-0.5 * self.log_variance)
+
     def factor(self):
-        """Cholesky factor L (..., k, k); NumPy only."""
-        diagonal = np.exp(0.5 * self.log_variance)[..., None] * np.eye(self.mean.shape[-1])
-        return diagonal if self.lower is None else diagonal + self._strictly_lower()
+        """Lower triangular L (..., k, k) with L Lᵀ the covariance; NumPy only."""
+        return np.exp(0.5 * self.log_variance)[..., None] * np.eye(self.mean.shape[-1])
 
     def covariance(self):
         """L Lᵀ (..., k, k); NumPy only."""
@@ -72,48 +64,104 @@ class Posterior:
         """Marginal standard deviations (..., k); NumPy only."""
         return np.sqrt(np.diagonal(self.covariance(), axis1=-2, axis2=-1))
 
-    def of_draws(self) -> "Posterior":
+    def stored(self) -> dict[str, np.ndarray]:
+        """What is kept of it with a member, by name: means and marginal standard deviations; `stored_as` reads it."""
+        return {"latent_mean": self.mean, "latent_std": self.std()}
+
+    def of_draws(self) -> Self:
         """The same with an axis for draws before the latents', (..., 1, k)."""
         return self._each(lambda part: part[..., None, :])
 
-    def __getitem__(self, images) -> "Posterior":
+    def __getitem__(self, images) -> Self:
         """q of some images, or of one member of a pack."""
         return self._each(lambda part: part[images])
 
-    def to_numpy(self) -> "Posterior":
+    def to_numpy(self) -> Self:
         """Tensors to float64 arrays."""
         return self._each(lambda part: np.asarray(part, float))
 
-    def _each(self, change: Callable) -> "Posterior":
-        parts = (self.mean, self.log_variance, self.lower)
-        return Posterior(*(part if part is None else change(part) for part in parts))
+    def _each(self, change: Callable) -> Self:
+        return type(self)(*(change(getattr(self, part.name)) for part in fields(self)))
+
+
+@dataclass(frozen=True, eq=False)
+class Full(Posterior):
+    """The full family: q(z|x) = N(μ, L Lᵀ), L = diag exp(½ log-variance) + N with N strictly lower triangular.
+
+    `log_variance` is that of L's diagonal, 2 log L_ii; `lower` (..., k(k − 1)/2) holds N row by row: (1, 0), (2, 0),
+    (2, 1), … With N = 0 it is the diagonal family, as which it starts.
+    """
+
+    lower: Any
+
+    @staticmethod
+    def outputs(latents: int) -> int:
+        """Means, log-variances, and the entries of N."""
+        return 2 * latents + latents * (latents - 1) // 2
+
+    @classmethod
+    def of_head(cls, head, latents: int) -> Self:
+        """q from the outputs of the encoder's head (..., outputs)."""
+        return cls(head[..., :latents], head[..., latents : 2 * latents], head[..., 2 * latents :])
+
+    def sample(self, noise):
+        """z = μ + L ε for standard normal noise ε (..., k)."""
+        return super().sample(noise) + (self._strictly_lower() @ noise[..., None])[..., 0]
+
+    def kl_by_latent(self):
+        """½ (L_ii² + μ_i² − 1 − log L_ii² + Σ_{j<i} N_ij²) of each latent (..., k), in nats; their sum is the KL."""
+        return super().kl_by_latent() + 0.5 * _sum(self._strictly_lower() ** 2)
+
+    def stored(self) -> dict[str, np.ndarray]:
+        """Means, marginal standard deviations, and N."""
+        return super().stored() | {"latent_lower": self.lower}
+
+    def _whitened(self, shift):
+        return np.linalg.solve(self.factor(), shift[..., None])[..., 0]
+
+    def factor(self):
+        """L (..., k, k); NumPy only."""
+        return super().factor() + self._strictly_lower()
 
     def _strictly_lower(self):
         """N (..., k, k) from its entries row by row."""
         k = self.mean.shape[-1]
-        places = np.zeros((self.lower.shape[-1], k, k), np.float64 if _is_array(self.lower) else np.float32)
+        precision = np.float64 if isinstance(self.lower, np.ndarray) else np.float32
+        places = np.zeros((k * (k - 1) // 2, k, k), precision)
         for entry, (row, column) in enumerate(zip(*np.tril_indices(k, -1), strict=True)):
             places[entry, row, column] = 1
         return _library(self.lower).tensordot(self.lower, places, 1)
 
 
-def _is_array(values) -> bool:
-    return isinstance(values, np.ndarray)
+def stored_as(mean, std, lower=None, least: float = 0.0) -> Posterior:
+    """q of what `Posterior.stored` kept: means (..., k), standard deviations, at least `least`, N if any."""
+    mean, variance = np.asarray(mean, float), np.maximum(np.asarray(std, float), least) ** 2
+    if lower is None:
+        return Posterior(mean, np.log(variance))
+    q = Full(mean, np.zeros_like(variance), np.asarray(lower, float))
+    rest = variance - (q._strictly_lower() ** 2).sum(-1)
+    return Full(mean, np.log(np.maximum(rest, least**2)), q.lower)
+
+
+FAMILIES: dict[str, type[Posterior]] = {"diagonal": Posterior, "full": Full}
+
+
+def family(name: str) -> type[Posterior]:
+    """The family of that name; UsageError if there is none: no network trains under a name that says nothing."""
+    if name not in FAMILIES:
+        raise UsageError(f"family must be {' or '.join(FAMILIES)}; got {name}")
+    return FAMILIES[name]
 
 
 def _library(values):
-    """NumPy for arrays, TensorFlow for tensors."""
-    if _is_array(values):
+    """The library of an array: NumPy, TensorFlow or jax.numpy, whose functions of these names agree."""
+    if isinstance(values, np.ndarray):
         return np
-    import tensorflow as tf
-
-    return tf
+    name = type(values).__module__.partition(".")[0]
+    return sys.modules["tensorflow" if name == "tensorflow" else "jax.numpy"]
 
 
 def _sum(values):
     """Sum over the last axis."""
-    if _is_array(values):
-        return values.sum(-1)
-    import tensorflow as tf
-
-    return tf.reduce_sum(values, -1)
+    library = _library(values)
+    return (library.reduce_sum if hasattr(library, "reduce_sum") else library.sum)(values, -1)

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from betavae_core.networks.architecture import DECAY_1, DECAY_2, EPSILON, LEARNING_RATE, NOISE, STEPS_PER_CALL
 from betavae_core.networks.model import Batch, Ensemble, batch
+from betavae_core.networks.weights import Weights
 from betavae_core.theory.gaussian import log_density_constant
 
 
@@ -83,6 +84,11 @@ class Trainer:
     def members(self) -> int:
         """How many it trains together."""
         return self.ensemble.members
+
+    @property
+    def weights(self) -> Weights:
+        """What training has made of them, as arrays."""
+        return self.ensemble.weights
 
     def fit(self, data, betas, seeds, epochs: int, schedule=None, progress=None) -> np.ndarray:
         """Train each member from its seed; the whole data set is one batch, so an epoch is one step.

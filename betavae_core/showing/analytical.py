@@ -74,7 +74,7 @@ def solver_sentence(gaps: list[float], closed) -> str:
 
 def trained_linear_network(process: LinearGaussian, beta: float, steps: int) -> dict[str, float]:
     """Terms of a β-VAE without hidden layers, trained in TensorFlow on a sample with the covariance of the process."""
-    from betavae_core.networks import linear as networks
+    from betavae_core.networks import linear_network as networks
 
     [network], [sample] = networks.train([process], [beta], steps, STEPS)
     return networks.measured(network, sample, beta)

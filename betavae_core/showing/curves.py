@@ -16,6 +16,8 @@ from betavae_core.showing import figures, tables
 from betavae_core.showing.figures import BLUE, GREEN, GREY, ORANGE, PINK
 from betavae_core.theory.terms import HELDOUT, PANELS, TERMS
 
+SETTLED = "training that settles"
+
 
 class Mark(NamedTuple):
     """A labelled vertical line at β; `height` of the label as a fraction of the panel's."""
@@ -152,7 +154,9 @@ def _key(axis, curves: list[Curve], marked: bool) -> None:
     axis.legend(loc="center left")
 
 
-def deep_panels(stored, live, optima: dict[str, float], shift: dict[str, float], predicted) -> list[Panel]:
+def deep_panels(
+    stored, live, optima: dict[str, float], shift: dict[str, float], predicted, settled=None
+) -> list[Panel]:
     """Thesis Figs. 4 and 5, A-D, and what else has a panel in `theory.terms` and is stored: each over β.
 
     Mean, range, held-out mean and extremum, with this build's networks.
@@ -163,21 +167,26 @@ def deep_panels(stored, live, optima: dict[str, float], shift: dict[str, float],
     optima : β to mark on the panel of a term
     shift : constants taken off a term
     predicted : Dataset of the linear model, drawn where it has the term
+    settled : Dataset of networks with training that settles, if there are any
     """
     there = [name for name in PANELS if np.isfinite(stored[name]).any()]
     return [
-        _deep_panel(f"{letter}  {TERMS[name].heading}", name, stored, live, optima, shift.get(name, 0.0), predicted)
+        _deep_panel(
+            f"{letter}  {TERMS[name].heading}", name, stored, live, optima, shift.get(name, 0.0), predicted, settled
+        )
         for letter, name in zip(string.ascii_uppercase, there, strict=False)
     ]
 
 
-def _deep_panel(title: str, name: str, stored, live, optima, away: float, predicted) -> Panel:
+def _deep_panel(title: str, name: str, stored, live, optima, away: float, predicted, settled) -> Panel:
     curves = [
-        over(stored, name, "stored networks", away),
+        over(stored, name, "trained as in the thesis", away),
         mean(stored, f"{name}{HELDOUT}", "on fresh images", away, colour=GREEN, line=":"),
     ]
     if name in predicted:
         curves.append(mean(predicted, name, "linear model", away, colour=ORANGE, line="--"))
+    if settled is not None:
+        curves.append(over(settled, name, SETTLED, away, colour=GREY, line="-."))
     curves.append(over(live, name, "trained in this build", away, colour=PINK, line="o"))
     marks = [Mark(optima[name], f"{optima[name]:g}", height=0.12)] if name in optima else []
     return Panel(title=title, curves=curves, marks=marks, bend=TERMS[name].bend, unit=TERMS[name].units)

@@ -5,9 +5,10 @@ import xarray as xr
 
 from betavae_core.findings import optima
 from betavae_core.images import experiments
+from betavae_core.images.digits import CANVAS
+from betavae_core.results import planning, store, sweep
 from betavae_core.showing import tables
-from betavae_core.showing.live import SHIFT, elsewhere, reproduced
-from betavae_core.sweeps import planning, store, sweep
+from betavae_core.showing.live import elsewhere, reproduced, shift
 from betavae_core.theory.terms import HELDOUT
 
 CHANGED = ["objective", "elbo", "kl_prior", "tie"]  # terms that longer training is held against
@@ -28,7 +29,7 @@ def source(stored: xr.Dataset) -> str:
 
 
 def pictures(stored: xr.Dataset, name: str, beta: float, realization: int = 0) -> np.ndarray:
-    """Grey levels of a member's `reconstructions` (picture, 40, 40) or `traversals` (latent, value, 40, 40)."""
+    """Grey levels of a member's `reconstructions` (picture, side, side) or `traversals` (latent, value, side, side)."""
     cell = stored[[name, "grey_scale"]].sel(beta=beta).isel(detailed=realization)
     return (cell[name].values.astype(float) - 128) / 127 * float(cell.grey_scale)
 
@@ -51,12 +52,12 @@ def traversal_rows(stored: xr.Dataset, betas, realization: int = 0) -> tuple[np.
 def live_rows(live: xr.Dataset) -> tuple[np.ndarray, list[str]]:
     """`traversal_rows` of the first live member that has them; blank pictures that say so if all diverged."""
     kept = np.flatnonzero(live.grey_scale.isel(beta=0).notnull()) if "grey_scale" in live else []
-    nothing = np.zeros((1, 7, 40, 40)), ["training diverged: there is nothing to show"]
+    nothing = np.zeros((1, 7, CANVAS, CANVAS)), ["training diverged: there is nothing to show"]
     return traversal_rows(live, live.beta.values, int(kept[0])) if len(kept) else nothing
 
 
 def sheets(stored: xr.Dataset, realization: int = 0) -> dict[float, np.ndarray]:
-    """For each β seven images, what the network makes of them, and its two traversals: (4, 7, 40, 40) grey levels."""
+    """For each β seven images, what the network makes of them, and its two traversals: (4, 7, side, side)."""
     images = experiments.draw(stored.experiment, realization)[0].images()[None, :7]
     found = {}
     for beta in stored.beta.values:  # of a network that diverged there is nothing
@@ -98,18 +99,19 @@ def optimum_rows(stores: dict[str, xr.Dataset], predicted: dict[str, xr.Dataset]
     return rows
 
 
-def _with_interval(found: optima.Estimate) -> str:
-    """β and its interval, as in a cell."""
+def _with_interval(found: optima.Optimum) -> str:
+    """β on the grid and the interval of the line's, as in a cell."""
     return f"{found.value:g} ({between(found)})"
 
 
-def between(found: optima.Estimate) -> str:
+def between(found: optima.Optimum) -> str:
     """An interval of β in words.
 
-    >>> between(optima.Estimate(1000.0, 500.0, float("inf")))
-    '500 to ∞'
+    >>> between(optima.Optimum(1000.0, 870.0, 502.31, float("inf")))
+    '502 to ∞'
     """
-    return f"{found.low:g} to {found.high:g}".replace("inf", "∞")
+    low, high = (tables.significant(end) for end in (found.low, found.high))
+    return f"{low} to {high}"
 
 
 def texts(stored: xr.Dataset, live: xr.Dataset, predicted: xr.Dataset) -> dict[str, str]:
@@ -146,8 +148,8 @@ def scaling_rows() -> list[list[str]]:
         same = planning.plan(name, betas=experiments.PER_PIXEL.betas, realizations=experiments.PER_PIXEL.realizations)
         for scaling, found in (("global", store.collect(same)), ("pixel", extra)):
             for b in found.beta.values[_complete(extra)]:
-                cell = found.sel(beta=b).mean("realization")
-                terms = [float(cell[n]) - SHIFT.get(n, 0) for n in ("elbo", "kl_prior", "tie")]
+                cell, away = found.sel(beta=b).mean("realization"), shift(name)
+                terms = [float(cell[n]) - away.get(n, 0) for n in ("elbo", "kl_prior", "tie")]
                 rows.append([name, scaling, f"{b:g}", *(tables.number(t, 2) for t in terms)])
     return rows
 

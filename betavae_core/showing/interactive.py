@@ -8,9 +8,9 @@ import numpy as np
 
 from betavae_core.findings import latents
 from betavae_core.networks import atlas
+from betavae_core.results import atlases, planning
 from betavae_core.showing import figures
 from betavae_core.showing.curves import Curve, Panel
-from betavae_core.sweeps import atlases, planning
 from betavae_core.theory.gaussian import LinearGaussian, kl_divergence
 
 EXAMPLE = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)  # the thesis's, for models that do not fit the plane

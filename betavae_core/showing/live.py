@@ -3,16 +3,14 @@
 import numpy as np
 import xarray as xr
 
-from betavae_core.networks.architecture import PIXELS
+from betavae_core.images import experiments
 from betavae_core.networks.atlas import Atlas
+from betavae_core.results import planning, record, store, train_live
 from betavae_core.showing import tables
-from betavae_core.sweeps import planning, record, store, sweep
 from betavae_core.theory.gaussian import log_density_constant
 from betavae_core.theory.terms import HELDOUT, TERMS
 
-CONSTANT = log_density_constant(PIXELS)  # what unit-variance pixels add to R, nats
-SHIFT = {name: CONSTANT for name, term in TERMS.items() if term.constant}  # subtracted wherever shown
-EQUAL = 1e-6  # nats
+EQUAL = 1e-4  # nats; evaluation on another processor adds in another order
 FEW = 2  # live networks that a table shows one by one; of more it shows
 SPREAD = ["mean", "median", "least to largest", "fresh images: mean", "median"]
 
@@ -20,9 +18,15 @@ SPREAD = ["mean", "median", "least to largest", "fresh images: mean", "median"]
 def train(experiment: str, beta: float, realizations: int, epochs: int) -> tuple[xr.Dataset, Atlas | None]:
     """Train members at one β; labelled like what `sweep.load` returns, and the atlas of the first if it has one."""
     members = planning.plan(experiment, betas=[beta], realizations=realizations, epochs=epochs)
-    trained = sweep.train_live(members)
+    trained = train_live.train_live(members)
     cells = {m.key: record.cell(m, *found[:2]) for m, found in zip(members, trained, strict=True)}
     return store.collect(members, source=lambda member: cells[member.key]), trained[0][2]
+
+
+def shift(experiment: str) -> dict[str, float]:
+    """What unit-variance pixels add to each term, in nats: it is subtracted wherever a term is shown."""
+    constant = log_density_constant(experiments.experiment(experiment).pixels)
+    return {name: constant for name, term in TERMS.items() if term.constant}
 
 
 def of_page(stored: xr.Dataset, shown: xr.Dataset) -> dict[str, dict[float, str]]:
@@ -53,11 +57,12 @@ def table(live: xr.Dataset) -> tuple[list[str], list[list[str]]]:
     Few have a column each; of more the mean, the median, the least and the largest are shown.
     """
     terms = {name: term.heading for name, term in TERMS.items() if term.heading}
+    away = shift(live.experiment)
     cells, few = live.isel(beta=0), live.sizes["realization"] <= FEW
     pairs = [f"{r}, {images}" for r in live.realization.values for images in ("training", "fresh")]
     rows = []
     for name, text in terms.items():
-        training, fresh = (cells[name + suffix].values - SHIFT.get(name, 0) for suffix in ("", HELDOUT))
+        training, fresh = (cells[name + suffix].values - away.get(name, 0) for suffix in ("", HELDOUT))
         each = [tables.number(float(value), 2) for pair in zip(training, fresh, strict=True) for value in pair]
         rows.append([text, *(each if few else [*_spread(training), *_spread(fresh)[:2]])])
     return ["term", *(pairs if few else SPREAD)], rows

@@ -4,11 +4,17 @@ import math
 import re
 
 from betavae_core.findings import verdicts
-from betavae_core.findings.claims import FAILED, HELD, VERDICTS, WITHIN, Verdict, headlines
+from betavae_core.findings.claims import HELD, REFUTED, UNDECIDED, WORDS, Verdict, counts, headlines, of_kind
+from betavae_core.findings.judging.ledger import CLAIM, KINDS, QUESTION, RESULT
 
 INTERVAL = re.compile(r"[−+\d∞][\d.,−+ ()to∞%×±⁰¹²³⁴⁵⁶⁷⁸⁹⁻]{0,32}")  # numbers, alone or with their interval
 
-MARKS = {HELD: ("✓", "held"), WITHIN: ("≈", "within"), FAILED: ("✗", "failed")}  # symbol, and class in the style sheet
+MARKS = {HELD: "✓", UNDECIDED: "?", REFUTED: "✗"}
+TITLES = {
+    CLAIM: "Claims of the thesis",
+    QUESTION: "Questions that the thesis raises",
+    RESULT: "This companion’s results",
+}
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -35,6 +41,17 @@ def difference(value: float, digits: int = 2) -> str:
     return f"{value:+z.{digits}f}".replace("-", "−")
 
 
+def significant(value: float, digits: int = 3) -> str:
+    """A positive number to so many digits, never in powers of ten.
+
+    >>> significant(1234.0), significant(0.98765), significant(float("inf"))
+    ('1230', '0.988', '∞')
+    """
+    if not 0 < value < math.inf:
+        return "∞" if value > 0 else "0"
+    return f"{float(f'{value:.{digits}g}'):.{max(0, digits - 1 - math.floor(math.log10(value)))}f}"
+
+
 def table(header: list[str], rows: list[list[str]], caption: str, name: str, kind: str = "betavae-numbers"):
     """A numbered, captioned table as Markdown output: the first column is text, the others numbers; or all prose.
 
@@ -58,40 +75,38 @@ def _as_text(cell: str) -> str:
     return re.sub(r"(?<!\\)\|", r"\|", without_tags)
 
 
-def ledger(found: list[Verdict], caption: str, name: str):
-    """The ledger of claims as a numbered table: a verdict, the claim, what was measured, and a link to the evidence."""
+def ledger(found: list[Verdict], kind: str, caption: str, name: str):
+    """Entries of a kind as a numbered table: verdict, entry, what was measured, and a link to the evidence."""
     rows = [
         [
-            badge(v.verdict, v.verdict),
-            f"{v.claim} [{v.source}]{{.place}}",
-            f"{v.estimate} [{v.interval if v.interval == verdicts.EXACT else f'95 %: {v.interval}'}]{{.place}}",
+            badge(v.verdict, v.word),
+            f"{v.entry.text} [{v.entry.place}]{{.place}}",
+            f"{v.estimate} [{f'95 %: {v.interval}' if ' to ' in v.interval else v.interval}]{{.place}}",
             f"{{doc}}`{v.evidence} <{v.evidence}>` " + (reference(v) if v.target else ""),
         ]
-        for v in found
+        for v in of_kind(found, kind)
     ]
-    return table(["verdict", "claim", "measured here", "judged in, shown at"], rows, caption, name, "betavae-ledger")
+    return table(["verdict", kind, "measured here", "judged in, shown at"], rows, caption, name, "betavae-ledger")
 
 
 def answers(found: list[Verdict]):
-    """How many claims have each verdict, and the headlines among them with a link to the evidence, as Markdown.
+    """Each kind's entries by verdict, and the headlines among them with a link to the evidence, as Markdown.
 
-    Of a headline that stands for several claims the weakest verdict counts.
+    Of a headline that stands for several entries the weakest verdict counts.
     """
     from IPython.display import Markdown
 
     parts = []
-    for verdict in VERDICTS:
-        lines = [f"- {reference(v, text)}" for text, v in headlines(found).items() if v.verdict == verdict]
-        count = sum(v.verdict == verdict for v in found)
-        some = ", among them" if 0 < len(lines) < count else ""
-        parts += [":::{container}", badge(verdict, f"{count} {verdict}") + some, "", *lines, ":::"]
+    for kind in KINDS:
+        said = [badge(verdict, f"{n} {WORDS[kind][verdict]}") for verdict, n in counts(found, kind).items() if n]
+        lines = [f"- {badge(v.verdict, v.word)} {reference(v, text)}" for text, v in headlines(found, kind).items()]
+        parts += [":::{container}", f"**{TITLES[kind]}** {' '.join(said)}", "", *lines, ":::"]
     return Markdown("\n".join(["::::{container} answers", *parts, "::::"]))
 
 
 def badge(verdict: str, text: str) -> str:
     """A verdict as symbol, words and colour."""
-    symbol, kind = MARKS[verdict]
-    return f"[{symbol} {text}]{{.verdict .{kind}}}"
+    return f"[{MARKS[verdict]} {text}]{{.verdict .{verdict}}}"
 
 
 def reference(found: Verdict, text: str = "") -> str:

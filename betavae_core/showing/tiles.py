@@ -3,14 +3,14 @@
 import numpy as np
 import xarray as xr
 
-from betavae_core.findings import prediction, tiles
+from betavae_core.findings import optima, prediction, tiles
 from betavae_core.findings.optima import Estimate
 from betavae_core.images import experiments
+from betavae_core.results import sweep
 from betavae_core.showing import curves, figures, tables
-from betavae_core.sweeps import sweep
 
 CENTRAL = slice(0.49, 2.51)  # multiples of ν over which tables average
-NOISES, COUNTS = (0.01, 0.03, 0.1), (2, 4, 6, 12)  # nats of a network's TIE, and realizations, of the power analysis
+NOISES, COUNTS = (0.01, 0.03, 0.1), (5, 6, 12, 20)  # nats of a network's TIE, and realizations, of the power analysis
 FULL, CONSTANT, SHORTER, LONGEST = "full covariance", "the thesis's training", "2,000 epochs", "20,000 epochs"
 UNTURNED = 0.1  # nats that TIE is off theory by where a decoder has not turned all the way
 
@@ -132,9 +132,9 @@ def result_rows(stores: dict[str, xr.Dataset], longest: xr.Dataset) -> list[list
 
 def _result_row(label: str, found: xr.Dataset) -> list[list[str]]:
     o = tiles.optimum(found)
-    slope = f"{o.theory.slope:.3f}".replace("-", "−")
-    counted = f"{o.count}" if o.found == o.count else f"{o.count}; best β: {o.found}"
-    row = [f"{label} ({counted})", f"{o.theory.best:.3f}", between(o.best), slope, between(o.slope, 2)]
+    slope = f"{o.theory.slope:z.3f}".replace("-", "−")
+    median = f"{float(tiles.slopes(found).median()):z.2f}".replace("-", "−")
+    row = [f"{label} ({o.count})", slope, between(o.slope, 2), median, f"{o.theory.best:.3f}", between(o.best)]
     return [row] if o.count else []
 
 
@@ -143,15 +143,15 @@ def power_rows() -> list[list[str]]:
     rows = []
     for name in tiles.NAMES:
         for noise in NOISES:
-            found = [tiles.power(name, noise, count)[1] for count in COUNTS]
+            found = [tiles.power(name, noise, count) for count in COUNTS]
             rows.append([name, f"{noise:g}", *(f"{100 * part:.0f} %" for part in found)])
     return rows
 
 
 def between(found: Estimate, decimals: int = 3) -> str:
-    """A value with its interval, if there is one."""
-    value, low, high = (f"{number:z.{decimals}f}".replace("-", "−") for number in found)
-    return f"{value} ({low} to {high})" if np.isfinite(found.high) else value
+    """A value with its interval, if there is one; a dash for a value that there is not."""
+    value, low, high = ("–" if np.isnan(n) else f"{n:z.{decimals}f}".replace("-", "−") for n in found)
+    return value if found.low == -np.inf else f"{value} ({low} to {high})".replace("inf", "∞")
 
 
 def texts(stores: dict[str, xr.Dataset], longest: xr.Dataset, beta: float) -> dict[str, str]:
@@ -172,38 +172,45 @@ def texts(stores: dict[str, xr.Dataset], longest: xr.Dataset, beta: float) -> di
 
 def _control(found: xr.Dataset) -> str:
     """A sentence on the middle one of the control's realizations; nothing where none is whole."""
-    middle = float(tiles.readings(found).best.median())
-    return f"The middle one of the control's realizations has its best β at {middle:.2f} ν." if middle > 0 else ""
+    middle = float(tiles.slopes(found).median())
+    if not np.isfinite(middle):
+        return ""
+    return f"The middle one of the control's realizations has a slope of {tables.number(middle, 2)}."
 
 
 def _longest(found: xr.Dataset, other: xr.Dataset) -> str:
     """Sentences on the control that was trained for longest; nothing where no two realizations of it are whole."""
-    ratio, expected = _pair(other, found)
-    if not np.isfinite(ratio.high):
+    gap = optima.mean(tiles.difference(other, found))
+    if not np.isfinite(gap.high):
         return ""
     best, found = tiles.optimum(found).best, tiles.in_units_of_noise(found)
     off, there = int((abs(_off_theory(found)) > UNTURNED).sum()), int(np.isfinite(found.tie).sum())
     return (
         f"Of its {there} networks {off or 'none'} end with a TIE off theory by more than {UNTURNED:g} nats, and its "
-        f"best β is {between(best)} ν. That of tiles is {between(ratio)} times it, where theory has "
-        f"{tiles.best('tiles'):.3f} and, read off by the same fit, {expected:.3f}."
+        f"best β is {between(best)} ν. The slope of tiles differs from its slope by {between(gap)} nats, where theory "
+        f"has {tables.number(_expected(), 3)}."
     )
 
 
-def _pair(other: xr.Dataset, control: xr.Dataset) -> tuple[Estimate, float]:
-    """How much larger the best β is than the control's, and by the theory, read off its curves by the same fit."""
-    return tiles.difference(other, control), tiles.fitted(other).best / tiles.fitted(control).best
+def _expected() -> float:
+    """The theory's slope of tiles minus that of the control, nats."""
+    return tiles.slope("tiles") - tiles.slope("tiles-diagonal")
 
 
 def lead(profile: str) -> str:
     """What the home page says of all this."""
-    ratio, expected = _pair(sweep.load("tiles", profile), patient(profile))
-    if not np.isfinite(ratio.high):
+    found = sweep.load("tiles", profile)
+    slope = tiles.optimum(found).slope
+    planned = optima.mean(tiles.difference(found, sweep.load("tiles-diagonal", profile)))
+    longer = optima.mean(tiles.difference(found, patient(profile)))
+    if not np.isfinite([slope.high, planned.high, longer.high]).all():
         return "Whether networks show it cannot be said before more of them are stored"
     return (
-        "Networks show it where images follow the model: the best β of sources that depend given the data is "
-        f"{between(ratio)} times that of a control trained until its decoders had turned; theory has "
-        f"{tiles.best('tiles') / tiles.best('tiles-diagonal'):.3f} and, read off by the same fit, {expected:.3f}"
+        "Networks whose images follow the model show it: where their sources depend given the data TIE still falls at "
+        f"the noise ratio, by {between(Estimate(-slope.value, -slope.high, -slope.low))} nats for each e-fold of β, "
+        f"where theory has {-tiles.slope('tiles'):.3f}. The control as planned had not settled, and decides nothing "
+        f"({between(planned, 2)} for the difference); trained until its decoders had turned, it differs by "
+        f"{between(longer)}"
     )
 
 
@@ -221,12 +228,12 @@ def _unsettled(stored: xr.Dataset) -> tuple[int, int]:
 
 def _result(stores: dict[str, xr.Dataset]) -> str:
     """A sentence on the two experiments that share all but the mixing matrix."""
-    ratio = tiles.difference(stores["tiles"], stores["tiles-diagonal"])
-    if not np.isfinite(ratio.low) or ratio.low == 0:
+    gap = optima.mean(tiles.difference(stores["tiles"], stores["tiles-diagonal"]))
+    if not np.isfinite(gap.high):
         return "Whether the two experiments with two tiles differ cannot be said before more of them is stored."
-    expected = tiles.best("tiles") / tiles.best("tiles-diagonal")
-    told = f"Realization by realization the best β of tiles is {between(ratio)} times that of tiles-diagonal"
-    inside = "holds" if ratio.low <= expected <= ratio.high else "does not hold"
+    inside = "holds" if gap.low <= _expected() <= gap.high else "does not hold"
     return (
-        f"{told}; the interval {inside} the theory's {expected:.3f} and {'excludes' if ratio.low > 1 else 'holds'} 1."
+        f"Realization by realization the slope of tiles minus that of tiles-diagonal, trained alike, is "
+        f"{between(gap, 2)} nats; the interval {inside} the theory's {tables.number(_expected(), 3)} and "
+        f"{'excludes' if gap.high < 0 else 'holds'} 0."
     )

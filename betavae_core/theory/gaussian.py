@@ -128,6 +128,26 @@ class LinearGaussian:
         return sources, sources @ self.mixing.T + noise
 
 
+def spectrum(source, latents: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The k leading eigenvalues (k,) and eigenvectors (N, k) of the data covariance, largest first.
+
+    `source` is a LinearGaussian, which has its own k, or a bare (N, N) covariance with `latents` = k; ValueError else.
+    """
+    if isinstance(source, LinearGaussian):
+        if latents is not None:
+            raise ValueError(f"a process has its own number of latents; got latents={latents} as well")
+        vectors, singular, _ = np.linalg.svd(source.mixing, full_matrices=False)
+        return source.noise_std**2 + singular**2, vectors
+    covariance = np.asarray(source, float)
+    N = len(covariance)
+    if covariance.shape != (N, N) or not np.allclose(covariance, covariance.T, atol=1e-9 * np.abs(covariance).max()):
+        raise ValueError(f"a data covariance must be square and symmetric; got shape {covariance.shape}")
+    if latents is None or not 1 <= latents <= N:
+        raise ValueError(f"latents must be between 1 and {N} for this covariance; got {latents}")
+    values, vectors = np.linalg.eigh(covariance)
+    return np.maximum(values[::-1][:latents], 0), vectors[:, ::-1][:, :latents]
+
+
 def _checked_mixing(mixing) -> np.ndarray:
     try:
         array = np.array(mixing)

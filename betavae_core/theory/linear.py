@@ -16,12 +16,11 @@ import itertools
 
 import numpy as np
 import xarray as xr
-from scipy import optimize
 
-from betavae_core.theory import alignment
-from betavae_core.theory.gaussian import LinearGaussian
+from betavae_core.theory import alignment, search
+from betavae_core.theory.gaussian import LinearGaussian, spectrum
 from betavae_core.theory.identity import Parameters, checked_beta, optimum_given_decoder, single_beta, terms
-from betavae_core.theory.rotation import rotated_tie  # noqa: F401 what a rotation does is looked for here
+from betavae_core.theory.rotation import checked_rotation, rotated_tie  # noqa: F401 what a rotation does is looked for here
 from betavae_core.theory.stationarity import solve_stationarity  # noqa: F401 the thesis's route is looked for here
 from betavae_core.theory.terms import attributes
 
@@ -48,7 +47,7 @@ def optimum(source, beta, latents: int | None = None, decoder_variance: float = 
         on a bad β, covariance or number of latents, and for repeated eigenvalues above six latents.
     """
     level = (checked_beta(beta) * decoder_variance)[..., None]
-    values, vectors = _spectrum(source, latents)
+    values, vectors = spectrum(source, latents)
     scale = np.sqrt(np.maximum(values - level, 0))  # d, (..., k)
     if isinstance(source, LinearGaussian):
         groups = alignment.eigenspaces(values, source.noise_std**2)
@@ -79,7 +78,7 @@ def sweep(process, betas, decoder=None, decoder_variance: float = 1.0) -> xr.Dat
     betas = np.atleast_1d(checked_beta(betas))
     if decoder is None:
         parameters = optimum(process, betas, decoder_variance=decoder_variance)
-        values, _ = _spectrum(process, None)
+        values, _ = spectrum(process)
         active = values > betas[:, None] * decoder_variance
         groups = alignment.eigenspaces(values, process.noise_std**2)
         identified = ~active[:, [group[0] for group in groups if len(group) > 1]].any(-1)
@@ -110,30 +109,15 @@ def optimal_beta(process, decoder_variance: float = 1.0) -> float:
     >>> round(optimal_beta(LinearGaussian([[2.0, 1.0], [0.5, 1.5]])), 4)
     1.2116
     """
-    values, _ = _spectrum(process, None)
+    values, _ = spectrum(process)
     edges = np.unique(np.concatenate([[0.0], values]))
     candidates = list(edges[1:])
     for low, high in itertools.pairwise(edges):
         grid = low + (high - low) * np.linspace(0.002, 0.998, 250)
         for gain in np.unique(_gains(process, grid), axis=0):
-            candidates.append(_convex_minimum(values, gain, process.noise_std, low, high))
+            candidates.append(_convex_minimum(values, gain / process.noise_std**2, low, high))
     betas = np.array(candidates) / decoder_variance
     return float(betas[sweep(process, betas, decoder_variance=decoder_variance).tie.values.argmin()])
-
-
-def best_beta_bounds(process, decoder_variance: float = 1.0) -> tuple[float, float]:
-    """Bounds on the β with the least true inference error: σ²/σ_x² ≤ β* < λ_1/σ_x².
-
-    For one source β* = σ²/σ_x²; for two, β* σ_x²/σ² ≤ √2 as well, because the better permutation has ρ_1 = ρ_2 ≥ 1/√2.
-
-    Returns
-    -------
-    lower, upper : floats, equal if the process has a single source or no signal
-    """
-    noise, k = process.noise_std**2, process.mixing.shape[1]
-    largest = _spectrum(process, None)[0][0]
-    few = {1: noise, 2: np.sqrt(2) * noise}
-    return noise / decoder_variance, float(min(largest, few.get(k, largest))) / decoder_variance
 
 
 def many_source_law(process) -> tuple[float, float]:
@@ -157,13 +141,59 @@ def many_source_law(process) -> tuple[float, float]:
     ValueError
         if the mixing matrix has not full rank: a direction without signal has no high signal-to-noise ratio.
     """
-    values, _ = _spectrum(process, None)
+    values, _ = spectrum(process)
     noise = process.noise_std**2
     if values[-1] - noise <= alignment.REPEATED * values[0]:
         raise ValueError("the law for many sources needs a mixing matrix of full rank")
     rho = _gains(process, np.array([noise]))[0] / np.sqrt(values - noise)
     mean = min(float(rho.mean()), 1.0)
     return 1 / mean, float(0.5 * len(rho) * (mean - 1 - np.log(mean)))
+
+
+def turned_tie(process, rotation) -> float:
+    """True inference error of the linear optimum at the noise ratio, its latents turned to all but a rotation U.
+
+    TIE = tr((I − U) AᵀA)/σ²,  b = β σ_x² = σ²,  U = T T₀⁻¹ for latents turned by T where T₀ is right
+
+    For two sources and a turn by θ: (1 − cos θ) tr AᵀA/σ². No signed permutation is taken: labels give latents names.
+    Proof. Turned by T₀, q(z|x) is the exact posterior N(m, M⁻¹), so turned by T it is N(U m, U M⁻¹ Uᵀ), and
+    2 TIE = tr(M U M⁻¹ Uᵀ) − k + tr[M (U − I) E[m mᵀ] (U − I)ᵀ]. Since E[m mᵀ] = I − M⁻¹, the last trace is
+    2 tr(M − M U) − tr(M U M⁻¹ Uᵀ) + 2 tr U − k. What holds M⁻¹ cancels: TIE = tr((I − U)(M − I)).
+
+    >>> process = LinearGaussian([[2.0, 1.0], [0.5, 1.5]])
+    >>> turned_tie(process, np.eye(2)), turned_tie(process, [[0, -1], [1, 0]])  # tr AᵀA = 7.5
+    (0.0, 7.5)
+
+    Parameters
+    ----------
+    rotation : (k, k) orthogonal array U, what is left over; a reflection is one too
+
+    Returns nats, ≥ 0. Raises ValueError if the rotation is not orthogonal. Source: new here.
+    """
+    U = checked_rotation(rotation, process.mixing.shape[1])
+    return float(((process.mixing - process.mixing @ U.T) * process.mixing).sum()) / process.noise_std**2
+
+
+def label_law(sources: int, labels: int) -> float:
+    """Mean true inference error when the rotation is learned from labelled data: k(k − 1)/(4m) nats as m grows.
+
+    The k sources of m data points are told, T is the most likely rotation of the latents at the noise ratio, and TIE is
+    that of other data. Neither A nor σ matters, as long as A has rank k − 1 or more.
+
+    Proof. Averaged over data, −log q(s|x) is TIE and a constant: TIE is the expected loss, least at the right rotation,
+    and its Hessian there is Fisher's information F about the d = k(k − 1)/2 angles, since q turned right is the exact
+    posterior. The estimate errs by ω, asymptotically N(0, F⁻¹/m), so E TIE → E ωᵀFω/2 = d/(2m).
+
+    >>> label_law(2, 10)
+    0.05
+
+    Below about m = 2k no law holds: a wrong reflection or order of the sources makes the tail heavy.
+    Returns nats. Raises ValueError unless k and m are whole numbers from 1. Source: new here; the argument is Akaike's.
+    """
+    for name, count in {"sources": sources, "labels": labels}.items():
+        if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+            raise ValueError(f"{name} must be a whole number >= 1; got {count!r}")
+    return float(sources * (sources - 1) / (4 * labels))
 
 
 def learned_decoder_variance(covariance, beta: float, latents: int) -> float:
@@ -192,7 +222,7 @@ def learned_decoder_variance(covariance, beta: float, latents: int) -> float:
     Source: new here; learning σ_x² is Rybkin et al., 2021.
     """
     beta = single_beta(beta)
-    values, _ = _spectrum(covariance, latents)
+    values, _ = spectrum(covariance, latents)
     N, rest = len(covariance), float(np.trace(covariance) - values.sum())
     if latents == N or rest <= alignment.REPEATED * values[0]:
         raise ValueError(f"the decoder variance is degenerate: {latents} latents leave no variance of {N} dimensions")
@@ -201,18 +231,14 @@ def learned_decoder_variance(covariance, beta: float, latents: int) -> float:
     return (rest + float(values[m:].sum())) / (N - beta * m)
 
 
-def _convex_minimum(values, gain, noise_std, low, high) -> float:
+def _convex_minimum(values, gain, low, high) -> float:
+    """The b of least TIE between two collapse thresholds, for one alignment: `optimal_beta`."""
     active = values >= high
 
     def slope(b):
-        return (gain[active] / np.sqrt(values[active] - b)).sum() / noise_std**2 - active.sum() / b
+        return (gain[active] / np.sqrt(values[active] - b)).sum() - active.sum() / b
 
-    left, right = low + 1e-9 * (high - low), high - 1e-12 * high
-    if right <= left or slope(left) >= 0:
-        return left
-    if slope(right) <= 0:
-        return high
-    return float(optimize.brentq(slope, left, right, xtol=1e-15, rtol=np.float64(1e-14)))  # pyright: ignore
+    return search.convex_minimum(slope, low, high)
 
 
 def _gains(process, levels) -> np.ndarray:
@@ -222,20 +248,3 @@ def _gains(process, levels) -> np.ndarray:
     gain = np.abs(np.swapaxes(D, -1, -2) @ process.mixing)
     chosen = np.take_along_axis(gain, alignment.assign(gain)[..., None], -1)[..., 0]
     return np.round(np.divide(chosen, norm, out=np.zeros_like(norm), where=norm > 0), 12)
-
-
-def _spectrum(source, latents) -> tuple[np.ndarray, np.ndarray]:
-    """The k leading eigenvalues (k,) and eigenvectors (N, k) of the data covariance, largest first."""
-    if isinstance(source, LinearGaussian):
-        if latents is not None:
-            raise ValueError(f"a process has its own number of latents; got latents={latents} as well")
-        vectors, singular, _ = np.linalg.svd(source.mixing, full_matrices=False)
-        return source.noise_std**2 + singular**2, vectors
-    covariance = np.asarray(source, float)
-    N = len(covariance)
-    if covariance.shape != (N, N) or not np.allclose(covariance, covariance.T, atol=1e-9 * np.abs(covariance).max()):
-        raise ValueError(f"a data covariance must be square and symmetric; got shape {covariance.shape}")
-    if latents is None or not 1 <= latents <= N:
-        raise ValueError(f"latents must be between 1 and {N} for this covariance; got {latents}")
-    values, vectors = np.linalg.eigh(covariance)
-    return np.maximum(values[::-1][:latents], 0), vectors[:, ::-1][:, :latents]

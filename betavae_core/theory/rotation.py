@@ -52,7 +52,7 @@ def rotated_tie(process, beta: float, rotation, family: str = "diagonal") -> flo
     """
     level = single_beta(beta)
     left, singular, _ = np.linalg.svd(process.mixing, full_matrices=False)
-    Q = _checked_rotation(rotation, len(singular))
+    Q = checked_rotation(rotation, len(singular))
     if family not in FAMILIES:
         raise ValueError(f"family must be one of: {', '.join(FAMILIES)}; got {family!r}")
     scale = np.sqrt(np.maximum(process.noise_std**2 + singular**2 - level, 0))
@@ -94,7 +94,23 @@ def least_rotated_tie(process, rotation, family: str = "diagonal") -> tuple[floa
     return float(np.exp(found.x)), float(found.fun)  # pyright: ignore
 
 
-def _checked_rotation(rotation, k: int) -> np.ndarray:
+def best_beta_bounds(process, decoder_variance: float = 1.0) -> tuple[float, float]:
+    """Bounds on the β with the least true inference error: σ²/σ_x² ≤ β* < λ_1/σ_x².
+
+    For one source β* = σ²/σ_x²; for two, β* σ_x²/σ² ≤ √2 as well, because the better permutation has ρ_1 = ρ_2 ≥ 1/√2.
+
+    Returns
+    -------
+    lower, upper : floats, equal if the process has a single source or no signal
+    """
+    noise, k = process.noise_std**2, process.mixing.shape[1]
+    largest = gaussian.spectrum(process)[0][0]
+    few = {1: noise, 2: np.sqrt(2) * noise}
+    return noise / decoder_variance, float(min(largest, few.get(k, largest))) / decoder_variance
+
+
+def checked_rotation(rotation, k: int) -> np.ndarray:
+    """An orthogonal (k, k) array; ValueError if it is none."""
     try:
         Q = np.asarray(rotation, float)
     except (TypeError, ValueError):

@@ -44,6 +44,7 @@ TERMS = {
         measured=True,
         heading="TIE, latents as they come",
     ),
+    "obliqueness": Term("|cos|", "mean |cos| between columns of the decoder's Jacobian", measured=True, units="1"),
 }
 LINEAR = tuple(name for name, term in TERMS.items() if term.linear)
 MEASURED = tuple(name for name, term in TERMS.items() if term.measured)

@@ -1,6 +1,7 @@
 // Elements of a page, and a labelled slider that tells its value in words.
 
-const SVG = "http://www.w3.org/2000/svg", HTML = "http://www.w3.org/1999/xhtml";
+const SVG = "http://www.w3.org/2000/svg",
+  HTML = "http://www.w3.org/1999/xhtml";
 let made = 0;
 
 export function element(name, attributes = {}, text = "", space = HTML) {
@@ -19,18 +20,32 @@ export function slider(label, [min, max, step], value, text, changed) {
   const row = element("div", { class: "control" });
   const input = element("input", { id, type: "range", min, max, step, value });
   const shown = element("output", { for: id });
-  const update = () => { shown.textContent = text(Number(input.value)); input.setAttribute("aria-valuetext", shown.textContent); };
-  input.addEventListener("input", () => { update(); changed(Number(input.value)); });
+  const update = () => {
+    shown.textContent = text(Number(input.value));
+    input.setAttribute("aria-valuetext", shown.textContent);
+  };
+  input.addEventListener("input", () => {
+    update();
+    changed(Number(input.value));
+  });
   update();
   row.append(element("label", { for: id }, label), input, shown);
-  return { row, set: (next) => { input.value = next; update(); } };
+  return {
+    row,
+    set: (next) => {
+      input.value = next;
+      update();
+    },
+  };
 }
 
 /** A choice between a few, as radio buttons under a legend; `changed` hears of a new one. Returns row and setter. */
 export function choice(legend, names, value, changed) {
-  const row = element("fieldset", { class: "choice" }), group = `choice-${made++}`;
+  const row = element("fieldset", { class: "choice" }),
+    group = `choice-${made++}`;
   const inputs = names.map((name) => {
-    const label = element("label"), input = element("input", { type: "radio", name: group, value: name });
+    const label = element("label"),
+      input = element("input", { type: "radio", name: group, value: name });
     input.checked = name === value;
     input.addEventListener("change", () => changed(name));
     label.append(input, ` ${name}`);
@@ -38,5 +53,11 @@ export function choice(legend, names, value, changed) {
     return input;
   });
   row.prepend(element("legend", {}, legend));
-  return { row, set: (next) => inputs.forEach((input) => { input.checked = input.value === next; }) };
+  return {
+    row,
+    set: (next) =>
+      inputs.forEach((input) => {
+        input.checked = input.value === next;
+      }),
+  };
 }

@@ -13,13 +13,25 @@ const variable = (panel) => (panel.variable ?? "β").split(", ");
 
 /** One panel: a slider over its grid of β that draws the panel, with its values below. */
 function panelOf(panel, preview, pick) {
-  const root = element("div", { class: "asked" }), betas = grid(panel), [name, unit = ""] = variable(panel), step = Math.ceil(betas.length / STEPS);
+  const root = element("div", { class: "asked" }),
+    betas = grid(panel),
+    [name, unit = ""] = variable(panel),
+    step = Math.ceil(betas.length / STEPS);
   const title = element("p", { class: "title" }, [panel.title, panel.unit].filter(Boolean).join(", "));
-  const frame = element("div", { class: "frame", role: "slider", tabindex: 0, "aria-label": `${name} of ${title.textContent}`, "aria-valuemin": 0, "aria-valuemax": betas.length - 1 });
-  const heading = element("p", { class: "at" }), list = element("ul", { class: "values" });
+  const frame = element("div", {
+    class: "frame",
+    role: "slider",
+    tabindex: 0,
+    "aria-label": `${name} of ${title.textContent}`,
+    "aria-valuemin": 0,
+    "aria-valuemax": betas.length - 1,
+  });
+  const heading = element("p", { class: "at" }),
+    list = element("ul", { class: "values" });
   const svg = frame.appendChild(svgElement("svg", { "aria-hidden": "true" }));
   root.append(title, frame, heading, list);
-  let drawn, index = 0;
+  let drawn,
+    index = 0;
   const show = (beta) => {
     index = nearest(betas, beta, panel.linear);
     const place = `${name} = ${number(betas[index], 4)} ${unit}`.trim();
@@ -35,41 +47,79 @@ function panelOf(panel, preview, pick) {
   };
   frame.addEventListener("pointermove", (event) => preview(pointed(event)));
   frame.addEventListener("pointerup", (event) => pick(pointed(event)));
-  for (const end of ["pointerleave", "pointercancel"]) frame.addEventListener(end, () => preview(null)); // a finger that scrolls chooses nothing
+  // a finger that scrolls chooses nothing
+  for (const end of ["pointerleave", "pointercancel"]) frame.addEventListener(end, () => preview(null));
   frame.addEventListener("keydown", (event) => {
-    const last = betas.length - 1, far = Math.ceil(last / 8);
-    const moves = { ArrowRight: step, ArrowUp: step, ArrowLeft: -step, ArrowDown: -step, PageUp: far, PageDown: -far, Home: -last, End: last };
+    const last = betas.length - 1,
+      far = Math.ceil(last / 8);
+    const moves = {
+      ArrowRight: step,
+      ArrowUp: step,
+      ArrowLeft: -step,
+      ArrowDown: -step,
+      PageUp: far,
+      PageDown: -far,
+      Home: -last,
+      End: last,
+    };
     if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     pick(betas[Math.min(last, Math.max(0, index + moves[event.key]))]);
   });
-  return { root, show, draw: (networks) => { drawn = drawPanel(svg, panel, networks); drawn.show(betas[index]); } };
+  return {
+    root,
+    show,
+    draw: (networks) => {
+      drawn = drawPanel(svg, panel, networks);
+      drawn.show(betas[index]);
+    },
+  };
 }
 
 /** A panel over a quantity of its own, with a place of its own on it. */
 function alone(panel) {
   let chosen = grid(panel)[Math.floor(grid(panel).length / 2)];
-  const view = panelOf(panel, (value) => view.show(value ?? chosen), (value) => view.show((chosen = value)));
+  const view = panelOf(
+    panel,
+    (value) => view.show(value ?? chosen),
+    (value) => view.show((chosen = value)),
+  );
   view.show(chosen);
   return view;
 }
 
 /** Rows of the numbers of a panel: β, then each curve's value and, where it has one, its range. */
 function rowsOf(panel) {
-  const extra = (curve) => (curve.low ? { low: "least", high: "largest" } : curve.across ? { across: panel.across } : {});
-  const header = [variable(panel).join(", "), ...panel.curves.flatMap((curve) => [curve.name, ...Object.values(extra(curve))])];
+  const extra = (curve) =>
+    curve.low ? { low: "least", high: "largest" } : curve.across ? { across: panel.across } : {};
+  const header = [
+    variable(panel).join(", "),
+    ...panel.curves.flatMap((curve) => [curve.name, ...Object.values(extra(curve))]),
+  ];
   const cells = (curve, beta) => ["value", ...Object.keys(extra(curve))].map((what) => at(curve, beta)?.[what]);
   return { header, rows: grid(panel).map((beta) => [beta, ...panel.curves.flatMap((curve) => cells(curve, beta))]) };
 }
 
 function tableOf(panel) {
-  const { header, rows } = rowsOf(panel), box = element("div", { class: "numbers", tabindex: 0, role: "region", "aria-label": `Numbers of ${panel.title}` });
-  const table = box.appendChild(element("table")), line = (cells, name) => {
-    const row = element("tr");
-    row.append(...cells.map((cell, i) => element(name ?? (i ? "td" : "th"), name ? { scope: "col" } : i ? {} : { scope: "row" }, cell)));
-    return row;
-  };
-  const head = element("thead"), body = element("tbody");
+  const { header, rows } = rowsOf(panel),
+    box = element("div", {
+      class: "numbers",
+      tabindex: 0,
+      role: "region",
+      "aria-label": `Numbers of ${panel.title}`,
+    });
+  const table = box.appendChild(element("table")),
+    line = (cells, name) => {
+      const row = element("tr");
+      row.append(
+        ...cells.map((cell, i) =>
+          element(name ?? (i ? "td" : "th"), name ? { scope: "col" } : i ? {} : { scope: "row" }, cell),
+        ),
+      );
+      return row;
+    };
+  const head = element("thead"),
+    body = element("tbody");
   head.append(line(header, "th"));
   body.append(...rows.map((row) => line(row.map((value) => number(value ?? null, 6)))));
   table.append(element("caption", {}, [panel.title, panel.unit].filter(Boolean).join(", ")), head, body);
@@ -78,10 +128,14 @@ function tableOf(panel) {
 
 /** Every number of a figure, single networks too, one a line. */
 function csvOf(panels) {
-  const quoted = (text) => `"${text.replaceAll('"', '""')}"`, lines = [`panel,curve,quantity,${panels.some((panel) => panel.variable) ? "at" : "beta"},value`];
+  const quoted = (text) => `"${text.replaceAll('"', '""')}"`,
+    lines = [`panel,curve,quantity,${panels.some((panel) => panel.variable) ? "at" : "beta"},value`];
   for (const panel of panels) {
     for (const curve of panel.curves) {
-      const add = (quantity, values) => values?.forEach((value, i) => lines.push([quoted(panel.title), quoted(curve.name), quantity, curve.beta[i], value ?? ""].join(",")));
+      const add = (quantity, values) =>
+        values?.forEach((value, i) =>
+          lines.push([quoted(panel.title), quoted(curve.name), quantity, curve.beta[i], value ?? ""].join(",")),
+        );
       add("value", curve.value);
       add("least", curve.low);
       add("largest", curve.high);
@@ -93,29 +147,48 @@ function csvOf(panels) {
 }
 
 function start(holder) {
-  const figure = document.getElementById(holder.dataset.figure), { start: first, panels } = JSON.parse(holder.textContent);
-  const pictures = figure.querySelector(".panels") ?? figure, count = Number(holder.dataset.replaced);
+  const figure = document.getElementById(holder.dataset.figure),
+    { start: first, panels } = JSON.parse(holder.textContent);
+  const pictures = figure.querySelector(".panels") ?? figure,
+    count = Number(holder.dataset.replaced);
   [...pictures.children].slice(0, count).forEach((picture) => picture.classList.add("replaced"));
-  const root = element("div", { class: "asking" }), flow = element("div", { class: "flow" }), tools = element("div", { class: "tools" });
-  let chosen = first, networks = false;
+  const root = element("div", { class: "asking" }),
+    flow = element("div", { class: "flow" }),
+    tools = element("div", { class: "tools" });
+  let chosen = first,
+    networks = false;
   const showAll = (beta) => views.forEach((view, i) => panels[i].variable || view.show(beta));
-  const views = panels.map((panel) => (panel.variable ? alone(panel) : panelOf(panel, (beta) => showAll(beta ?? chosen), choose)));
+  const views = panels.map((panel) =>
+    panel.variable ? alone(panel) : panelOf(panel, (beta) => showAll(beta ?? chosen), choose),
+  );
   const drawAll = () => views.forEach((view) => view.draw(networks));
   flow.append(...views.map((view) => view.root));
   if (panels.some((panel) => panel.curves.some((curve) => curve.networks && curve.line !== "o"))) {
     const toggle = element("button", { type: "button", "aria-pressed": "false" }, "Single networks");
-    toggle.addEventListener("click", () => { networks = !networks; toggle.setAttribute("aria-pressed", networks); drawAll(); });
+    toggle.addEventListener("click", () => {
+      networks = !networks;
+      toggle.setAttribute("aria-pressed", networks);
+      drawAll();
+    });
     tools.append(toggle);
   }
   const link = element("a", { download: `${holder.dataset.figure}.csv`, href: "#" }, "CSV");
-  link.addEventListener("click", () => { link.href = URL.createObjectURL(new Blob([csvOf(panels)], { type: "text/csv" })); });
-  const details = element("details"), summary = element("summary", {}, "Numbers as a table");
+  link.addEventListener("click", () => {
+    link.href = URL.createObjectURL(new Blob([csvOf(panels)], { type: "text/csv" }));
+  });
+  const details = element("details"),
+    summary = element("summary", {}, "Numbers as a table");
   details.append(summary);
-  details.addEventListener("toggle", () => { if (details.open && details.children.length === 1) details.append(...panels.map(tableOf)); });
+  details.addEventListener("toggle", () => {
+    if (details.open && details.children.length === 1) details.append(...panels.map(tableOf));
+  });
   tools.append(link, details);
   root.append(flow, tools);
   (pictures === figure ? figure.firstChild : pictures).before(root);
-  follow((beta) => { chosen = beta; showAll(beta); });
+  follow((beta) => {
+    chosen = beta;
+    showAll(beta);
+  });
   showAll(chosen);
   new ResizeObserver(drawAll).observe(flow);
 }

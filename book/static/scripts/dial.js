@@ -2,15 +2,22 @@
 
 import { svgElement as element } from "./controls.js";
 
-const SIZE = 240, CENTRE = SIZE / 2, RADIUS = 108, RADIAN = Math.PI / 180;
-const at = (degrees, radius = RADIUS) => [CENTRE + radius * Math.cos(degrees * RADIAN), CENTRE - radius * Math.sin(degrees * RADIAN)];
+const SIZE = 240,
+  CENTRE = SIZE / 2,
+  RADIUS = 108,
+  RADIAN = Math.PI / 180;
+const at = (degrees, radius = RADIUS) => [
+  CENTRE + radius * Math.cos(degrees * RADIAN),
+  CENTRE - radius * Math.sin(degrees * RADIAN),
+];
 
 /** Let an SVG's rim turn between two angles; returns a function that draws it at an angle, with another one marked. */
 export function dial(svg, [low, high, step], turned) {
   let held = false;
   const angleAt = (event) => {
     const box = svg.getBoundingClientRect();
-    const angle = Math.atan2(box.top + box.height / 2 - event.clientY, event.clientX - box.left - box.width / 2) / RADIAN;
+    const angle =
+      Math.atan2(box.top + box.height / 2 - event.clientY, event.clientX - box.left - box.width / 2) / RADIAN;
     return Math.min(high, Math.max(low, Math.round(angle / step) * step));
   };
   svg.addEventListener("pointerdown", (event) => {
@@ -19,15 +26,27 @@ export function dial(svg, [low, high, step], turned) {
     svg.setPointerCapture(event.pointerId);
     turned(angleAt(event));
   });
-  svg.addEventListener("pointermove", (event) => { if (held) turned(angleAt(event)); });
-  for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, () => { held = false; });
+  svg.addEventListener("pointermove", (event) => {
+    if (held) turned(angleAt(event));
+  });
+  for (const end of ["pointerup", "pointercancel"])
+    svg.addEventListener(end, () => {
+      held = false;
+    });
   return (angle, marked) => {
-    const arc = `M${at(low)} A${RADIUS},${RADIUS} 0 0 0 ${at(high)}`, group = element("g", { class: "dial" });
-    const tick = (degrees, colour) => element("path", { d: `M${at(degrees, RADIUS - 7)} L${at(degrees, RADIUS + 7)}`, class: `mark ${colour}` });
-    const [x, y] = at(angle), [textX, textY] = at(marked, RADIUS - 12);
+    const arc = `M${at(low)} A${RADIUS},${RADIUS} 0 0 0 ${at(high)}`,
+      group = element("g", { class: "dial" });
+    const tick = (degrees, colour) =>
+      element("path", { d: `M${at(degrees, RADIUS - 7)} L${at(degrees, RADIUS + 7)}`, class: `mark ${colour}` });
+    const [x, y] = at(angle),
+      [textX, textY] = at(marked, RADIUS - 12);
     group.append(
-      element("path", { d: arc, class: "rim" }), element("path", { d: arc, class: "axis" }), tick(0, "grey"), tick(marked, "pink"),
-      element("text", { x: textX, y: textY + 4, "text-anchor": "end" }, "own"), element("circle", { cx: x, cy: y, r: 7, class: "handle" }),
+      element("path", { d: arc, class: "rim" }),
+      element("path", { d: arc, class: "axis" }),
+      tick(0, "grey"),
+      tick(marked, "pink"),
+      element("text", { x: textX, y: textY + 4, "text-anchor": "end" }, "own"),
+      element("circle", { cx: x, cy: y, r: 7, class: "handle" }),
     );
     svg.append(group);
   };

@@ -9,72 +9,133 @@ import { drawEllipses, drawPanel, listValues, number } from "./plot.js";
 import { FAMILIES, leastTurned, modelOf, ownAngle, turnedTerms } from "./rotation.js";
 
 const SOURCE = [1, -0.5]; // the sources behind the observation whose posteriors are drawn
-const RANGES = { beta: [-2, 2, 0.01], entry: [-3, 3, 0.1], noise: [0.1, 3, 0.05], turn: [-45, 45, 0.1] }; // β by its decimal logarithm
+// β by its decimal logarithm
+const RANGES = { beta: [-2, 2, 0.01], entry: [-3, 3, 0.1], noise: [0.1, 3, 0.05], turn: [-45, 45, 0.1] };
 const ENTRIES = ["A₁₁", "A₁₂", "A₂₁", "A₂₂"];
 const TRAINED = { family: "diagonal", turn: 0 }; // what training makes of a diagonal q: the principal axes
-const PANELS = [[["elbo"], "ELBO, nats"], [["tie", "mie"], "TIE and MIE, nats"], [["reconstruction"], "R, nats"], [["kl_prior"], "C, nats"]];
+const PANELS = [
+  [["elbo"], "ELBO, nats"],
+  [["tie", "mie"], "TIE and MIE, nats"],
+  [["reconstruction"], "R, nats"],
+  [["kl_prior"], "C, nats"],
+];
 const NAMES = { elbo: "ELBO", tie: "TIE", mie: "MIE", reconstruction: "R", kl_prior: "C" };
 const degrees = (value) => `${number(value)}°`;
 
-/** A state from text such as beta=2&A=2,1,0.5,1.5&sigma=1&turn=24&q=full; what is missing or cannot be keeps its default. */
+/** A state from text such as beta=2&A=2,1,0.5,1.5&sigma=1&turn=24&q=full; what is missing keeps its default. */
 export function parseState(text, defaults) {
   const given = new URLSearchParams(text);
   const inside = (value, [low, high]) => Number.isFinite(value) && value >= low && value <= high;
-  const beta = parseFloat(given.get("beta")), noise = parseFloat(given.get("sigma")), turn = parseFloat(given.get("turn"));
+  const beta = parseFloat(given.get("beta")),
+    noise = parseFloat(given.get("sigma")),
+    turn = parseFloat(given.get("turn"));
   const entries = (given.get("A") || "").split(",").map(parseFloat);
   return {
     beta: beta > 0 && inside(Math.log10(beta), RANGES.beta) ? beta : defaults.beta,
     noise: inside(noise, RANGES.noise) ? noise : defaults.noise,
-    entries: entries.length === 4 && entries.every((value) => inside(value, RANGES.entry)) ? entries : defaults.entries,
+    entries:
+      entries.length === 4 && entries.every((value) => inside(value, RANGES.entry)) ? entries : defaults.entries,
     turn: inside(turn, RANGES.turn) ? turn : TRAINED.turn,
     family: FAMILIES.includes(given.get("q")) ? given.get("q") : TRAINED.family,
   };
 }
 
 export function formatState({ beta, noise, entries, turn, family }) {
-  const turned = (turn === TRAINED.turn ? "" : `&turn=${Number(turn.toPrecision(9))}`) + (family === TRAINED.family ? "" : `&q=${family}`);
+  const turned =
+    (turn === TRAINED.turn ? "" : `&turn=${Number(turn.toPrecision(9))}`) +
+    (family === TRAINED.family ? "" : `&q=${family}`);
   return `beta=${Number(beta.toPrecision(6))}&A=${entries.join(",")}&sigma=${noise}${turned}`;
 }
 
 /** Terms over β at a state's rotation, for a family; where training leads, in closed form. */
 function over(A, { noise, turn }, family, betas, found) {
   if (turn === TRAINED.turn && family === TRAINED.family) return betas.map((beta) => terms(A, noise, beta, found));
-  return betas.map((beta) => turnedTerms(A, noise, beta, turn * Math.PI / 180, family, found));
+  return betas.map((beta) => turnedTerms(A, noise, beta, (turn * Math.PI) / 180, family, found));
 }
 
 function show(root, state) {
-  const A = [state.entries.slice(0, 2), state.entries.slice(2)], { beta, noise, turn, family } = state, angle = turn * Math.PI / 180;
-  const found = modelOf(A, noise), trained = turn === TRAINED.turn; // where β* is the same for both families
+  const A = [state.entries.slice(0, 2), state.entries.slice(2)],
+    { beta, noise, turn, family } = state,
+    angle = (turn * Math.PI) / 180;
+  const found = modelOf(A, noise),
+    trained = turn === TRAINED.turn; // where β* is the same for both families
   const best = trained ? optimalBeta(A, noise) : leastTurned(A, noise, angle, family);
-  const [low, high] = RANGES.beta, other = FAMILIES.find((name) => name !== family);
-  const betas = [...Array.from({ length: 121 }, (_, i) => 10 ** (low + (high - low) * i / 120)), beta].sort((a, b) => a - b);
-  const all = over(A, state, family, betas, found), here = all[betas.indexOf(beta)];
+  const [low, high] = RANGES.beta,
+    other = FAMILIES.find((name) => name !== family);
+  const betas = [...Array.from({ length: 121 }, (_, i) => 10 ** (low + ((high - low) * i) / 120)), beta].sort(
+    (a, b) => a - b,
+  );
+  const all = over(A, state, family, betas, found),
+    here = all[betas.indexOf(beta)];
   const marks = [
-    { beta: best, label: "β*", colour: "pink" }, { beta: 1, label: "1", colour: "grey" },
-    { beta: found.lambda[0], label: "λ₁", colour: "grey" }, { beta: found.lambda[1], label: "λ₂", colour: "grey" },
+    { beta: best, label: "β*", colour: "pink" },
+    { beta: 1, label: "1", colour: "grey" },
+    { beta: found.lambda[0], label: "λ₁", colour: "grey" },
+    { beta: found.lambda[1], label: "λ₂", colour: "grey" },
   ];
   const line = (name, values, colour, dashes = "-") => ({ name, colour, line: dashes, beta: betas, value: values });
   const others = trained ? all : over(A, state, other, betas, found); // at the principal axes the families have one TIE
-  const views = [...root.querySelectorAll(".asked")], widths = views.map((view) => view.querySelector("svg").clientWidth); // before any is changed
+  // before any is changed
+  const views = [...root.querySelectorAll(".asked")],
+    widths = views.map((view) => view.querySelector("svg").clientWidth);
   views.forEach((view, i) => {
-    const [names] = PANELS[i], curves = names.map((name, j) => line(NAMES[name], all.map((t) => t[name]), ["blue", "orange"][j]));
-    if (names[0] === "tie") curves.push(line(`TIE, ${other} q`, others.map((t) => t.tie), "green", "--"));
+    const [names] = PANELS[i],
+      curves = names.map((name, j) =>
+        line(
+          NAMES[name],
+          all.map((t) => t[name]),
+          ["blue", "orange"][j],
+        ),
+      );
+    if (names[0] === "tie")
+      curves.push(
+        line(
+          `TIE, ${other} q`,
+          others.map((t) => t.tie),
+          "green",
+          "--",
+        ),
+      );
     const panel = { curves, marks };
     drawPanel(view.querySelector("svg"), panel, false, widths[i]).show(beta);
     listValues(view.querySelector(".values"), panel, beta);
   });
-  const plane = root.querySelector("svg.plane"), own = ownAngle(A, noise) * 180 / Math.PI;
-  const { exact, q } = posteriors(A, noise, beta, SOURCE, trained && family === TRAINED.family ? null : turnedTerms(A, noise, beta, angle, family, found).encoder);
-  drawEllipses(plane, [{ ...exact, kind: "orange" }, { ...q, kind: "blue" }], SOURCE);
+  const plane = root.querySelector("svg.plane"),
+    own = (ownAngle(A, noise) * 180) / Math.PI;
+  const { exact, q } = posteriors(
+    A,
+    noise,
+    beta,
+    SOURCE,
+    trained && family === TRAINED.family ? null : turnedTerms(A, noise, beta, angle, family, found).encoder,
+  );
+  drawEllipses(
+    plane,
+    [
+      { ...exact, kind: "orange" },
+      { ...q, kind: "blue" },
+    ],
+    SOURCE,
+  );
   root.dial?.(turn, own);
-  plane.setAttribute("aria-label", `Exact posterior of the sources, correlation ${number(correlation(exact))}, and the encoder's, correlation ${number(correlation(q))}`);
-  const axes = trained ? "principal axes, as trained" : Math.abs(turn - own) < 0.01 ? "the sources’ own" : `latents turned by ${degrees(turn)}`;
-  root.querySelector(".readout").textContent = root.dataset.size === "small" ?
-    sentences(beta, here, best, terms(A, noise, best, found), exact.covariance) :
-    `β = ${number(beta)}: TIE ${number(here.tie)}, MIE ${number(here.mie)} nats. Least TIE at β* = ${number(best)}. ` +
-    `Latents in use: ${here.d2.filter((d) => d > 0).length}. Posterior correlation ${number(correlation(exact))}.` +
-    (root.dial ? ` Rotation: ${axes}; the sources’ own is at ${degrees(own)}.` : "") +
-    (found.repeated ? " Eigenvalues coincide: the optimum is free to rotate." : "");
+  plane.setAttribute(
+    "aria-label",
+    `Exact posterior of the sources, correlation ${number(correlation(exact))}, ` +
+      `and the encoder's, correlation ${number(correlation(q))}`,
+  );
+  const axes = trained
+    ? "principal axes, as trained"
+    : Math.abs(turn - own) < 0.01
+      ? "the sources’ own"
+      : `latents turned by ${degrees(turn)}`;
+  root.querySelector(".readout").textContent =
+    root.dataset.size === "small"
+      ? sentences(beta, here, best, terms(A, noise, best, found), exact.covariance)
+      : `β = ${number(beta)}: TIE ${number(here.tie)}, MIE ${number(here.mie)} nats. ` +
+        `Least TIE at β* = ${number(best)}. ` +
+        `Latents in use: ${here.d2.filter((d) => d > 0).length}. Posterior correlation ${number(correlation(exact))}.` +
+        (root.dial ? ` Rotation: ${axes}; the sources’ own is at ${degrees(own)}.` : "") +
+        (found.repeated ? " Eigenvalues coincide: the optimum is free to rotate." : "");
 }
 
 const correlation = ({ covariance: [[p, c], [, r]] }) => c / Math.sqrt(p * r);
@@ -82,7 +143,10 @@ const correlation = ({ covariance: [[p, c], [, r]] }) => c / Math.sqrt(p * r);
 function start(root) {
   const full = root.dataset.size === "full";
   const defaults = {
-    beta: Number(root.dataset.beta), noise: Number(root.dataset.noise), entries: root.dataset.mixing.split(",").map(Number), ...TRAINED,
+    beta: Number(root.dataset.beta),
+    noise: Number(root.dataset.noise),
+    entries: root.dataset.mixing.split(",").map(Number),
+    ...TRAINED,
   };
   const state = full ? parseState(location.hash.slice(1), defaults) : { ...defaults };
   const controls = element("div", { class: "controls", role: "group", "aria-label": "Parameters of the model" });
@@ -92,35 +156,65 @@ function start(root) {
   pictures.append(svgElement("svg", { class: "plane", role: "img" }));
   for (const [, title] of full ? PANELS : []) {
     const view = element("div", { class: "asked" });
-    view.append(element("p", { class: "title" }, title), svgElement("svg", { "aria-hidden": "true" }), element("ul", { class: "values" }));
+    view.append(
+      element("p", { class: "title" }, title),
+      svgElement("svg", { "aria-hidden": "true" }),
+      element("ul", { class: "values" }),
+    );
     pictures.append(view);
   }
-  const changed = () => { show(root, state); };
+  const changed = () => {
+    show(root, state);
+  };
   const power = (exponent) => number(10 ** exponent);
   const setters = [];
   const control = (label, range, value, text, store) => {
-    const { row, set } = slider(label, range, value, text, (next) => { store(next); changed(); });
+    const { row, set } = slider(label, range, value, text, (next) => {
+      store(next);
+      changed();
+    });
     controls.append(row);
     setters.push(set);
   };
-  control("β", RANGES.beta, Math.log10(state.beta), power, (v) => { state.beta = 10 ** v; });
+  control("β", RANGES.beta, Math.log10(state.beta), power, (v) => {
+    state.beta = 10 ** v;
+  });
   if (full) {
-    ENTRIES.forEach((label, i) => control(label, RANGES.entry, state.entries[i], number, (v) => {
-      state.entries = state.entries.with(i, v);
-    }));
-    control("σ", RANGES.noise, state.noise, number, (v) => { state.noise = v; });
-    control("turn", RANGES.turn, state.turn, degrees, (v) => { state.turn = v; });
-    const family = choice("covariance of q", FAMILIES, state.family, (name) => { state.family = name; changed(); });
+    ENTRIES.forEach((label, i) =>
+      control(label, RANGES.entry, state.entries[i], number, (v) => {
+        state.entries = state.entries.with(i, v);
+      }),
+    );
+    control("σ", RANGES.noise, state.noise, number, (v) => {
+      state.noise = v;
+    });
+    control("turn", RANGES.turn, state.turn, degrees, (v) => {
+      state.turn = v;
+    });
+    const family = choice("covariance of q", FAMILIES, state.family, (name) => {
+      state.family = name;
+      changed();
+    });
     controls.append(family.row);
-    const turnTo = (turn) => { state.turn = turn; setters.at(-1)(turn); changed(); };
+    const turnTo = (turn) => {
+      state.turn = turn;
+      setters.at(-1)(turn);
+      changed();
+    };
     root.dial = dial(pictures.querySelector("svg.plane"), RANGES.turn, turnTo);
     const buttons = element("div", { class: "buttons" });
     const share = element("button", { type: "button" }, "Copy a link to this state");
     share.addEventListener("click", async () => {
       history.replaceState(null, "", `#${formatState(state)}`);
-      try { await navigator.clipboard.writeText(location.href); share.textContent = "Copied"; }
-      catch { share.textContent = "The link is in the address bar"; }
-      setTimeout(() => { share.textContent = "Copy a link to this state"; }, 2000);
+      try {
+        await navigator.clipboard.writeText(location.href);
+        share.textContent = "Copied";
+      } catch {
+        share.textContent = "The link is in the address bar";
+      }
+      setTimeout(() => {
+        share.textContent = "Copy a link to this state";
+      }, 2000);
     });
     const reset = element("button", { type: "button" }, "Reset");
     reset.addEventListener("click", () => {
@@ -131,7 +225,9 @@ function start(root) {
       changed();
     });
     const own = element("button", { type: "button" }, "Turn to the sources’ own axes");
-    own.addEventListener("click", () => turnTo(ownAngle([state.entries.slice(0, 2), state.entries.slice(2)], state.noise) * 180 / Math.PI));
+    own.addEventListener("click", () =>
+      turnTo((ownAngle([state.entries.slice(0, 2), state.entries.slice(2)], state.noise) * 180) / Math.PI),
+    );
     buttons.append(own, share, reset);
     controls.append(buttons);
   }

@@ -1,26 +1,36 @@
-// The ledger's filter, by verdict and by part of the book; without JavaScript every claim is shown.
+// The ledger's filter, by verdict and by part of the book; without JavaScript every row is shown.
 
 import { element } from "./controls.js";
 
-const KINDS = ["held", "within", "failed"];
+const KINDS = ["held", "undecided", "refuted"];
 
 function start(table) {
   const rows = [...table.tBodies[0].rows].map((row) => {
     const mark = row.querySelector(".verdict");
-    return { row, mark, kind: KINDS.find((kind) => mark.classList.contains(kind)), part: row.querySelector("td:last-child a").textContent };
+    return {
+      row,
+      mark,
+      kind: KINDS.find((kind) => mark.classList.contains(kind)),
+      part: row.querySelector("td:last-child a").textContent,
+    };
   });
   const chosen = new Set();
-  const filter = element("div", { class: "ledger-filter", role: "group", "aria-label": "Which claims are shown" });
+  const filter = element("div", { class: "ledger-filter", role: "group", "aria-label": "Which rows are shown" });
   const parts = element("select", { "aria-label": "Part of the book" });
   const told = element("output");
   const show = () => {
-    for (const { row, kind, part } of rows) row.hidden = (chosen.size && !chosen.has(kind)) || (parts.value && parts.value !== part);
-    told.textContent = `${rows.filter(({ row }) => !row.hidden).length} of ${rows.length} claims`;
+    for (const { row, kind, part } of rows)
+      row.hidden = (chosen.size && !chosen.has(kind)) || (parts.value && parts.value !== part);
+    told.textContent = `${rows.filter(({ row }) => !row.hidden).length} of ${rows.length}`;
   };
   for (const kind of KINDS) {
     const these = rows.filter((row) => row.kind === kind);
     if (!these.length) continue;
-    const button = element("button", { type: "button", "aria-pressed": "false", class: `verdict ${kind}` }, these[0].mark.textContent.replace(" ", ` ${these.length} `));
+    const button = element(
+      "button",
+      { type: "button", "aria-pressed": "false", class: `verdict ${kind}` },
+      these[0].mark.textContent.replace(" ", ` ${these.length} `),
+    );
     button.addEventListener("click", () => {
       if (!chosen.delete(kind)) chosen.add(kind);
       button.setAttribute("aria-pressed", chosen.has(kind));

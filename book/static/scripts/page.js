@@ -5,17 +5,34 @@ import { choose, follow } from "./beta.js";
 import { element, slider, svgElement } from "./controls.js";
 import { nearest } from "./plot.js";
 
-const HEAD = "#beta=", LIMIT = 3.5; // of the latents' plane, in standard deviations of the prior
+const HEAD = "#beta=",
+  LIMIT = 3.5; // of the latents' plane, in standard deviations of the prior
 
 /** The control, which offers the stored β and names the command that trains others. */
 function startControl(root) {
-  const betas = root.dataset.betas.split(" ").map(Number), { chapter } = root.dataset;
-  const own = "own" in root.dataset ? Number(root.dataset.own) : null, stored = betas.filter((beta) => beta !== own);
+  const betas = root.dataset.betas.split(" ").map(Number),
+    { chapter } = root.dataset;
+  const own = "own" in root.dataset ? Number(root.dataset.own) : null,
+    stored = betas.filter((beta) => beta !== own);
   const named = (i) => `${betas[i]}${betas[i] === own ? ", this build" : ""}`;
-  const control = slider("β of this page", [0, betas.length - 1, 1], nearest(betas, Number(root.dataset.start)), named, (i) => choose(betas[i]));
-  const details = element("details"), words = element("p"), note = element("span"), command = element("code");
+  const control = slider(
+    "β of this page",
+    [0, betas.length - 1, 1],
+    nearest(betas, Number(root.dataset.start)),
+    named,
+    (i) => choose(betas[i]),
+  );
+  const details = element("details"),
+    words = element("p"),
+    note = element("span"),
+    command = element("code");
   const trained = own === null ? "" : ` Those at β = ${own} were trained for this page.`;
-  words.append(note, `Networks are stored at β = ${stored.join(", ")}.${trained} For any other, `, command, " trains some and makes this page for it.");
+  words.append(
+    note,
+    `Networks are stored at β = ${stored.join(", ")}.${trained} For any other, `,
+    command,
+    " trains some and makes this page for it.",
+  );
   details.append(element("summary", {}, `${stored.length} stored`), words);
   const wanted = (beta, there) => {
     command.textContent = `make chapter CHAPTER=${chapter} BETA=${there ? "…" : beta}`;
@@ -45,20 +62,31 @@ function startControl(root) {
 }
 
 function followWords(span) {
-  const said = JSON.parse(span.dataset.said), betas = Object.keys(said);
-  follow((beta) => { span.textContent = said[betas[nearest(betas.map(Number), beta)]]; });
+  const said = JSON.parse(span.dataset.said),
+    betas = Object.keys(said);
+  follow((beta) => {
+    span.textContent = said[betas[nearest(betas.map(Number), beta)]];
+  });
 }
 
 function followPictures(root) {
-  const pictures = [...root.children], betas = pictures.map((picture) => Number(picture.dataset.beta));
-  follow((beta) => { const shown = nearest(betas, beta); pictures.forEach((picture, i) => { picture.hidden = i !== shown; }); });
+  const pictures = [...root.children],
+    betas = pictures.map((picture) => Number(picture.dataset.beta));
+  follow((beta) => {
+    const shown = nearest(betas, beta);
+    pictures.forEach((picture, i) => {
+      picture.hidden = i !== shown;
+    });
+  });
 }
 
 /** Two planes of the latents with the same points, coloured by the first and by the second source. */
 function followScatter(root) {
-  const { shades, means } = JSON.parse(root.textContent), betas = Object.keys(means);
+  const { shades, means } = JSON.parse(root.textContent),
+    betas = Object.keys(means);
   const planes = shades.map((_, source) => {
-    const figure = element("div"), svg = svgElement("svg", { viewBox: `${-LIMIT} ${-LIMIT} ${2 * LIMIT} ${2 * LIMIT}`, role: "img" });
+    const figure = element("div"),
+      svg = svgElement("svg", { viewBox: `${-LIMIT} ${-LIMIT} ${2 * LIMIT} ${2 * LIMIT}`, role: "img" });
     figure.append(svg, element("span", {}, `coloured by source ${source + 1}`));
     root.append(figure);
     return svg;
@@ -67,10 +95,15 @@ function followScatter(root) {
     const key = betas[nearest(betas.map(Number), beta)];
     planes.forEach((svg, source) => {
       const paths = ["", "", "", "", ""];
-      means[key].forEach(([x, y], i) => { paths[shades[source][i]] += `M${x},${-y}h0`; });
+      means[key].forEach(([x, y], i) => {
+        paths[shades[source][i]] += `M${x},${-y}h0`;
+      });
       svg.replaceChildren(svgElement("path", { d: `M${-LIMIT},0H${LIMIT}M0,${-LIMIT}V${LIMIT}`, class: "axis" }));
       svg.append(...paths.map((d, shade) => svgElement("path", { d, class: `points shade-${shade}` })));
-      svg.setAttribute("aria-label", `Posterior means of both latents at β = ${key}, coloured by source ${source + 1}`);
+      svg.setAttribute(
+        "aria-label",
+        `Posterior means of both latents at β = ${key}, coloured by source ${source + 1}`,
+      );
     });
   };
   draw(Number(root.dataset.start));
@@ -81,4 +114,5 @@ document.querySelectorAll(".follows[data-said]").forEach(followWords);
 document.querySelectorAll(".follows.pictures").forEach(followPictures);
 document.querySelectorAll(".follows.scatter").forEach(followScatter);
 const controls = document.querySelectorAll(".page-beta");
-if (controls.length === 1) startControl(controls[0]); // the whole book as one page has several, and each chapter its own β
+// the whole book as one page has several, and each chapter its own β
+if (controls.length === 1) startControl(controls[0]);

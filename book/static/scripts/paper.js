@@ -3,5 +3,10 @@
 const page = document.documentElement;
 let theme;
 
-addEventListener("beforeprint", () => { theme = page.dataset.theme; page.dataset.theme = "light"; });
-addEventListener("afterprint", () => { page.dataset.theme = theme; });
+addEventListener("beforeprint", () => {
+  theme = page.dataset.theme;
+  page.dataset.theme = "light";
+});
+addEventListener("afterprint", () => {
+  page.dataset.theme = theme;
+});

@@ -6,17 +6,29 @@ import { choose, follow } from "./beta.js";
 import { element as anyElement, slider, svgElement as element } from "./controls.js";
 import { ellipses, nearest } from "./plot.js";
 
-const CANVAS = 40, UNIT = 40; // pixels of an image; units of the drawing to one standard deviation of the prior
-const STEP = 0.1, GRID = 0.5; // what an arrow key moves, and with Shift
+const CANVAS = 40,
+  UNIT = 40; // pixels of an image; units of the drawing to one standard deviation of the prior
+const STEP = 0.1,
+  GRID = 0.5; // what an arrow key moves, and with Shift
 const signed = (value) => String(Math.round(10 * value) / 10 + 0).replace("-", "−"); // + 0: no −0
 const place = ([a, b]) => `(${signed(a)}, ${signed(b)})`;
 
 /** The four pictures around a point of the plane, as [column, row, weight]; weights are bilinear and add up to 1. */
 export function around([a, b], reach, side) {
-  const scaled = [a + reach, reach - b].map((value) => Math.min(side - 1, Math.max(0, value * (side - 1) / (2 * reach))));
-  const [column, row] = scaled.map((value) => Math.min(side - 2, Math.floor(value))), [x, y] = [scaled[0] - column, scaled[1] - row];
-  const all = [[0, 0, (1 - x) * (1 - y)], [1, 0, x * (1 - y)], [0, 1, (1 - x) * y], [1, 1, x * y]];
-  return all.map(([right, down, weight]) => [column + right, row + down, weight]).filter(([, , weight]) => weight > 1e-9);
+  const scaled = [a + reach, reach - b].map((value) =>
+    Math.min(side - 1, Math.max(0, (value * (side - 1)) / (2 * reach))),
+  );
+  const [column, row] = scaled.map((value) => Math.min(side - 2, Math.floor(value))),
+    [x, y] = [scaled[0] - column, scaled[1] - row];
+  const all = [
+    [0, 0, (1 - x) * (1 - y)],
+    [1, 0, x * (1 - y)],
+    [0, 1, (1 - x) * y],
+    [1, 1, x * y],
+  ];
+  return all
+    .map(([right, down, weight]) => [column + right, row + down, weight])
+    .filter(([, , weight]) => weight > 1e-9);
 }
 
 /** Draw the image decoded at a point: the pictures around it, added by their weights. */
@@ -34,11 +46,13 @@ export function blend(canvas, sheet, point, reach, side) {
 
 /** Sheets of a plane by β, each loaded when first asked for; `arrived` hears of each. */
 function sheetsOf(root, data, arrived) {
-  const found = new Map(), still = root.querySelector("img");
+  const found = new Map(),
+    still = root.querySelector("img");
   return (beta) => {
     if (!found.has(beta)) {
       const sheet = beta === data.start ? still : new Image();
-      if (sheet !== still) sheet.src = new URL(`../atlas/${encodeURIComponent(data.label)}/${beta}.webp`, import.meta.url).href;
+      if (sheet !== still)
+        sheet.src = new URL(`../atlas/${encodeURIComponent(data.label)}/${beta}.webp`, import.meta.url).href;
       sheet.decode().then(arrived, () => {});
       found.set(beta, sheet);
     }
@@ -48,35 +62,61 @@ function sheetsOf(root, data, arrived) {
 
 /** The plane itself: axes, means, ellipses, and the point. */
 function mapOf(data) {
-  const R = data.reach * UNIT, edge = R + 8, root = element("svg", {
-    viewBox: `${-edge} ${-edge} ${2 * edge} ${2 * edge}`, class: "map", role: "slider", tabindex: 0, "aria-label": "Point in the plane of the latents",
-    "aria-valuemin": -data.reach, "aria-valuemax": data.reach,
-  });
+  const R = data.reach * UNIT,
+    edge = R + 8,
+    root = element("svg", {
+      viewBox: `${-edge} ${-edge} ${2 * edge} ${2 * edge}`,
+      class: "map",
+      role: "slider",
+      tabindex: 0,
+      "aria-label": "Point in the plane of the latents",
+      "aria-valuemin": -data.reach,
+      "aria-valuemax": data.reach,
+    });
   root.append(element("rect", { x: -edge, y: -edge, width: 2 * edge, height: 2 * edge, class: "ground" }));
-  root.append(element("path", { d: `M${-edge},0 H${edge} M0,${-edge} V${edge}${[-3, 3].map((v) => `M${v * UNIT},-4 v8 M-4,${v * UNIT} h8`).join("")}`, class: "axis" }));
-  const means = root.appendChild(element("g", { class: "means" })), shapes = root.appendChild(element("g"));
+  root.append(
+    element("path", {
+      d:
+        `M${-edge},0 H${edge} M0,${-edge} V${edge}` +
+        [-3, 3].map((v) => `M${v * UNIT},-4 v8 M-4,${v * UNIT} h8`).join(""),
+      class: "axis",
+    }),
+  );
+  const means = root.appendChild(element("g", { class: "means" })),
+    shapes = root.appendChild(element("g"));
   const point = root.appendChild(element("g", { class: "point" }));
   point.append(element("path", { d: "M-20,0 H-8 M8,0 H20 M0,-20 V-8 M0,8 V20" })); // q shows through in the middle
-  root.append(element("text", { x: R + 4, y: -6, "text-anchor": "end" }, "z₁"), element("text", { x: 7, y: 6 - R }, "z₂"));
+  root.append(
+    element("text", { x: R + 4, y: -6, "text-anchor": "end" }, "z₁"),
+    element("text", { x: 7, y: 6 - R }, "z₂"),
+  );
   for (const value of [-3, 3]) {
-    root.append(element("text", { x: value * UNIT, y: 16, "text-anchor": "middle" }, signed(value)), element("text", { x: -7, y: 4 - value * UNIT, "text-anchor": "end" }, signed(value)));
+    root.append(
+      element("text", { x: value * UNIT, y: 16, "text-anchor": "middle" }, signed(value)),
+      element("text", { x: -7, y: 4 - value * UNIT, "text-anchor": "end" }, signed(value)),
+    );
   }
   means.append(...[0, 1, 2, 3, 4].map((shade) => element("path", { class: `shade-${shade}` })));
   const inside = (value) => Math.min(R, Math.max(-R, value));
   return {
     root,
     pointAt: ({ clientX, clientY }) => {
-      const box = root.getBoundingClientRect(), scale = 2 * edge / box.width / UNIT;
+      const box = root.getBoundingClientRect(),
+        scale = (2 * edge) / box.width / UNIT;
       return [(clientX - box.left) * scale - edge / UNIT, edge / UNIT - (clientY - box.top) * scale];
     },
-    show: (network, source) => [...means.children].forEach((path, shade) => {
-      const points = network.mean.filter((_, i) => data.shades[source][i] === shade);
-      path.setAttribute("d", points.map(([a, b]) => `M${inside(a * UNIT)},${inside(-b * UNIT)}h0`).join(""));
-    }),
+    show: (network, source) =>
+      [...means.children].forEach((path, shade) => {
+        const points = network.mean.filter((_, i) => data.shades[source][i] === shade);
+        path.setAttribute("d", points.map(([a, b]) => `M${inside(a * UNIT)},${inside(-b * UNIT)}h0`).join(""));
+      }),
     outline: (network, i) => {
       const [s, t] = network.std[i];
       const outlined = ([a, b], covariance, kind) => ellipses([a * UNIT, -b * UNIT], covariance, UNIT, kind);
-      shapes.replaceChildren(...outlined(network.exact[i], network.covariance, "exact"), ...outlined(network.mean[i], [s * s, 0, t * t], "q"));
+      shapes.replaceChildren(
+        ...outlined(network.exact[i], network.covariance, "exact"),
+        ...outlined(network.mean[i], [s * s, 0, t * t], "q"),
+      );
     },
     move: (at) => {
       point.setAttribute("transform", `translate(${at[0] * UNIT} ${-at[1] * UNIT})`);
@@ -89,29 +129,41 @@ function mapOf(data) {
 /** Buttons of which one is pressed. */
 function choiceOf(label, names, chosen, fill = (button, name) => button.append(name)) {
   const group = anyElement("div", { class: "choice", role: "group", "aria-label": label });
-  const press = (index) => [...group.children].forEach((button, i) => button.setAttribute("aria-pressed", i === index));
-  group.append(...names.map((name, i) => {
-    const button = anyElement("button", { type: "button" });
-    fill(button, name);
-    button.addEventListener("click", () => { press(i); chosen(i); });
-    return button;
-  }));
+  const press = (index) =>
+    [...group.children].forEach((button, i) => button.setAttribute("aria-pressed", i === index));
+  group.append(
+    ...names.map((name, i) => {
+      const button = anyElement("button", { type: "button" });
+      fill(button, name);
+      button.addEventListener("click", () => {
+        press(i);
+        chosen(i);
+      });
+      return button;
+    }),
+  );
   return group;
 }
 
 /** Canvas with a caption. */
 function pictureOf(caption) {
-  const box = anyElement("figure"), canvas = anyElement("canvas", { width: CANVAS, height: CANVAS, role: "img" });
+  const box = anyElement("figure"),
+    canvas = anyElement("canvas", { width: CANVAS, height: CANVAS, role: "img" });
   const words = anyElement("figcaption", {}, caption);
   box.append(canvas, words);
   return { box, canvas, words };
 }
 
 function start(root) {
-  const data = JSON.parse(root.querySelector("script").textContent), betas = data.networks.map(({ beta }) => beta);
-  const state = { at: betas.indexOf(data.start), image: 0, source: 0, point: [0, 0], held: true }; // held: the point is at the mean of q
-  const live = anyElement("div", { class: "live" }), map = mapOf(data), readout = anyElement("p", { class: "readout", "aria-live": "polite" });
-  const decoded = pictureOf("decoded at the point"), original = pictureOf("the chosen image");
+  const data = JSON.parse(root.querySelector("script").textContent),
+    betas = data.networks.map(({ beta }) => beta);
+  // held: the point is at the mean of q
+  const state = { at: betas.indexOf(data.start), image: 0, source: 0, point: [0, 0], held: true };
+  const live = anyElement("div", { class: "live" }),
+    map = mapOf(data),
+    readout = anyElement("p", { class: "readout", "aria-live": "polite" });
+  const decoded = pictureOf("decoded at the point"),
+    original = pictureOf("the chosen image");
   const sheets = sheetsOf(root, data, () => picture());
   const strip = new Image();
   strip.src = data.images;
@@ -129,41 +181,75 @@ function start(root) {
     picture();
   }
   function show() {
-    const network = data.networks[state.at], outside = network.mean.filter((mean) => mean.some((value) => Math.abs(value) > data.reach)).length;
+    const network = data.networks[state.at],
+      outside = network.mean.filter((mean) => mean.some((value) => Math.abs(value) > data.reach)).length;
     decoded.canvas.style.filter = `contrast(${network.scale / data.scale})`; // the grey scale of the chosen image
     map.show(network, state.source);
     map.outline(network, state.image);
     original.canvas.getContext("2d").drawImage(strip, state.image * CANVAS, 0, CANVAS, CANVAS, 0, 0, CANVAS, CANVAS);
     original.canvas.setAttribute("aria-label", `Image ${state.image + 1}`);
-    readout.textContent = `${data.name}, β = ${betas[state.at]}, image ${state.image + 1}: KL(q ‖ exact posterior) = ${network.kl[state.image]} nats.`
-      + (outside ? ` ${outside} of ${network.mean.length} means lie beyond the edge.` : "");
-    if (state.held) move(network.mean[state.image], true); else picture();
+    readout.textContent =
+      `${data.name}, β = ${betas[state.at]}, image ${state.image + 1}: ` +
+        `KL(q ‖ exact posterior) = ${network.kl[state.image]} nats.` +
+      (outside ? ` ${outside} of ${network.mean.length} means lie beyond the edge.` : "");
+    if (state.held) move(network.mean[state.image], true);
+    else picture();
   }
 
-  const control = slider("β", [0, betas.length - 1, 1], state.at, (i) => `${betas[i]}${betas[i] === data.own ? ", this build" : ""}`, (i) => choose(betas[i]));
+  const control = slider(
+    "β",
+    [0, betas.length - 1, 1],
+    state.at,
+    (i) => `${betas[i]}${betas[i] === data.own ? ", this build" : ""}`,
+    (i) => choose(betas[i]),
+  );
   const thumb = (button, i) => {
     const canvas = anyElement("canvas", { width: CANVAS, height: CANVAS, "aria-hidden": "true" });
     button.setAttribute("aria-label", `Image ${i + 1}`);
     button.append(canvas);
-    strip.decode().then(() => { canvas.getContext("2d").drawImage(strip, i * CANVAS, 0, CANVAS, CANVAS, 0, 0, CANVAS, CANVAS); show(); });
+    strip.decode().then(() => {
+      canvas.getContext("2d").drawImage(strip, i * CANVAS, 0, CANVAS, CANVAS, 0, 0, CANVAS, CANVAS);
+      show();
+    });
   };
-  const images = choiceOf("Image whose q is shown", data.networks[0].std.map((_, i) => i), (i) => { Object.assign(state, { image: i, held: true }); show(); }, thumb);
+  const images = choiceOf(
+    "Image whose q is shown",
+    data.networks[0].std.map((_, i) => i),
+    (i) => {
+      Object.assign(state, { image: i, held: true });
+      show();
+    },
+    thumb,
+  );
   images.classList.add("images");
-  const paints = choiceOf("Source that colours the means", ["s₁", "s₂"], (i) => { state.source = i; show(); });
+  const paints = choiceOf("Source that colours the means", ["s₁", "s₂"], (i) => {
+    state.source = i;
+    show();
+  });
   const painted = anyElement("p", { class: "paint" }, "means coloured by ");
   painted.append(paints, ": blue where it is small, orange where it is large");
   const key = anyElement("p", { class: "key" });
-  key.append(anyElement("span", { class: "q" }, "q of the image"), anyElement("span", { class: "exact" }, "exact posterior"));
-  const pair = anyElement("div", { class: "pair" }), aside = anyElement("div");
+  key.append(
+    anyElement("span", { class: "q" }, "q of the image"),
+    anyElement("span", { class: "exact" }, "exact posterior"),
+  );
+  const pair = anyElement("div", { class: "pair" }),
+    aside = anyElement("div");
   pair.append(decoded.box, original.box);
   aside.append(pair, images, key, painted, readout);
   if (!document.querySelector(".page-beta")) live.append(control.row); // else the page has one for all
   live.append(map.root, aside);
 
-  map.root.addEventListener("pointerdown", (event) => { map.root.setPointerCapture(event.pointerId); move(map.pointAt(event)); });
-  map.root.addEventListener("pointermove", (event) => { if (event.buttons) move(map.pointAt(event)); });
+  map.root.addEventListener("pointerdown", (event) => {
+    map.root.setPointerCapture(event.pointerId);
+    move(map.pointAt(event));
+  });
+  map.root.addEventListener("pointermove", (event) => {
+    if (event.buttons) move(map.pointAt(event));
+  });
   map.root.addEventListener("keydown", (event) => {
-    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1], Home: [0, 0] }, step = event.shiftKey ? GRID : STEP;
+    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1], Home: [0, 0] },
+      step = event.shiftKey ? GRID : STEP;
     if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     const next = state.point.map((value, i) => (Math.round(value / step) + moves[event.key][i]) * step);
@@ -183,11 +269,14 @@ function start(root) {
 
 /** Start a plane when it comes into view, or nearly. */
 function whenSeen(root) {
-  const seen = new IntersectionObserver((entries) => {
-    if (!entries.some((entry) => entry.isIntersecting)) return;
-    seen.disconnect();
-    start(root);
-  }, { rootMargin: "400px" });
+  const seen = new IntersectionObserver(
+    (entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      seen.disconnect();
+      start(root);
+    },
+    { rootMargin: "400px" },
+  );
   seen.observe(root);
 }
 

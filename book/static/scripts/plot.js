@@ -2,7 +2,11 @@
 
 import { element as anyElement, svgElement as element } from "./controls.js";
 
-const HEIGHT = 190, TOP = 8, BOTTOM = 34, RIGHT = 16, DIGIT = 8; // CSS pixels; text is 12 of them tall
+const HEIGHT = 190,
+  TOP = 8,
+  BOTTOM = 34,
+  RIGHT = 16,
+  DIGIT = 8; // CSS pixels; text is 12 of them tall
 const DASHES = { "--": "6 4", ":": "2 3" };
 const finite = Number.isFinite;
 
@@ -10,13 +14,18 @@ const finite = Number.isFinite;
 export function number(value, digits = 3) {
   if (!finite(value)) return "–";
   const size = Math.abs(value) < 1e-12 ? 0 : Math.abs(value); // a rounding error is zero
-  const text = size && (size < 0.001 || size >= 1e6) ? value.toExponential(1) : String(size && Number(value.toPrecision(digits)));
+  const text =
+    size && (size < 0.001 || size >= 1e6)
+      ? value.toExponential(1)
+      : String(size && Number(value.toPrecision(digits)));
   return text.replace("-", "−");
 }
 
 /** The β of all curves of a panel, in order. */
 export const grid = (panel) =>
-  [...new Set(panel.curves.flatMap((curve) => curve.beta))].filter((beta) => beta > 0 || panel.linear).sort((a, b) => a - b);
+  [...new Set(panel.curves.flatMap((curve) => curve.beta))]
+    .filter((beta) => beta > 0 || panel.linear)
+    .sort((a, b) => a - b);
 
 /** The place in `betas` of the one nearest to β, as a ratio or, on a linear axis, as a difference. */
 export function nearest(betas, beta, linear = false) {
@@ -37,9 +46,12 @@ function ticks(low, high, bend) {
   if (bend && Math.max(-low, high) > 2 * bend) {
     const powers = Array.from({ length: 9 }, (_, i) => bend * 10 ** i);
     const all = [...powers.map((p) => -p).reverse(), 0, ...powers].filter((value) => value >= low && value <= high);
-    return all.length > 6 ? all.filter((value) => value === 0 || Math.round(Math.log10(Math.abs(value) / bend)) % 2 === 0) : all;
+    return all.length > 6
+      ? all.filter((value) => value === 0 || Math.round(Math.log10(Math.abs(value) / bend)) % 2 === 0)
+      : all;
   }
-  const rough = (high - low) / 5, power = 10 ** Math.floor(Math.log10(rough));
+  const rough = (high - low) / 5,
+    power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough);
   const count = Math.floor(high / step) - Math.ceil(low / step) + 1;
   return Array.from({ length: count }, (_, i) => Number(((Math.ceil(low / step) + i) * step).toPrecision(12)));
@@ -47,74 +59,131 @@ function ticks(low, high, bend) {
 
 /** The horizontal axis: from where to where, as `position` of what is drawn at each β or across, and its ticks. */
 function base(panel, betas) {
-  if (panel.linear) return { position: (value) => value, low: betas[0], high: betas.at(-1), columns: ticks(betas[0], betas.at(-1)) };
+  if (panel.linear)
+    return { position: (value) => value, low: betas[0], high: betas.at(-1), columns: ticks(betas[0], betas.at(-1)) };
   if (!panel.across) {
-    const decades = Array.from({ length: 13 }, (_, i) => 10 ** (i - 6)), last = betas.at(-1);
+    const decades = Array.from({ length: 13 }, (_, i) => 10 ** (i - 6)),
+      last = betas.at(-1);
     const few = last / betas[0] < 30 ? decades.flatMap((power) => [power, 2 * power, 5 * power]) : decades;
-    return { position: Math.log, low: Math.log(betas[0]), high: Math.log(last), columns: few.filter((b) => b >= 0.999 * betas[0] && b <= 1.001 * last) };
+    return {
+      position: Math.log,
+      low: Math.log(betas[0]),
+      high: Math.log(last),
+      columns: few.filter((b) => b >= 0.999 * betas[0] && b <= 1.001 * last),
+    };
   }
-  const all = panel.curves.flatMap((curve) => curve.across).filter(finite), low = Math.min(...all), high = Math.max(...all);
+  const all = panel.curves.flatMap((curve) => curve.across).filter(finite),
+    low = Math.min(...all),
+    high = Math.max(...all);
   const room = 0.04 * (high - low || 1);
   return { position: (value) => value, low: low - room, high: high + room, columns: ticks(low, high) };
 }
 
 /** Scales of a panel in an SVG so wide: x and y of a value, and the ticks of both axes. */
 function scales(panel, width) {
-  const betas = grid(panel), { position, low, high, columns } = base(panel, betas);
+  const betas = grid(panel),
+    { position, low, high, columns } = base(panel, betas);
   const all = panel.curves.flatMap((curve) => [curve.value, curve.low ?? [], curve.high ?? []].flat()).filter(finite);
   const { bend, floor } = panel;
-  const bent = (value) => !bend || Math.abs(value) <= bend ? value / (bend || 1) : Math.sign(value) * (1 + Math.log10(Math.abs(value) / bend));
-  const least = finite(floor) ? floor : Math.min(...all), most = Math.max(...all, least);
+  const bent = (value) =>
+    !bend || Math.abs(value) <= bend
+      ? value / (bend || 1)
+      : Math.sign(value) * (1 + Math.log10(Math.abs(value) / bend));
+  const least = finite(floor) ? floor : Math.min(...all),
+    most = Math.max(...all, least);
   const span = bent(most) - bent(least) < 1e-9 ? 1 : bent(most) - bent(least);
-  const bottom = bent(least) - (finite(floor) ? 0 : 0.06 * span), top = bent(least) + 1.06 * span;
-  const rows = ticks(least, Math.max(most, least + 1e-9), bend), left = 8 + DIGIT * Math.max(...rows.map((row) => number(row).length), 2);
+  const bottom = bent(least) - (finite(floor) ? 0 : 0.06 * span),
+    top = bent(least) + 1.06 * span;
+  const rows = ticks(least, Math.max(most, least + 1e-9), bend),
+    left = 8 + DIGIT * Math.max(...rows.map((row) => number(row).length), 2);
   const across = (width - left - RIGHT) / (high - low || 1);
   return {
-    betas, left, rows, columns,
+    betas,
+    left,
+    rows,
+    columns,
     x: (value) => left + (position(value) - low) * across,
-    y: (value) => HEIGHT - BOTTOM - (bent(value) - bottom) / (top - bottom) * (HEIGHT - TOP - BOTTOM),
+    y: (value) => HEIGHT - BOTTOM - ((bent(value) - bottom) / (top - bottom)) * (HEIGHT - TOP - BOTTOM),
   };
 }
 
 /** Replace the content of an SVG by a panel; returns its scales and `show`, which moves the mark to a β. */
 export function drawPanel(svg, panel, networks = false, space = svg.clientWidth) {
-  const width = Math.max(space, 160), found = scales(panel, width), { x, y, left } = found;
+  const width = Math.max(space, 160),
+    found = scales(panel, width),
+    { x, y, left } = found;
   const add = (name, attributes, text) => svg.appendChild(element(name, attributes, text));
-  const place = (b, value) => (finite(x(b)) && finite(value) ? `${x(b).toFixed(1)},${y(value).toFixed(1)}` : ""); // β = 0 has none
-  const path = (betas, values) => betas.map((b, i) => place(b, values[i])).filter(Boolean).join(" ");
+  // β = 0 has none
+  const place = (b, value) => (finite(x(b)) && finite(value) ? `${x(b).toFixed(1)},${y(value).toFixed(1)}` : "");
+  const path = (betas, values) =>
+    betas
+      .map((b, i) => place(b, values[i]))
+      .filter(Boolean)
+      .join(" ");
   svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
   svg.setAttribute("height", HEIGHT);
   svg.replaceChildren();
-  if (panel.shade) add("rect", { x: x(panel.shade[0]), width: x(panel.shade[1]) - x(panel.shade[0]), y: TOP, height: HEIGHT - TOP - BOTTOM, class: "shade green" });
+  if (panel.shade)
+    add("rect", {
+      x: x(panel.shade[0]),
+      width: x(panel.shade[1]) - x(panel.shade[0]),
+      y: TOP,
+      height: HEIGHT - TOP - BOTTOM,
+      class: "shade green",
+    });
   for (const value of found.rows) {
     add("path", { d: `M${left},${y(value)} H${width - RIGHT}`, class: "grid" });
     add("text", { x: left - 5, y: y(value) + 4, "text-anchor": "end" }, number(value));
   }
-  for (const beta of found.columns) add("text", { x: x(beta), y: HEIGHT - BOTTOM + 15, "text-anchor": "middle" }, number(beta));
+  for (const beta of found.columns)
+    add("text", { x: x(beta), y: HEIGHT - BOTTOM + 15, "text-anchor": "middle" }, number(beta));
   add("path", { d: `M${left},${TOP} V${HEIGHT - BOTTOM} H${width - RIGHT}`, class: "axis" });
-  add("text", { x: (left + width - RIGHT) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, panel.across ?? panel.variable ?? "β");
+  add(
+    "text",
+    { x: (left + width - RIGHT) / 2, y: HEIGHT - 4, "text-anchor": "middle" },
+    panel.across ?? panel.variable ?? "β",
+  );
   for (const curve of panel.curves.filter((c) => c.low && c.line !== "o")) {
-    add("polygon", { points: `${path(curve.beta, curve.low)} ${path([...curve.beta].reverse(), [...curve.high].reverse())}`, class: `band ${curve.colour}` });
+    add("polygon", {
+      points: `${path(curve.beta, curve.low)} ${path([...curve.beta].reverse(), [...curve.high].reverse())}`,
+      class: `band ${curve.colour}`,
+    });
   }
   for (const curve of panel.curves) {
     const points = path(curve.across ?? curve.beta, curve.value);
-    if (networks && curve.networks && curve.line !== "o") curve.networks.forEach((values) => add("polyline", { points: path(curve.beta, values), class: `network ${curve.colour}` }));
-    if (curve.line !== "o") add("polyline", { points, class: `curve ${curve.colour}`, "stroke-dasharray": DASHES[curve.line] ?? "none" });
+    if (networks && curve.networks && curve.line !== "o")
+      curve.networks.forEach((values) =>
+        add("polyline", { points: path(curve.beta, values), class: `network ${curve.colour}` }),
+      );
+    if (curve.line !== "o")
+      add("polyline", { points, class: `curve ${curve.colour}`, "stroke-dasharray": DASHES[curve.line] ?? "none" });
     if (curve.line === "o" && curve.low) {
       curve.beta.forEach((b, i) => {
         const [low, mean, high] = [curve.low, curve.value, curve.high].map((values) => place(b, values[i]));
-        if (low && high && low !== high) add("path", { d: `M${low} L${high} M${mean} m-5,0 h10`, class: `curve ${curve.colour}` });
+        if (low && high && low !== high)
+          add("path", { d: `M${low} L${high} M${mean} m-5,0 h10`, class: `curve ${curve.colour}` });
       });
     }
-    const dots = curve.line === "o" && curve.networks ? curve.networks.map((values) => path(curve.beta, values)) : curve.line.includes("o") ? [points] : [];
-    for (const point of dots.join(" ").split(" ").filter(Boolean)) add("circle", { cx: point.split(",")[0], cy: point.split(",")[1], r: 3, class: `dot ${curve.colour}` });
+    const dots =
+      curve.line === "o" && curve.networks
+        ? curve.networks.map((values) => path(curve.beta, values))
+        : curve.line.includes("o")
+          ? [points]
+          : [];
+    for (const point of dots.join(" ").split(" ").filter(Boolean))
+      add("circle", { cx: point.split(",")[0], cy: point.split(",")[1], r: 3, class: `dot ${curve.colour}` });
   }
   const labels = [];
-  panel.marks.filter(({ beta }) => beta >= found.betas[0] && beta <= found.betas.at(-1)).forEach(({ beta, label, colour }, i) => {
-    const end = x(beta) > width - DIGIT * label.length;
-    add("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: `mark ${colour}` });
-    labels.push([{ x: x(beta) + (end ? -4 : 4), y: TOP + 10 + 13 * (i % 4), "text-anchor": end ? "end" : "start" }, label.replace("\n", " ")]);
-  });
+  panel.marks
+    .filter(({ beta }) => beta >= found.betas[0] && beta <= found.betas.at(-1))
+    .forEach(({ beta, label, colour }, i) => {
+      const end = x(beta) > width - DIGIT * label.length;
+      add("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: `mark ${colour}` });
+      labels.push([
+        { x: x(beta) + (end ? -4 : 4), y: TOP + 10 + 13 * (i % 4), "text-anchor": end ? "end" : "start" },
+        label.replace("\n", " "),
+      ]);
+    });
   for (const beta of panel.tags ?? []) {
     const { value, across } = at(panel.curves[0], beta) ?? {};
     if (finite(value)) add("text", { x: x(across) + 5, y: y(value) - 5 }, number(beta));
@@ -126,15 +195,30 @@ export function drawPanel(svg, panel, networks = false, space = svg.clientWidth)
     if (!panel.across) now.append(element("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: "chosen" }));
     for (const curve of panel.curves) {
       const { value, across } = at(curve, beta) ?? {};
-      if (finite(value)) now.append(element("circle", { cx: x(across ?? beta), cy: y(value), r: panel.across ? 6 : 4, class: `dot ${curve.colour}` }));
+      if (finite(value))
+        now.append(
+          element("circle", {
+            cx: x(across ?? beta),
+            cy: y(value),
+            r: panel.across ? 6 : 4,
+            class: `dot ${curve.colour}`,
+          }),
+        );
     }
   };
   /** The β whose mark is nearest to a point of the drawing: nearest in height, too, where curves stand across. */
   const betaAt = (left, top) => {
-    const away = (beta) => Math.min(...panel.curves.map((curve) => {
-      const { value, across } = at(curve, beta) ?? {};
-      return panel.across ? (finite(value) ? Math.hypot(x(across) - left, y(value) - top) : Infinity) : Math.abs(x(beta) - left);
-    }));
+    const away = (beta) =>
+      Math.min(
+        ...panel.curves.map((curve) => {
+          const { value, across } = at(curve, beta) ?? {};
+          return panel.across
+            ? finite(value)
+              ? Math.hypot(x(across) - left, y(value) - top)
+              : Infinity
+            : Math.abs(x(beta) - left);
+        }),
+      );
     const distances = found.betas.map(away);
     return found.betas[distances.indexOf(Math.min(...distances))];
   };
@@ -143,20 +227,33 @@ export function drawPanel(svg, panel, networks = false, space = svg.clientWidth)
 
 /** What each curve of a panel says at a β, as items of a list: its line, its name, its value and range. */
 export function listValues(list, panel, beta) {
-  list.replaceChildren(...panel.curves.map((curve) => {
-    const item = anyElement("li"), swatch = element("svg", { class: "swatch", width: 22, height: 10, "aria-hidden": "true" });
-    if (curve.line === "o") swatch.append(element("circle", { cx: 11, cy: 5, r: 3, class: `dot ${curve.colour}` }));
-    else swatch.append(element("path", { d: "M0,5 H22", class: `curve ${curve.colour}`, "stroke-dasharray": DASHES[curve.line] ?? "none" }));
-    const found = at(curve, beta), range = found ? rangeOf(found, panel) : besideOf(curve, beta);
-    item.append(swatch, anyElement("span", {}, curve.name), anyElement("b", {}, number(found?.value, 4)));
-    if (range) item.append(anyElement("small", {}, range));
-    return item;
-  }));
+  list.replaceChildren(
+    ...panel.curves.map((curve) => {
+      const item = anyElement("li"),
+        swatch = element("svg", { class: "swatch", width: 22, height: 10, "aria-hidden": "true" });
+      if (curve.line === "o") swatch.append(element("circle", { cx: 11, cy: 5, r: 3, class: `dot ${curve.colour}` }));
+      else
+        swatch.append(
+          element("path", {
+            d: "M0,5 H22",
+            class: `curve ${curve.colour}`,
+            "stroke-dasharray": DASHES[curve.line] ?? "none",
+          }),
+        );
+      const found = at(curve, beta),
+        range = found ? rangeOf(found, panel) : besideOf(curve, beta);
+      item.append(swatch, anyElement("span", {}, curve.name), anyElement("b", {}, number(found?.value, 4)));
+      if (range) item.append(anyElement("small", {}, range));
+      return item;
+    }),
+  );
 }
 
 /** What a curve has on either side of a β at which it has nothing: "at 2: 5.26, at 5: 4.4". */
 function besideOf(curve, beta) {
-  const there = curve.beta.filter((b) => at(curve, b)), below = there.filter((b) => b < beta), above = there.filter((b) => b > beta);
+  const there = curve.beta.filter((b) => at(curve, b)),
+    below = there.filter((b) => b < beta),
+    above = there.filter((b) => b > beta);
   const near = [...(below.length ? [Math.max(...below)] : []), ...(above.length ? [Math.min(...above)] : [])];
   return there.length > 1 ? near.map((b) => `at ${number(b, 4)}: ${number(at(curve, b).value)}`).join(", ") : "";
 }
@@ -169,23 +266,39 @@ function rangeOf(found, panel) {
 
 /** What each curve of a panel says at a β, in words; those that say nothing there are left out. */
 export function inWords(panel, beta) {
-  const told = panel.curves.map((curve) => ({ name: curve.name, found: at(curve, beta) })).filter(({ found }) => found);
-  return told.map(({ name, found }) => `${name} ${number(found.value, 4)}${rangeOf(found, panel) && ` (${rangeOf(found, panel)})`}`).join("; ");
+  const told = panel.curves
+    .map((curve) => ({ name: curve.name, found: at(curve, beta) }))
+    .filter(({ found }) => found);
+  return told
+    .map(
+      ({ name, found }) =>
+        `${name} ${number(found.value, 4)}${rangeOf(found, panel) && ` (${rangeOf(found, panel)})`}`,
+    )
+    .join("; ");
 }
 
 /** One- and two-sigma ellipses of a Gaussian with variances p, r and covariance q, around a place of a drawing. */
 export function ellipses([x, y], [p, q, r], unit, kind) {
-  const spread = Math.hypot((p - r) / 2, q), centre = (p + r) / 2, turn = -Math.atan2(2 * q, p - r) / 2 * 180 / Math.PI;
-  return [1, 2].map((sigmas) => element("ellipse", {
-    rx: sigmas * Math.sqrt(centre + spread) * unit, ry: sigmas * Math.sqrt(Math.max(centre - spread, 0)) * unit,
-    transform: `translate(${x} ${y}) rotate(${turn})`, class: `ellipse ${kind}`,
-  }));
+  const spread = Math.hypot((p - r) / 2, q),
+    centre = (p + r) / 2,
+    turn = ((-Math.atan2(2 * q, p - r) / 2) * 180) / Math.PI;
+  return [1, 2].map((sigmas) =>
+    element("ellipse", {
+      rx: sigmas * Math.sqrt(centre + spread) * unit,
+      ry: sigmas * Math.sqrt(Math.max(centre - spread, 0)) * unit,
+      transform: `translate(${x} ${y}) rotate(${turn})`,
+      class: `ellipse ${kind}`,
+    }),
+  );
 }
 
 /** Replace the content of an SVG by one- and two-sigma ellipses of Gaussians in the plane of the sources. */
 export function drawEllipses(svg, gaussians, source) {
-  const size = 240, half = 3.2, unit = size / (2 * half);
-  const x = (value) => (value + half) * unit, y = (value) => (half - value) * unit;
+  const size = 240,
+    half = 3.2,
+    unit = size / (2 * half);
+  const x = (value) => (value + half) * unit,
+    y = (value) => (half - value) * unit;
   svg.setAttribute("viewBox", `0 0 ${size} ${size}`);
   svg.replaceChildren(
     element("path", { d: `M0,${y(0)} H${size} M${x(0)},0 V${size}`, class: "axis" }),

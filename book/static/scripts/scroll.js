@@ -1,8 +1,9 @@
 // What scrolls sideways, as on a phone, can be reached and scrolled with the keyboard; tables and formulas say so.
 
-const TABLES = ".bd-content .pst-scrollable-table-container", FORMULAS = ".bd-content div.math";
+const TABLES = ".bd-content .pst-scrollable-table-container",
+  FORMULAS = ".bd-content div.math";
 const FIGURES = ".bd-content figure, .bd-content div.cell_output";
-const sideways = box => box.scrollWidth > box.clientWidth;
+const sideways = (box) => box.scrollWidth > box.clientWidth;
 
 function mark() {
   for (const box of document.querySelectorAll(TABLES)) box.classList.toggle("scrolls", sideways(box));
@@ -12,9 +13,11 @@ function mark() {
   }
   for (const box of document.querySelectorAll(FIGURES)) {
     const scrolls = sideways(box) && getComputedStyle(box).overflowX !== "visible";
-    if (scrolls) box.tabIndex = 0; else box.removeAttribute("tabindex");
+    if (scrolls) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
   }
 }
 
 const watched = new ResizeObserver(mark); // formulas and pictures come later than the page, and change what fits
-for (const box of document.querySelectorAll(`${TABLES}, ${TABLES} > table, ${FORMULAS}, ${FIGURES}`)) watched.observe(box);
+for (const box of document.querySelectorAll(`${TABLES}, ${TABLES} > table, ${FORMULAS}, ${FIGURES}`))
+  watched.observe(box);

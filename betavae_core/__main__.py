@@ -1,8 +1,0 @@
-from betavae_core import environment
-
-if __name__ == "__main__":  # spawned workers import this module
-    environment.start_anew()  # before anything from outside the standard library
-
-    from betavae_core.cli import main
-
-    main(prog_name="betavae")

@@ -1,1 +1,0 @@
-"""Packs of networks trained in JAX on a GPU while processes draw and evaluate."""

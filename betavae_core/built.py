@@ -1,0 +1,32 @@
+"""What a build hands to the chapters that speak of the others: which there are, and how each was executed last."""
+
+import json
+from pathlib import Path
+
+from betavae_core import paths
+
+FILE = "built.json"
+
+
+def stage() -> Path:
+    """Where executed chapters lie: of the build that runs this chapter, or of the last one."""
+    return paths.stage() or paths.EXECUTED
+
+
+def chapters() -> list[dict]:
+    """Each chapter in reading order: its name, its parameters, and the seconds that it took unless it `quotes` others.
+
+    Raises
+    ------
+    OSError
+        if nothing has been built yet.
+    """
+    file = stage() / FILE
+    if not file.exists():
+        raise FileNotFoundError(f"{file} is not there: `make book` makes it, with what this chapter quotes")
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def names() -> list[str]:
+    """Names of the chapters in reading order."""
+    return [chapter["chapter"] for chapter in chapters()]

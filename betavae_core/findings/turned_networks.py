@@ -1,0 +1,225 @@
+"""What turning its latents does to the true inference error of a trained network, from stored latents alone.
+
+TIE is ½ tr(M T Q Tᵀ) − tr(T K) + const in the turn T, with Q = E[μμᵀ + S] and K = E[μ tᵀM] for q(z|x) = N(μ, S) and the
+exact posterior N(t, M⁻¹): quadratic in T, as the likelihood of labels is (`findings.turning`).
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from betavae_core.findings import latents, tiles, turning
+from betavae_core.images import experiments
+from betavae_core.images.datasets import ImageData
+from betavae_core.networks.posterior import Posterior
+from betavae_core.theory import alignment, orthogonal
+from betavae_core.theory.orthogonal import Form
+
+LABELS = (1, 2, 3, 5, 10, 30, 100)
+DRAWS = {2: 100, 4: 10}  # choices of labels, by the number of latents: four take longer to turn
+
+
+class Images(NamedTuple):
+    """What a network says of n images, and what is true of them.
+
+    mean (n, k), covariance (n, k, k) : q(z|x) = N(mean, covariance)
+    sources (n, k); target (n, k), precision (k, k) : the exact posterior N(target, precision⁻¹)
+    """
+
+    mean: np.ndarray
+    covariance: np.ndarray
+    sources: np.ndarray
+    target: np.ndarray
+    precision: np.ndarray
+
+
+class Error(NamedTuple):
+    """TIE of images as a function of T: what each image adds to Q (n, k, k), to Kᵀ (n, k, k) and to the rest (n,)."""
+
+    moment: np.ndarray
+    cross: np.ndarray
+    rest: np.ndarray
+
+    @classmethod
+    def of(cls, images: Images) -> "Error":
+        """From what is known of images."""
+        mean, covariance, _, target, M = images
+        signal = np.einsum("ni,ij,nj->n", target, M, target)
+        log_dets = np.linalg.slogdet(M)[1] + np.linalg.slogdet(covariance)[1]
+        moment = mean[:, :, None] * mean[:, None] + covariance
+        return cls(moment, (target @ M)[:, :, None] * mean[:, None], 0.5 * (signal - len(M) - log_dets))
+
+
+def _tie(precision, moment, cross, rest) -> tuple[Form, np.ndarray]:
+    """TIE as a form in T and a constant, from means over images of the parts of `Error`."""
+    k = len(precision)
+    bent = np.einsum("ij,...ab->...iajb", precision, moment)
+    return Form(bent.reshape(*moment.shape[:-2], k * k, k * k), cross), rest
+
+
+def tie(images: Images) -> np.ndarray:
+    """TIE of each image (n,) as its latents stand: no permutation is tried."""
+    form, rest = _tie(images.precision, *Error.of(images))
+    return form(np.broadcast_to(np.eye(len(images.precision)), images.covariance.shape)) + rest
+
+
+def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
+    """Turn the latents by each choice of labelled images, and judge by all images that are not labelled.
+
+    Parameters
+    ----------
+    chosen : (draw, most) numbers of images; the first m of a row are the m that are labelled
+    labels : the m
+
+    Returns
+    -------
+    dict of arrays (labels, draw): tie, after turning, and began, as trained, of the same images, nats; margin, as above
+    """
+    n, at = len(images.mean), np.array(labels) - 1
+    told = [
+        np.cumsum(part[chosen], 1)[:, at]
+        for part in turning.each_likelihood(images.mean, images.covariance, images.sources)
+    ]
+    turns, values = orthogonal.least(Form(*told))  # (draw, labels, 2, k, k)
+    best = np.take_along_axis(turns, values.argmin(-1)[..., None, None, None], -3)[..., 0, :, :]
+    left = (n - np.array(labels))[:, None]
+    parts = []
+    for part in Error.of(images):
+        flat = part.reshape(n, -1)
+        rest = (flat.sum(0) - np.cumsum(flat[chosen], 1)[:, at]) / left
+        parts.append(rest.reshape(*rest.shape[:2], *part.shape[1:]))
+    form, constant = _tie(images.precision, *parts)
+    found = {
+        "tie": form(best) + constant,
+        "began": form(np.broadcast_to(as_trained(images), best.shape)) + constant,
+        "margin": np.abs(values[..., 0] - values[..., 1]),
+    }
+    return {name: value.T for name, value in found.items()}
+
+
+def as_trained(images: Images) -> np.ndarray:
+    """The signed permutation (k, k) with the least TIE of all images: `theory.alignment`."""
+    parts = [part.mean(0) for part in Error.of(images)]
+    return alignment.align(parts[0], parts[1].T, images.precision)[1]
+
+
+def parts(images: Images) -> dict[str, float]:
+    """TIE as trained and with the best rotation, of all images, and what the latter is made of, in nats.
+
+    best = means + size + shape,  means = ½ E |M^½ (T μ − t)|²
+    size = ½ (τ − k − k log(τ/k)),  τ = E tr(M T S Tᵀ): what one factor on all of q's covariances would take off
+    shape = ½ (k log(τ/k) − log det M − E log det S): what is wrong with the covariances but for their size
+
+    None is negative. `factor` is τ/k: in the linear model at the right rotation it is b/σ², for either family.
+    """
+    error = Error.of(images)
+    form, rest = _tie(images.precision, *(part.mean(0) for part in error))
+    turns, values = orthogonal.least(form)
+    T, M, k = turns[values.argmin()], images.precision, len(images.precision)
+    spread = float(np.trace(M @ T @ images.covariance.mean(0) @ T.T))
+    off = images.mean @ T.T - images.target
+    size = 0.5 * (spread - k - k * np.log(spread / k))
+    log_dets = np.linalg.slogdet(M)[1] + np.linalg.slogdet(images.covariance)[1].mean()
+    return {
+        "trained": float(form(as_trained(images)) + rest),
+        "best": float(values.min() + rest),
+        "means": 0.5 * float(np.einsum("ni,ij,nj->", off, M, off)) / len(off),
+        "size": size,
+        "shape": 0.5 * float(k * np.log(spread / k) - log_dets),
+        "factor": spread / k,
+    }
+
+
+def read(stored: xr.Dataset, b: int, r: int, data) -> Images | None:
+    """What is stored of the network at the b-th β of a realization, beside its images; None if it is missing.
+
+    Standard deviations that rounding to half precision made 0 count as `latents.LEAST_STD`.
+    """
+    mean, std = (stored[name].values[b, r].astype(float) for name in ("latent_mean", "latent_std"))
+    if not np.isfinite(mean).all() or not std.any():
+        return None
+    variance = np.maximum(std, latents.LEAST_STD) ** 2
+    if "latent_lower" in stored:
+        lower, k = stored["latent_lower"].values[b, r].astype(float), mean.shape[1]
+        rows = np.tril_indices(k, -1)[0]
+        beside = np.stack([(lower[:, rows == i] ** 2).sum(1) for i in range(k)], 1)
+        q = Posterior(mean, np.log(np.maximum(variance - beside, latents.LEAST_STD**2)), lower)
+    else:
+        q = Posterior(mean, np.log(variance))
+    n = len(mean)
+    return Images(mean, q.covariance(), data.sources[:n], data.posterior_mean[:n], data.posterior_precision)
+
+
+def networks(stored: xr.Dataset, b: int) -> Iterator[tuple[int, Images, ImageData]]:
+    """Each realization whose latents at the b-th β are stored, with its images."""
+    for r in range(stored.sizes.get("detailed", 0)):
+        data, _ = experiments.draw(stored.experiment, r)
+        if (images := read(stored, b, r, data)) is not None:
+            yield r, images, data
+
+
+def free(images: Images, turns) -> dict[str, float]:
+    """What turns T (turn, k, k) change: the most that C and the decoder's inputs move, and the range of TIE.
+
+    C is computed anew from T μ and T S Tᵀ. A turned decoder reads Tᵀ z', so its inputs are those it had, to rounding.
+    """
+    turns, C = np.asarray(turns), _divergence(images.mean, images.covariance)
+    turned = [_divergence(*turning.turned(images.mean, images.covariance, T)) for T in turns]
+    form, rest = _tie(images.precision, *(part.mean(0) for part in Error.of(images)))
+    ties = form(turns) + rest
+    back = np.einsum("tij,nj,til->tnl", turns, images.mean, turns) - images.mean
+    ends = {"least": float(ties.min()), "most": float(ties.max())}
+    return {"kl_prior": float(np.abs(np.array(turned) - C).max()), "inputs": float(np.abs(back).max()), **ends}
+
+
+def _divergence(mean, covariance) -> np.ndarray:
+    """KL(q(z|x) ‖ N(0, I)) of each image, nats."""
+    trace = np.trace(covariance, axis1=1, axis2=2)
+    return 0.5 * (trace + (mean**2).sum(1) - mean.shape[1] - np.linalg.slogdet(covariance)[1])
+
+
+def best_betas(stored: xr.Dataset, studied: xr.Dataset, what) -> np.ndarray:
+    """The best β/ν of each realization (`tiles.read`): as "trained", with the "best" turn, or by so many labels.
+
+    Of labels the median over draws is read. NaN where the fit has no lowest point in its range.
+
+    Parameters
+    ----------
+    stored : of an experiment of tiles; studied : its `study`
+    """
+    tie = studied.tie.sel(labels=what).median("draw") if isinstance(what, int) else studied[what]
+    trained = stored.isel(realization=studied.realization.values)
+    values = tie.transpose(*trained.tie.dims).values
+    return tiles.readings(trained.assign(tie=(trained.tie.dims, values))).best.values
+
+
+def study(stored: xr.Dataset, labels=LABELS, betas=None) -> xr.Dataset:
+    """`labelled` and `parts` of every network whose latents are stored, of one experiment.
+
+    Choices of labelled images are random and the same at every β of a realization.
+
+    Returns
+    -------
+    Dataset over beta × realization: `parts`; and × labels × draw: tie, began, margin. NaN where nothing is stored.
+    """
+    picked = stored if betas is None else stored.sel(beta=betas, method="nearest")
+    count, k = picked.sizes.get("detailed", 0), experiments.experiment(stored.experiment).latents
+    draws, cells = DRAWS.get(k, min(DRAWS.values())), {}
+    for r in range(count):
+        data, _ = experiments.draw(stored.experiment, r)
+        rng = np.random.default_rng([r, 2])
+        chosen = np.array([rng.permutation(picked.sizes["sample"])[: max(labels)] for _ in range(draws)])
+        for b in range(picked.sizes["beta"]):
+            if (images := read(picked, b, r, data)) is not None:
+                cells[b, r] = parts(images) | labelled(images, chosen, labels)
+    grid = picked.sizes["beta"], count
+    names = {name: np.shape(value) for cell in cells.values() for name, value in cell.items()}
+    found = {name: np.full((*grid, *shape), np.nan) for name, shape in names.items()}
+    for (b, r), cell in cells.items():
+        for name, value in cell.items():
+            found[name][b, r] = value
+    dims = ("beta", "realization", "labels", "draw")
+    coords = {"beta": picked.beta.values, "realization": np.arange(count), "labels": list(labels)}
+    return xr.Dataset({n: (dims[: v.ndim], v) for n, v in found.items()}, coords, {"experiment": stored.experiment})

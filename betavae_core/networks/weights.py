@@ -1,0 +1,70 @@
+"""The one form in which trained networks are handed on: their weights as NumPy arrays, whichever library trained them.
+
+Evaluation, pictures and storage read these, with one forward pass, in processes that need neither library. `encode` and
+`features` run on JAX arrays as well, which is how the JAX trainer computes its objective.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from betavae_core.images.factors import Images
+from betavae_core.networks import posterior
+from betavae_core.networks.posterior import Posterior
+
+
+class Weights(NamedTuple):
+    """Weights of some members of one architecture.
+
+    kernels, biases : a matrix (member, in, out) and a row (member, 1, out) for each layer, encoder first
+    latents, family : k, and the family of q
+    """
+
+    kernels: list
+    biases: list
+    latents: int
+    family: str = "diagonal"
+
+    @property
+    def members(self) -> int:
+        """How many there are."""
+        return len(self.kernels[0])
+
+    @property
+    def depth(self) -> int:
+        """Hidden layers of the encoder, as many as of the decoder."""
+        return len(self.kernels) // 2 - 1
+
+    def some(self, members: slice) -> "Weights":
+        """Some members alone."""
+        kernels, biases = ([part[members] for part in parts] for parts in (self.kernels, self.biases))
+        return self._replace(kernels=kernels, biases=biases)
+
+    def finite(self, member: int) -> bool:
+        """Whether all weights of a member are finite."""
+        return all(np.isfinite(part[member]).all() for part in (*self.kernels, *self.biases))
+
+    def posterior(self, data) -> Posterior:
+        """q(z|x) of each member and image, in float64; data: one ImageData per member."""
+        return encode(self, Images.stacked([Images.of(each) for each in data]), np).to_numpy()
+
+    def decode(self, z) -> np.ndarray:
+        """Reconstructed standardised pixels for latents z (member, sample, k)."""
+        return features(self, np.asarray(z, np.float32), np) @ self.kernels[-1] + self.biases[-1]
+
+
+def encode(weights: Weights, images: Images, xp) -> Posterior:
+    """q(z|x), its parts (member, sample, …), of stacked images; xp: numpy or jax.numpy."""
+    scores, components, _ = images
+    kernels, biases, depth = weights.kernels, weights.biases, weights.depth
+    h = scores @ (kernels[0] if components is None else components @ kernels[0]) + biases[0]
+    for layer in range(1, depth + 1):
+        h = xp.tanh(h) @ kernels[layer] + biases[layer]
+    return posterior.family(weights.family).of_head(h, weights.latents)
+
+
+def features(weights: Weights, z, xp):
+    """Last hidden layer of the decoder for latents z (member, sample, k)."""
+    for layer in range(weights.depth + 1, len(weights.kernels) - 1):
+        z = xp.tanh(z @ weights.kernels[layer] + weights.biases[layer])
+    return z

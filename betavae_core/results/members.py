@@ -1,0 +1,137 @@
+"""What a member of a sweep is, and what tells it from every other. Nothing here trains or stores."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+
+from betavae_core.errors import UsageError
+from betavae_core.images import digits, experiments
+from betavae_core.networks import architecture, posterior
+from betavae_core.networks.architecture import LEARNING_RATE
+
+NUMERICS_VERSION = 1  # part of each member's key: raise it when a change of code may change numbers (CHANGES.md)
+DETAILED = 5  # realizations 0-4 keep curves, latents and pictures
+LARGEST_BETA = 1e9  # far beyond every threshold of collapse, and squares of gradients are still finite in float32
+LIMITS = {"samples": (1, 100_000), "epochs": (1, 100_000), "settling": (0, 1), "warmup": (0, 1)}  # memory; days
+ALWAYS_COUNTED = ("experiment", "samples", "epochs", "learning_rate", "scaling")
+RECORDED = {  # `fingerprint` of each experiment when keys did not count it yet; later ones need no line
+    "mixing": "6373d34402544fa3",
+    "localisation": "a24c3906c250c79c",
+    "mixing-one-pair": "136dff06a0557d09",
+    "mixing-diagonal": "ef5dbf25dc09def0",
+    "pixel-mixing": "7dcfb7aa2b590065",
+    "tiles": "390983eb03b04706",
+    "tiles-diagonal": "e338b72a69e23d72",
+    "tiles-4": "c8555df0d81e3e5c",
+}
+
+
+@dataclass(frozen=True)
+class Specification:
+    """Everything but β and realization that decides a member's numbers.
+
+    A field added later counts in a member's key only where it differs from its default, so that what was published
+    before it stays valid.
+
+    Raises
+    ------
+    UsageError
+        on a value that cannot be, in one line.
+    """
+
+    experiment: str
+    samples: int = field(default=1000, metadata={"help": "Images in each realization."})
+    epochs: int = field(default=1000, metadata={"help": "Steps of training, each on all images."})
+    learning_rate: float = field(default=LEARNING_RATE, metadata={"help": "Adam's step."})
+    scaling: str = field(default="global", metadata={"help": "Images are standardised as a whole, or by pixel."})
+    family: str = field(
+        default="diagonal", metadata={"help": f"Covariance of q(z|x): {' or '.join(posterior.FAMILIES)}."}
+    )
+    settling: float = field(default=0.0, metadata={"help": "Last part of training in which Adam's step falls to 0."})
+    warmup: float = field(default=0.0, metadata={"help": "First part of training in which β rises from 0."})
+
+    def __post_init__(self):
+        experiments.experiment(self.experiment)
+        for name, (low, high) in LIMITS.items():
+            if not low <= getattr(self, name) <= high:
+                raise UsageError(f"{name} must be from {low:,} to {high:,}; got {getattr(self, name)}")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise UsageError(f"learning_rate must be finite and > 0; got {self.learning_rate}")
+        for name, choices in (("scaling", experiments.SCALINGS), ("family", posterior.FAMILIES)):
+            if getattr(self, name) not in choices:
+                raise UsageError(f"{name} must be {' or '.join(choices)}; got {getattr(self, name)}")
+
+    @property
+    def unusual(self) -> dict:
+        """The settings that differ from their defaults."""
+        return {
+            setting.name: getattr(self, setting.name)
+            for setting in dataclasses.fields(self)
+            if setting.name != "experiment" and getattr(self, setting.name) != setting.default
+        }
+
+    @property
+    def label(self) -> str:
+        """The experiment and its unusual settings, such as mixing,epochs=5000."""
+        return self.experiment + "".join(f",{name}={value}" for name, value in self.unusual.items())
+
+    @property
+    def identity(self) -> dict:
+        """What counts in a member's key; of the experiment's record what differs from the one in `RECORDED`."""
+        record = experiments.experiment(self.experiment).fingerprint
+        other = {} if RECORDED.get(self.experiment) == record else {"record": record}
+        return {name: getattr(self, name) for name in ALWAYS_COUNTED} | self.unusual | other
+
+    def draw(self, realization: int):
+        """Training and held-out images of a realization; see `images.experiments.draw`."""
+        return experiments.draw(self.experiment, realization, self.samples, self.scaling)
+
+    @property
+    def schedule(self):
+        """A function of the epochs done: Adam's step, and what β is multiplied by."""
+        return architecture.schedule(self.epochs, self.learning_rate, self.settling, self.warmup)
+
+    @property
+    def architecture(self) -> dict:
+        """What `networks.training.trainer` needs to know."""
+        record = experiments.experiment(self.experiment)
+        return {"latents": record.latents, "family": self.family, "pixels": record.pixels}
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network: a specification, β, and the realization that seeds digits, sources, weights and draws."""
+
+    specification: Specification
+    beta: float
+    realization: int
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of all that decides the numbers.
+
+        That is the specification, the drawing, mixing matrix and noise of its experiment, β, realization, the digits'
+        pixels and labels if images are made of them, and the version of the code that draws, trains and evaluates,
+        `NUMERICS_VERSION`.
+        """
+        identity = {
+            **self.specification.identity,
+            "beta": float(self.beta),
+            "realization": int(self.realization),
+            **({"digits": _digits_hash()} if experiments.experiment(self.specification.experiment).digits else {}),
+            "numerics": NUMERICS_VERSION,
+        }
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def detailed(self) -> bool:
+        """Whether curves, latents and pictures are kept with the member."""
+        return self.realization < DETAILED
+
+
+@functools.cache
+def _digits_hash() -> str:
+    return digits.fingerprint(*digits.load())

@@ -1,0 +1,201 @@
+"""What is stored of a trained member, and the labelled Dataset over β × realization that many make."""
+
+import contextlib
+import hashlib
+import io
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+
+from betavae_core import files
+from betavae_core.errors import UsageError, first_line
+from betavae_core.results.members import DETAILED, Member
+from betavae_core.theory.terms import SCALARS, attributes
+
+FORMAT = 1  # of stored files; one that does not say has format 1
+READERS = {}  # format: function from a Dataset of that format to one of today's; one for each older format
+DETAILS = {  # of realizations 0-4
+    "curve": ("step",),
+    "latent_mean": ("sample", "latent"),
+    "latent_std": ("sample", "latent"),
+    "latent_lower": ("sample", "pair"),  # of the full family: entries of L below its diagonal
+    "reconstructions": ("picture", "row", "column"),
+    "traversals": ("latent", "value", "row", "column"),
+    "grey_scale": (),
+}
+LABELS = ("key", "made_by")
+GRID = ("beta", "realization")
+
+
+class FormatError(UsageError):
+    """A file was written by a later version of this package; it is sound, and left alone."""
+
+
+def cell(member: Member, values: dict, provenance: dict) -> xr.Dataset:
+    """A member's numbers as they are stored: `SCALARS`, `DETAILS` if it keeps them, how it was made."""
+    dataset = xr.Dataset({name: (DETAILS.get(name, ()), np.asarray(value)) for name, value in values.items()})
+    dataset.attrs = {
+        **provenance,
+        "format": FORMAT,
+        "key": member.key,
+        "beta": float(member.beta),
+        "realization": member.realization,
+        "diverged": int(diverged(values)),
+        "checksum": checksum(dataset),
+    }
+    return dataset
+
+
+def diverged(values: dict) -> bool:
+    """Whether training diverged: then some term is not finite."""
+    return not all(np.isfinite(values[name]) for name in SCALARS)
+
+
+def understood(dataset: xr.Dataset, name: str) -> xr.Dataset:
+    """A Dataset of any known format as one of today's.
+
+    Raises
+    ------
+    FormatError
+        if its format is not known here.
+    """
+    found = require_known(dataset.attrs.get("format", 1), name)
+    return dataset if found == FORMAT else READERS[found](dataset)
+
+
+def require_known(number, name: str) -> int:
+    """The number of a format, if it is known here; else FormatError."""
+    if int(number) != FORMAT and int(number) not in READERS:
+        raise FormatError(f"{name} has format {number}, and this version reads up to {FORMAT}; it is left as it is")
+    return int(number)
+
+
+def checksum(dataset: xr.Dataset) -> str:
+    """SHA-256 over the names and bytes of all variables: equal for equal numbers, wherever they were made."""
+    state = hashlib.sha256()
+    for name in sorted(map(str, dataset.data_vars)):
+        state.update(name.encode() + np.ascontiguousarray(dataset[name].values).tobytes())
+    return state.hexdigest()
+
+
+def empty(betas, realizations: int) -> xr.Dataset:
+    """A Dataset over β × realization in which every cell is missing."""
+    shape = (len(betas), realizations)
+    data: dict = {name: (GRID, np.full(shape, np.nan), attributes(name)) for name in SCALARS}
+    data |= {name: (GRID, np.full(shape, "", dtype=object)) for name in LABELS}
+    data["diverged"] = (GRID, np.zeros(shape, bool))
+    return xr.Dataset(data, coords={"beta": np.array(betas, float), "realization": np.arange(realizations)})
+
+
+def widened(dataset: xr.Dataset, betas, realizations: int) -> xr.Dataset:
+    """A Dataset over β × realization at these β and realizations; cells that it lacks, and terms, are missing."""
+    fills = {str(name): _fill(variable.dtype) for name, variable in dataset.data_vars.items()}
+    grid = {"beta": np.array(betas, float), "realization": np.arange(realizations)}
+    found = dataset.reindex(grid, fill_value=fills)
+    for name in LABELS:
+        found[name] = found[name].astype(object)
+    return found.assign({name: value for name, value in empty(betas, realizations).items() if name not in found})
+
+
+def joined(dataset: xr.Dataset, other: xr.Dataset) -> xr.Dataset:
+    """A Dataset with the β of another beside its own, for every realization that either has; its own cells stay."""
+    new = sorted(set(other.beta.values) - set(dataset.beta.values))
+    if not new:
+        return dataset
+    count = max(found.sizes["realization"] for found in (dataset, other))
+    found = widened(dataset, sorted([*dataset.beta.values, *new]), count).copy(deep=True)
+    same = (name for name in found.data_vars if name in other and found[name].shape[2:] == other[name].shape[2:])
+    for name in same:  # a training curve of other epochs has another length
+        axes = {axis: other[axis] for axis in GRID if axis in other[name].dims} | {"beta": new}
+        found[name].loc[axes] = other[name].sel(beta=new).transpose(*found[name].dims).values
+    return found
+
+
+def keep(dataset: xr.Dataset, wanted: np.ndarray) -> xr.Dataset:
+    """The Dataset with the cells that are not `wanted` (β, realization) made missing, details included."""
+    if wanted.all():
+        return dataset
+    found = dataset.copy(deep=True)
+    for variable in found.data_vars.values():
+        mask = wanted if "realization" in variable.dims else _detailed(wanted)
+        variable.values[~mask] = _fill(variable.dtype)
+    return found
+
+
+def place(dataset: xr.Dataset, member: Member, stored: xr.Dataset) -> None:
+    """Put a member's cell into its place; a diverged one says so and leaves its numbers missing."""
+    b, r = int(np.flatnonzero(dataset.beta.values == member.beta)[0]), member.realization
+    package, tensorflow, device = (stored.attrs.get(name, "?") for name in ("package", "tensorflow", "device"))
+    library = stored.attrs.get("library", f"TensorFlow {tensorflow}")
+    made_by = f"betavae-core {package}, {library}, {device}"
+    lost = bool(stored.attrs["diverged"])
+    for name, value in (("key", member.key), ("made_by", made_by), ("diverged", lost)):
+        dataset[name].values[b, r] = value
+    for name in SCALARS:
+        if name in stored and not lost:
+            dataset[name].values[b, r] = float(stored[name])
+    for name, dims in DETAILS.items():
+        if name in stored and r < DETAILED:
+            value = stored[name].values
+            if name not in dataset:
+                shape = (dataset.sizes["beta"], DETAILED, *value.shape)
+                dataset[name] = (("beta", "detailed", *dims), np.full(shape, _fill(value.dtype), value.dtype))
+            dataset[name].values[b, r] = value
+
+
+def index(content: bytes, name: str) -> dict[str, tuple[tuple[float, int], bool]]:
+    """(β, realization) of each member of a published file by its key, and whether it diverged; nothing else is read."""
+    with _opened(content) as found:
+        require_known(found.attrs.get("format", 1), name)
+        betas, realizations, diverged = (found.variables[n][...].tolist() for n in ("beta", "realization", "diverged"))
+        keys = _texts(found.variables["key"])
+    flat = zip(itertools.product(betas, realizations), keys, itertools.chain(*diverged), strict=True)
+    return {key.decode(): (cell, bool(lost)) for cell, key, lost in flat if key}
+
+
+def held(content: bytes) -> int:
+    """How many networks a file holds, a published one or that of one member."""
+    with _opened(content) as found:
+        return sum(map(bool, _texts(found.variables["key"]))) if "key" in found.variables else 1
+
+
+def _fill(dtype):
+    """What stands for a missing value."""
+    return {"f": np.nan, "u": 0, "b": False}.get(np.dtype(dtype).kind, "")
+
+
+def _detailed(wanted: np.ndarray) -> np.ndarray:
+    """`wanted` over the realizations that keep details."""
+    padded = np.zeros((len(wanted), DETAILED), bool)
+    count = min(DETAILED, wanted.shape[1])
+    padded[:, :count] = wanted[:, :count]
+    return padded
+
+
+@contextlib.contextmanager
+def parsing() -> Iterator[None]:
+    """What HDF5's readers raise for content that is none of theirs is damage; that one is not installed is not."""
+    try:
+        import h5netcdf  # noqa: F401 xarray says of a missing one that the file has no known form
+
+        yield
+    except ImportError as error:
+        raise UsageError(f"stored networks cannot be read: {error}; `make env` installs what is missing") from None
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise files.Damaged(first_line(error)) from None
+
+
+def _opened(content: bytes):
+    """A file's variables, none of them read yet: an index does not pay for a Dataset."""
+    with parsing():
+        import h5netcdf
+
+        return h5netcdf.File(io.BytesIO(content), "r")
+
+
+def _texts(variable) -> np.ndarray:
+    """Texts as HDF5 has them, strings or letters, in one row."""
+    values = variable[...]
+    return values.ravel() if values.dtype == object else values.view(f"S{values.shape[-1]}").ravel()

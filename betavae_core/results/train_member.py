@@ -1,0 +1,154 @@
+"""The work on members: train and evaluate some of one specification together, in this process."""
+
+import contextlib
+import os
+import platform
+import threading
+import time
+from importlib.metadata import version
+
+import numpy as np
+
+from betavae_core import machine
+from betavae_core.errors import SweepError
+from betavae_core.machine import SINGLE_THREAD
+from betavae_core.networks import atlas
+from betavae_core.networks.atlas import Atlas
+from betavae_core.results.members import Member
+from betavae_core.theory.terms import HELDOUT, SCALARS
+
+ONE_AT_A_TIME = threading.Lock()  # a process keeps one compiled trainer, whatever the number of its worker's threads
+PICTURES = 8  # reconstructions kept with a detailed member
+LATENTS = 500  # images whose latents are kept
+
+
+def task(members: list[Member], keys: list[str], xla: bool) -> list[tuple[dict, dict]]:
+    """`train` on one thread, in a worker that stands where the keys come from: same digits, same numerics version."""
+    with _alone(members, keys):
+        return train(members, xla)
+
+
+@contextlib.contextmanager
+def _alone(members: list[Member], keys: list[str]):
+    """One thread, one task at a time; SweepError in a worker that stands elsewhere than where the keys come from."""
+    os.environ.update(dict.fromkeys(SINGLE_THREAD, "1"))  # TensorFlow reads them when it starts
+    if [member.key for member in members] != keys:
+        raise SweepError("a worker has other digits, or another numerics version, than this machine")
+    with ONE_AT_A_TIME:
+        yield
+
+
+def train(members: list[Member], xla: bool = False) -> list[tuple[dict, dict]]:
+    """Train and evaluate members of one specification together in this process; each as if it were alone.
+
+    Returns
+    -------
+    for each member:
+    values : the numbers that `store.write` takes; NaN if training diverged
+    provenance : attributes
+    """
+    _, _, found = _trained(members, xla)
+    return found
+
+
+def train_and_draw(member: Member, key: str, progress=None) -> tuple[dict, dict, Atlas | None]:
+    """A member as of `train`, and its atlas if it has a plane and did not diverge: what a page shows of its own.
+
+    `progress` is told how many epochs were just done.
+    """
+    with _alone([member], [key]):
+        weights, data, [(values, provenance)] = _trained([member], progress=progress)
+        plane = weights.latents == 2 and np.isfinite(values["tie"])
+        return values, provenance, atlas.draw(weights, data) if plane else None
+
+
+def _trained(members: list[Member], xla: bool = False, progress=None):
+    """The weights, the first member's training images, and what `train` returns."""
+    started = time.perf_counter()
+    weights, drawn, curves = _fitted(members, xla, progress)
+    values = evaluated(weights, members, drawn, curves)
+    provenance = {
+        "seconds": round((time.perf_counter() - started) / len(members), 2),
+        "pack": len(members),
+        "xla": int(xla),
+        **_made_by(),
+        **vars(members[0].specification),
+    }
+    return weights, drawn[0][0], [(found, provenance) for found in values]
+
+
+def draw_atlas(member: Member, key: str) -> tuple[Atlas, dict]:
+    """The atlas of a member, which is trained again for it (weights are not kept), and how it was made."""
+    started = time.perf_counter()
+    with _alone([member], [key]):
+        weights, [(data, _)], _ = _fitted([member])
+        drawn = atlas.draw(weights, data)
+    return drawn, {"seconds": round(time.perf_counter() - started, 2), **_made_by(), **vars(member.specification)}
+
+
+def _fitted(members: list[Member], xla: bool = False, progress=None):
+    """Members of one specification, trained together: their weights, training and held-out images, and curves."""
+    import tensorflow as tf
+
+    from betavae_core.networks import training
+
+    tf.config.experimental.enable_op_determinism()
+    spec, seeds = members[0].specification, [member.realization for member in members]
+    drawn = {r: spec.draw(r) for r in set(seeds)}  # β share images
+    trainer = training.trainer(len(members), xla, **spec.architecture)
+    betas, data = [member.beta for member in members], [drawn[r][0] for r in seeds]
+    curves = trainer.fit(data, betas, seeds, spec.epochs, spec.schedule, progress)
+    return trainer.weights, [drawn[r] for r in seeds], curves
+
+
+def _made_by() -> dict:
+    """Versions and device, for a record."""
+    import tensorflow as tf
+
+    device = tf.config.list_physical_devices("GPU")[:1]
+    return {
+        "package": version("betavae-core"),
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "device": device[0].name if device else machine.processor(),
+    }
+
+
+def evaluated(weights, members, drawn, curves) -> list[dict]:
+    """What `store.write` takes, for each member; NaN for a member that diverged."""
+    from betavae_core.networks import evaluation
+
+    betas, seeds = [member.beta for member in members], [member.realization for member in members]
+    values: list[dict] = [dict.fromkeys(SCALARS, np.nan) for _ in members]
+    sound = [i for i, curve in enumerate(curves) if np.isfinite(curve).all() and weights.finite(i)]
+    for suffix, images in (("", [d for d, _ in drawn]), (HELDOUT, [h for _, h in drawn])):
+        found = evaluation.evaluate(weights, images, betas, seeds, only=sound)
+        for name, column in found.items():
+            for i, value in zip(sound, column, strict=True):
+                values[i][name + suffix] = float(value)
+    detailed = [i for i in sound if members[i].detailed]
+    for i, details in _details(weights, [d for d, _ in drawn], curves, detailed).items():
+        values[i] |= details
+    return values
+
+
+def _details(weights, data, curves, which: list[int]) -> dict[int, dict]:
+    """Curve, latents and pictures of some members; grey levels in bytes, 128 is 0, `grey_scale` 127 steps away."""
+    from betavae_core.networks import evaluation
+
+    if not which:
+        return {}
+    q = weights.posterior(data)
+    pictures, moved = evaluation.reconstructions(weights, data, PICTURES), evaluation.traversals(weights, data)
+    found = {}
+    for i in which:
+        scale = max(np.abs(pictures[i]).max(), np.abs(moved[i]).max(), 1e-9)
+        in_bytes = [np.uint8(np.clip(np.round(128 + 127 * p[i] / scale), 0, 255)) for p in (pictures, moved)]
+        found[i] = {
+            "curve": curves[i, :: max(1, curves.shape[1] // 100)].astype(np.float32),
+            **{name: part.astype(np.float16) for name, part in q[i][:LATENTS].stored().items()},
+            "reconstructions": in_bytes[0],
+            "traversals": in_bytes[1],
+            "grey_scale": np.float32(scale),
+        }
+    return found

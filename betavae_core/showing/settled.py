@@ -1,0 +1,44 @@
+"""Networks as the thesis trained them beside networks whose training settles: how far from rest, and what of TIE."""
+
+import numpy as np
+import xarray as xr
+
+from betavae_core.findings import settled
+from betavae_core.showing import tables
+
+HEADER = [
+    "β",
+    "nats below, thesis",
+    "nats below, settling",
+    "TIE, thesis",
+    "TIE, settling",
+    "TIE, reference",
+    "|cos|",
+    "at rest",
+]
+
+
+def rows(thesis: xr.Dataset, settling: xr.Dataset, reference: xr.Dataset) -> list[list[str]]:
+    """Rows under `HEADER`, on the realizations that both trainings have.
+
+    Medians of how far the objective is below the reference's, means of TIE, and of the networks that settle the mean
+    obliqueness of the decoder's axes and how many are at rest (`findings.settled`).
+    """
+    thesis, settling = xr.align(thesis, settling, join="inner")
+    found = [settled.judged(each, reference) for each in (thesis, settling)]
+    cells = []
+    for beta in found[1].beta.values:
+        old, new = (each.sel(beta=beta) for each in found)
+        tie = [float(each.tie.sel(beta=beta, realization=new.realization).mean()) for each in (thesis, settling)]
+        tie.append(float(reference.tie.sel(beta=beta).mean()) if "tie" in reference else np.nan)
+        judged = new.settled.notnull()
+        cells.append(
+            [
+                f"{beta:g}",
+                *(tables.number(float(each.below.median()), 1) for each in (old, new)),
+                *(tables.number(value, 2) for value in tie),
+                tables.number(float(new.obliqueness.mean()), 2),
+                f"{int(new.settled.sum())} of {int(judged.sum())}" if judged.any() else "–",
+            ]
+        )
+    return cells

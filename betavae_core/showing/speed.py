@@ -1,0 +1,154 @@
+"""Tables of what was measured of this project's speed, from the files that `make bench` and `make gpu-check` leave."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import scipy.stats
+
+from betavae_core.networks import architecture
+from betavae_core.results import planning
+
+CONTENDERS = {  # what tables call them
+    "betavae": "this project",
+    "plain": "its step, not factored",
+    "keras-fit": "Keras, fit",
+    "pytorch": "PyTorch",
+    "torch-compile": "PyTorch, compiled",
+    "jax": "JAX",
+    "limit": "limit",
+}
+WHOLE = {"member": "this project", "keras-script": "a script with Keras"}
+RATE = "member-steps/s"
+TERMS = ("reconstruction", "kl_prior", "tie")
+EVALUATION = 0.7  # seconds of one core for each member, measured: draws and importance sampling on both sets of images
+COSTED = ("mixing", "localisation")
+HEADER = [
+    "experiment",
+    "contender",
+    "processes × threads",
+    "member-steps/s",
+    "ms per step",
+    "this project is faster by",
+]
+WHOLE_HEADER = [
+    "experiment",
+    "by",
+    "processes × threads",
+    "s per network",
+    "networks per hour",
+    "this project is faster by",
+]
+COST_HEADER = ["machine", "mixing, h", "localisation, h", "together, h"]
+EPOCHS = 1000  # of a whole network
+
+
+def table(rows: list[dict]) -> list[list[str]]:
+    """For each experiment and contender its better layout: steps/s, ms per step and member, ratio to this project."""
+    return [
+        [experiment, label, layout, f"{rate:.1f}", f"{1000 / rate:.1f}", f"{ratio:.2f} ×"]
+        for experiment, label, layout, rate, ratio in _best(rows, CONTENDERS, "betavae")
+    ]
+
+
+def whole_table(rows: list[dict]) -> list[list[str]]:
+    """For each experiment and way to a stored network its better layout: seconds for one, as many an hour, ratio."""
+    return [
+        [
+            experiment,
+            label,
+            layout,
+            f"{EPOCHS / rate:.1f}",
+            f"{3600 * rate / EPOCHS:.0f}",
+            f"{ratio:.2f} ×",
+        ]
+        for experiment, label, layout, rate, ratio in _best(rows, WHOLE, "member")
+    ]
+
+
+def _best(rows: list[dict], known: dict[str, str], ours: str) -> Iterator[tuple[str, str, str, float, float]]:
+    """Experiment, label, layout, rate and the ratio to `ours`, each of the known contenders in its better layout."""
+    best: dict[tuple, dict] = {}
+    for row in rows:
+        key = row["experiment"], row["contender"]
+        if key not in best or row["member_steps_per_s"] > best[key]["member_steps_per_s"]:
+            best[key] = row
+    for (experiment, contender), row in best.items():
+        if contender in known:
+            rate, own = row["member_steps_per_s"], best[experiment, ours]["member_steps_per_s"]
+            yield experiment, known[contender], f"{row['processes']} × {row['threads']}", rate, own / rate
+
+
+def thesis_cost(rows: list[dict], gpu: dict, epochs: int = 1000) -> list[list[str]]:
+    """Hours that the `thesis` profile takes on three kinds of machine, by arithmetic from what was measured.
+
+    Cores: members × (steps / rate + evaluation), shared out; rows are the bench's. GPU: members × the seconds that a
+    network of the longest sweep of that experiment took (`paths.GPU`), drawing and evaluation included.
+    """
+    hours = {"one laptop, 2 cores": [], f"one {gpu['device']}, 16 host cores": [], "100 CPU workers, one core each": []}
+    for name in COSTED:
+        members = len(planning.plan(name, "thesis"))
+        ours = [row for row in rows if (row["experiment"], row["contender"]) == (name, "betavae")]
+        laptop = max(row["member_steps_per_s"] for row in ours)
+        core = max(row["member_steps_per_s"] / row["processes"] for row in ours if row["threads"] == 1)
+        swept = max((s for s in gpu["sweeps"] if s["experiment"] == name), key=lambda sweep: sweep["networks"])
+        alone = epochs / core + EVALUATION
+        each = epochs / laptop + EVALUATION / 2, swept["seconds"] / swept["networks"], alone / 100
+        for column, seconds in zip(hours.values(), each, strict=True):
+            column.append(members * seconds / 3600)
+    return [[name, *(f"{h:.2f}" for h in (*column, sum(column)))] for name, column in hours.items()]
+
+
+def speed_rows(measured: dict) -> list[list[str]]:
+    """Rows of a table of stored rates: experiment, members together, member-steps per second, the peer's, `held`."""
+    rated = [row for row in measured["rows"] if row["unit"] == RATE]
+    rates = {(row["experiment"], row["members"], row["check"]): row["found"] for row in rated}
+    rows = []
+    for name, members in dict.fromkeys(key[:2] for key in rates):
+        pair = [rates.get((name, members, check)) for check in ("training", "peer")]
+        rows.append([name, str(members), *(f"{rate:,.0f}" if rate else "–" for rate in pair), f"{held(members):.2f}"])
+    return rows
+
+
+def held(members: int, samples: int = 1000) -> float:
+    """GB that a pack in training holds at least, by arithmetic.
+
+    Four bytes for each weight, its gradient and Adam's two moments, and for each output of a layer and its gradient.
+    """
+    layers = architecture.shapes(architecture.LATENTS, architecture.HIDDEN, architecture.PIXELS, "diagonal")
+    weights = sum((fan_in + 1) * fan_out for fan_in, fan_out in layers)
+    outputs = samples * sum(fan_out for _, fan_out in layers)
+    return members * 4 * (4 * weights + 2 * outputs) / 1e9
+
+
+def sweep_rows(measured: dict) -> list[list[str]]:
+    """Rows of a table of stored sweeps: networks, epochs, seconds, the device's part of them, seconds each."""
+    rows = []
+    for sweep in measured["sweeps"]:
+        whole, networks = sweep["seconds"], sweep["networks"]
+        cells = [f"{whole:.0f}", f"{100 * sweep['training_s'] / whole:.0f} %", f"{whole / networks:.2f}"]
+        rows.append([sweep["experiment"], f"{networks:,}", f"{sweep['epochs']:,}", *cells])
+    return rows
+
+
+def beside_rows(measured: dict) -> list[list[str]]:
+    """Rows of a table, GPU minus CPU of the same members: mean difference ± its standard error of R, C, TIE; nats."""
+    return [[f"{row['beta']:g}", *(_with_error(*row[name]) for name in TERMS)] for row in measured["beside_cpu"]]
+
+
+def _with_error(mean: float, error: float, spread: float) -> str:
+    """Mean and error to the error's first digit, and the spread in brackets.
+
+    >>> _with_error(-0.566, 0.298, 0.266), _with_error(0.00016, 0.00377, 1.3)
+    ('−0.6 ± 0.3 (0.27)', '0.000 ± 0.004 (1.3)')
+    """
+    decimals = max(0, -math.floor(math.log10(error)))
+    told = f"{mean:z.{decimals}f} ± {error:.{decimals}f} "
+    return told.replace("-", "−") + f"({np.format_float_positional(spread, 2, fractional=False, trim='-')})"
+
+
+def beyond(measured: dict) -> tuple[int, int]:
+    """How many of those differences Student's 95 % interval tells from 0, and how many there are."""
+    terms = [row[name] for row in measured["beside_cpu"] for name in TERMS]
+    reach = scipy.stats.t.ppf(0.975, measured["realizations"] - 1)
+    return int(sum(abs(mean) > reach * error for mean, error, _ in terms)), len(terms)

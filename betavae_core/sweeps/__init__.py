@@ -1,1 +1,0 @@
-"""Many networks: what a member is, how it is stored, and who trains what is missing."""

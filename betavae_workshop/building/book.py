@@ -1,0 +1,174 @@
+"""Execute the chapters whose content has changed, then render the book.
+
+book/x.md → jupytext → papermill → _build/executed/book/x.ipynb → jupyter-book → _build/html
+
+Pages are rendered anew, all together, where anything that they are made of has changed.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import re
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from betavae_core import paths
+from betavae_core.errors import UsageError
+from betavae_core.images import digits
+from betavae_core.paths import BUILD, CHAPTERS, EXECUTED
+from betavae_workshop.building import chapters, execution, parameters, rendering
+
+
+def build(report=print, builder: str = "html", profile: str = "published", jobs: int | None = None) -> Path:
+    """Execute what has changed, `jobs` chapters at a time, and render the book into _build/<builder>.
+
+    Returns its first page. Without `jobs`, as many chapters run at a time as there are cores.
+    """
+    target = BUILD / builder
+    with _only_build():
+        return _rendered(_executed(report, profile, jobs), target, report, builder)
+
+
+def _rendered(stage: Path, target: Path, report, builder: str = "html") -> Path:
+    """Render a stage into `target` unless its pages are up to date; returns the first page."""
+    rendering.restore(target)  # a build was killed between two moves
+    if rendering.is_current(stage, target):
+        report("pages: up to date")
+        return target / "index.html"
+    report("rendering the pages")
+    return rendering.render(stage, target, builder)
+
+
+def render() -> Path:
+    """Render the chapters as they were executed last into _build/html; returns its first page.
+
+    Raises
+    ------
+    UsageError
+        if a chapter has not been executed.
+    """
+    stage = EXECUTED
+    missing = [name for name in chapters.names() if not (stage / "book" / f"{name}.ipynb").exists()]
+    if missing:
+        raise UsageError(f"not executed yet: {', '.join(missing)}; `make book` does both")
+    execution.require_whole(stage)
+    with _only_build():
+        _stage_assets(stage)
+        return rendering.render(stage, BUILD / "html")
+
+
+def build_variant(chapter: str, values: dict, report=print) -> Path:
+    """Execute one chapter with other parameters and render the book with it into a folder of its own.
+
+    The other chapters are brought up to date as for `build`; `_build/html` is not touched. Those that quote all others
+    are executed again with what this one found. Modules are described in the book proper alone. Returns the page.
+    """
+    folder = BUILD / "variants" / variant_name(chapter, values)
+    execution.require_networks(chapter, values)
+    with _only_build():
+        base, stage = _executed(report), folder / "executed"
+        _stage_assets(stage)
+        quoting = [name for name in chapters.QUOTING if name in chapters.names() and name != chapter]
+        again = {chapter: values} | {name: {} for name in quoting}
+        for file in (base / "book").glob("*.*"):
+            if file.is_file() and file.name.split(".")[0] not in again:
+                shutil.copyfile(file, stage / "book" / file.name)
+        for file in (stage / "book").glob("api*.ipynb"):
+            file.write_text(json.dumps(_without_modules(json.loads(file.read_text()))))
+        execution.bring_up_to_date(again, stage, report)
+        return _rendered(stage, folder / "html", report).parent / "book" / f"{chapter}.html"
+
+
+def build_page(chapter: str, report=print) -> Path:
+    """Execute one chapter, if it has changed, and render its page alone into _build/page/html; returns the page.
+
+    The other chapters, as they were executed last or as text, are read for what this one refers to.
+    """
+    folder = BUILD / "page"
+    stage = folder / "executed"
+    digits.load()
+    with _only_build():
+        _stage_assets(EXECUTED)
+        execution.bring_up_to_date({chapter: {}}, EXECUTED, report)
+        _stage_assets(stage)
+        for name in chapters.names():
+            found = execution.notebook(name)
+            text = json.dumps(found if name == chapter else _without_modules(found))
+            (stage / "book" / f"{name}.ipynb").write_text(text)
+        if rendering.is_current(stage, folder / "html", chapter):
+            report("pages: up to date")
+            return folder / "html" / "book" / f"{chapter}.html"
+        report("rendering the page")
+        return rendering.render_page(stage, folder / "html", chapter)
+
+
+def _without_modules(notebook: dict) -> dict:
+    """Without descriptions of the package's modules, which take a third of the time and which no chapter refers to."""
+    described, named = re.compile(r"```\{eval-rst\}.*?```", re.DOTALL), re.compile(r"\{py:func\}(?=`)")
+    for cell in notebook["cells"]:
+        cell["source"] = described.sub("*Described in the book itself.*", named.sub("", cell["source"]))
+    return notebook
+
+
+def variant_name(chapter: str, values: dict) -> str:
+    """Short folder name for a chapter's parameters, such as analytical-beta=4; a hash where they are long."""
+    settings = ",".join(f"{k}={str(v).removesuffix('.0')}" for k, v in values.items())
+    if not values:
+        return chapter
+    if len(settings) > 48 or not re.fullmatch(r"[\w.,=+-]+", settings, re.ASCII):
+        settings = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+    return f"{chapter}-{settings}"
+
+
+def _executed(report, profile: str = "published", jobs: int | None = None) -> Path:
+    stage, names = EXECUTED, chapters.names()
+    digits.load()  # a file that is none is told now, not by the first chapter that draws
+    _stage_assets(stage)
+    for stale in (stage / "book").glob("*.ipynb"):
+        if stale.stem not in names:
+            stale.unlink()
+            stale.with_suffix(".json").unlink(missing_ok=True)
+            stale.with_suffix(".claims.json").unlink(missing_ok=True)
+    usual = {name: parameters.defaults(name).get("profile", profile) for name in names}
+    wanted = {name: {} if usual[name] == profile else {"profile": profile} for name in names}
+    execution.bring_up_to_date(wanted, stage, report, jobs)
+    return stage
+
+
+def _stage_assets(stage: Path) -> None:
+    (stage / "book").mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(stage / "book" / "static", ignore_errors=True)
+    _copy(CHAPTERS / "static", stage / "book" / "static")
+    if paths.atlases().exists():  # pages load a sheet when it comes into view
+        pictures = shutil.ignore_patterns("*.json", ".*")
+        _copy(paths.atlases(), stage / "book" / "static" / "atlas", pictures)
+    shutil.copyfile(CHAPTERS / "references.bib", stage / "book" / "references.bib")
+
+
+def _copy(source: Path, target: Path, ignore=None) -> None:
+    try:
+        shutil.copytree(source, target, ignore=ignore)
+    except shutil.Error as error:  # a list of all that could not be copied, and why
+        raise OSError(error.args[0][0][2]) from None
+
+
+@contextlib.contextmanager
+def _only_build():
+    """One build at a time in this folder; a second one waits. What a killed one left behind is swept away."""
+    BUILD.mkdir(exist_ok=True)
+    with open(BUILD / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another build is running here; waiting for it", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        for stale in BUILD.glob("render-*"):
+            shutil.rmtree(stale, ignore_errors=True)
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, in order
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,201 @@
+"""How often the rules of verdicts err, and how often intervals hold the truth: simulations whose truth is known.
+
+An experiment of a simulation is a curve over β that obeys the claim or does not, by a number of standard errors a step,
+plus noise in each of n realizations: normal and independent, or that of stored networks, whose deviations from the mean
+curve are drawn with replacement, realization by realization. These come as they lie, or each with a sign at random:
+then means and medians of all differences are zero, whatever single networks do, and what is true is beyond dispute.
+As they lie, the mean of a step may owe itself to networks so rare that a sample has none of them; no rule can know.
+`data/calibration.json` keeps the rates with their seed, and
+`python -m betavae_workshop.calibration` finds them anew.
+"""
+
+import json
+from typing import NamedTuple
+
+import numpy as np
+from scipy.interpolate import Akima1DInterpolator
+
+from betavae_core import files, paths
+from betavae_core.findings import optima, tiles
+from betavae_core.findings.judging import rules
+from betavae_core.findings.judging.rates import COUNTS, EFFECTS, NOISES, REALIZATIONS, RULES
+from betavae_core.images import experiments
+from betavae_core.results import sweep
+
+TRIALS, SEED = 1000, 0
+BETAS, EXPECTED = 13, slice(2, 5)  # β of a curve; those that count as near, as 0.5, 1 and 2 do on the thesis's grid
+STEEP = 8.0  # standard errors of steps that leave no doubt
+
+
+class Truth(NamedTuple):
+    """A curve in units of a step's standard error, whether the claim holds for it, and the effect that it has."""
+
+    name: str
+    curve: np.ndarray
+    holds: bool
+    effect: float
+
+
+STORED = {"mixing": ("elbo", "reconstruction", "kl_prior", "tie"), "localisation": ("elbo", "kl_prior", "tie")}
+OPTIMA = ("elbo", "mie", "tie")
+
+
+def _bowl(lowest: float, step: float, count: int = BETAS) -> np.ndarray:
+    return step * np.abs(np.arange(count) - lowest)
+
+
+def truths(rule: str) -> list[Truth]:
+    """What is simulated for a rule. A flat curve and one at the border obey no claim and contradict none clearly."""
+    flat = np.zeros(BETAS)
+    if rule == "falls":
+        level, down = np.full(BETAS - 1, -STEEP), np.arange(BETAS) * -1.0
+        level[5] = 0
+        found = [Truth("border", np.append(0, level.cumsum()), False, 0)]
+        for effect in EFFECTS:
+            up = level.copy()
+            up[5] = effect
+            found += [Truth("rises once", np.append(0, up.cumsum()), False, effect)]
+            found += [Truth("falls", effect * down, True, effect)]
+    elif rule == "near":
+        border = _bowl(4.5, STEEP)
+        found = [Truth("border", border, False, 0)]
+        for effect in EFFECTS:
+            found += [Truth("at 5", _bowl(5, effect), False, effect), Truth("at 1", _bowl(3, effect), True, effect)]
+    elif rule == "interior":
+        border = _bowl(0, STEEP)
+        border[1] = 0
+        found = [Truth("border", border, False, 0)]
+        for effect in EFFECTS:
+            found += [Truth("at an end", _bowl(0, effect), False, effect)]
+            found += [Truth("inside", _bowl(6, effect), True, effect)]
+    else:
+        flat = np.zeros(3)
+        found = [Truth("border", np.array([0, STEEP, STEEP]), False, 0)]
+        for effect in EFFECTS:
+            found += [Truth("falls", np.array([0, -effect, -2 * effect]), False, effect)]
+            found += [Truth("rises", np.array([0, effect, 2 * effect]), True, effect)]
+    return [Truth("flat", flat, False, 0), *found]
+
+
+def decide(rule: str, curves) -> np.ndarray:
+    """Decisions of a rule on curves (trial, beta, realization)."""
+    if rule == "near":
+        inside = np.zeros(curves.shape[-2], bool)
+        inside[EXPECTED] = True
+        return rules.near(curves, inside)
+    if rule == "interior":
+        return rules.interior(curves)
+    return {"falls": rules.falls, "positive": rules.positive}[rule](np.diff(curves, axis=-2))
+
+
+def noises() -> dict:
+    """Kinds of noise: for each its deviations (beta, network), and whether signs are random; none for normal ones."""
+    found = {"normal": (None, False)}
+    for experiment, terms in STORED.items():
+        kept, _ = optima.sound(sweep.load(experiment))
+        for term in terms:
+            values = optima.complete(kept, term)[0]
+            deviations = values - values.mean(1, keepdims=True)
+            found[f"{experiment}, {term}, sign at random"] = (deviations, True)
+            found[f"{experiment}, {term}, as it lies"] = (deviations, False)
+    return found
+
+
+def draw(noise, shape, rng) -> np.ndarray:
+    """(trial, beta, realization) deviations; steps between neighbouring β have a standard deviation of about one."""
+    deviations, signs = noise
+    trials, betas, count = shape
+    if deviations is None:
+        return rng.standard_normal(shape) / 2**0.5
+    chosen = deviations[:betas, rng.integers(deviations.shape[1], size=(trials, count))].transpose(1, 0, 2)
+    chosen = chosen / np.median(np.diff(deviations, axis=0).std(1))
+    return chosen * rng.choice([-1.0, 1.0], (trials, 1, count)) if signs else chosen
+
+
+def rates(rule: str, noise, count: int, trials: int = TRIALS, seed: int = SEED, decision=decide) -> dict:
+    """How often a rule errs on its `truths`, from `count` realizations, and its power, by size of effect.
+
+    false_held : most often held, of truths for which the claim does not hold; false_refuted : most often refuted, of
+    those for which it holds and of a flat curve and one at the border; held, refuted : how often each effect is seen
+    """
+    rng = np.random.default_rng([seed, count, RULES.index(rule)])
+    found = {"false_held": 0.0, "false_refuted": 0.0, "held": [], "refuted": []}
+    for truth in truths(rule):
+        drawn = draw(noise, (trials, len(truth.curve), count), rng)
+        decisions = decision(rule, truth.curve[:, None] / count**0.5 + drawn)
+        held, refuted = float((decisions == 1).mean()), float((decisions == -1).mean())
+        if not truth.holds:
+            found["false_held"] = max(found["false_held"], held)
+        if truth.holds or not truth.effect:
+            found["false_refuted"] = max(found["false_refuted"], refuted)
+        if truth.effect:
+            found["held" if truth.holds else "refuted"].append(held if truth.holds else refuted)
+    return found
+
+
+def coverage(
+    experiment: str, term: str, count: int, normal: bool, trials: int, seed: int = SEED
+) -> tuple[float, float]:
+    """Part of the intervals of optima that hold the truth, and their median width, as a factor of β.
+
+    The true line is that of the stored trimmed means, moved by up to half a grid cell, and known at the grid's β.
+    """
+    kept, _ = optima.sound(sweep.load(experiment))
+    values = optima.complete(kept, term)[0] * (-1 if term == "elbo" else 1)
+    values = values - np.median(values, 0)
+    cut, x, rng = int(optima.TRIM * values.shape[1]), np.log(kept.beta.values), np.random.default_rng([seed, count])
+    line = np.sort(values, 1)[:, cut : values.shape[1] - cut].mean(1)
+    deviations = values - line[:, None]
+    spread = 1.4826 * np.median(np.abs(deviations), 1)[:, None] + 1e-9
+    shifts = (x[1:] - x[:-1]).mean() * rng.uniform(-0.5, 0.5, trials)
+    hits, widths = [], []
+    for trial, shift in enumerate(shifts):
+        true = Akima1DInterpolator(x, line, method="makima")(np.clip(x - shift, x[0], x[-1]))[:, None]
+        chosen = rng.integers(deviations.shape[1], size=count)
+        noise = spread * rng.standard_normal((len(x), count)) if normal else deviations[:, chosen]
+        truth = optima.interval(true, x)[0]
+        _, low, high = optima.interval(true + noise, x, draws=400, seed=trial)
+        hits.append(low <= truth <= high)
+        widths.append(min(high, x[-1]) - max(low, x[0]))
+    return float(np.mean(hits)), float(np.exp(np.median(widths)))
+
+
+def coverage_of_tiles(experiment: str, noise: float, count: int, trials: int, seed: int = SEED) -> dict:
+    """Part of the intervals of the best β/ν of tiles that hold the theory's, their median width, and the mean best."""
+    ratios, rng = np.array(experiments.RATIOS), np.random.default_rng([seed, count])
+    curve, factor = tiles.theory(experiment, ratios).tie.values, tiles.correction(experiment, ratios)
+    truth, found = tiles.best(experiment), []
+    for _ in range(trials):
+        curves = curve + noise * rng.standard_normal((count, len(ratios)))
+        found.append(tiles.best_of_mean(np.array([tiles.fit(ratios, one)[:-1] for one in curves])))
+    best, low, high = factor * np.array(found).T
+    widths = np.minimum(high, tiles.NEAR[1]) - np.maximum(low, tiles.NEAR[0])
+    held = float(((low <= truth) & (truth <= high)).mean())
+    return {"coverage": held, "width": float(np.median(widths)), "best": float(np.nanmean(best)), "theory": truth}
+
+
+def rerun(trials: int = TRIALS, seed: int = SEED) -> dict:
+    """All rates, as the file keeps them."""
+    table = {"seed": seed, "trials": trials, "rules": [], "intervals": [], "tiles": []}
+    for name, noise in noises().items():
+        for rule in RULES:
+            for count in COUNTS:
+                found = rates(rule, noise, count, trials, seed)
+                table["rules"].append({"noise": name, "rule": rule, "n": count, **found})
+    for experiment in STORED:
+        for term in OPTIMA:
+            for normal in (True, False):
+                for count in COUNTS:
+                    held, width = coverage(experiment, term, count, normal, trials, seed)
+                    cell = {"curve": f"{experiment}, {term}", "normal": normal, "n": count}
+                    table["intervals"].append({**cell, "coverage": held, "width": width})
+    for experiment in tiles.NAMES:
+        for noise in NOISES:
+            for count in REALIZATIONS:
+                found = coverage_of_tiles(experiment, noise, count, trials, seed)
+                table["tiles"].append({"experiment": experiment, "noise": noise, "n": count, **found})
+    return table
+
+
+if __name__ == "__main__":
+    files.write_text(paths.CALIBRATION, json.dumps(rerun(), indent=1, ensure_ascii=False) + "\n")

@@ -1,0 +1,73 @@
+"""Networks that are trained again, since weights are not kept: for their atlas, or for terms defined after them."""
+
+import functools
+
+import click
+
+from betavae_core.errors import UsageError
+from betavae_workshop.commands.sweeps import AboutExperiments, PlannedCommand, beta_list, plan_options, planned_for
+from betavae_workshop.commands.values import Whole
+
+
+@click.command(cls=AboutExperiments)
+@click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]")
+@click.option("--profile", default="published", show_default=True, help="Which networks.")
+@click.option("--beta", "betas", multiple=True, callback=beta_list, metavar="B", help="Many times, or a,b,c.")
+@click.option("--jobs", type=Whole(min=1), metavar="J", help="Processes here; one per core by default.")
+def atlas(names, profile, betas, jobs):
+    """Draw what the network of realization 0 decodes over the plane of its latents, at each β where that is missing.
+
+    \b
+    betavae atlas mixing --beta 1,20
+
+    Weights are not kept, so each network is trained again. Pictures and records go to data/results/atlas, which git
+    tracks and pages show. Interrupt it at any time; the next run goes on from there.
+    """
+    from betavae_core import paths
+    from betavae_core.images import experiments
+    from betavae_workshop.sweeping import crews, running
+
+    names = names or [record.name for record in experiments.RECORDS if record.latents == 2]
+    planned = planned_for(names, profile, betas=betas, realizations=1)
+    for name in names:
+        if (latents := experiments.experiment(name).latents) != 2:
+            raise UsageError(f"an atlas is drawn of networks with 2 latents; those of {name} have {latents}")
+    for label, members in planned:
+        report = functools.partial(_said_of, label)
+        for member in running.draw_atlases(members, crews.here(jobs), report):
+            click.echo(f"{label}, beta {member.beta:.10g}: drawn", err=True)
+        click.echo(f"{label}: {len(members)} atlases in {paths.atlases() / label}")
+
+
+@click.command(cls=PlannedCommand)
+@plan_options
+@click.option("--jobs", type=Whole(min=1), metavar="J", help="Processes here; one per core by default.")
+def evaluate(jobs, **options):
+    """Fill in, for stored networks, terms that were defined after they had been trained.
+
+    \b
+    betavae evaluate mixing --beta 1,20
+
+    Weights are not kept, so each network that lacks a term is trained again; what is stored of it stays, and what it
+    lacks is added where it is stored. Networks of another processor come out otherwise: how far their known terms are
+    from the stored ones is told. Interrupt it at any time; the next run goes on from there.
+    """
+    from betavae_workshop.commands.following import with_progress
+    from betavae_workshop.sweeping import completing, crews
+
+    for label, members in planned_for(**options):
+        lacking = completing.lacking(members)
+        if not lacking:
+            click.echo(f"{label}: no stored network lacks a term")
+            continue
+        click.echo(f"{label}: {len(lacking)} stored networks lack a term; each is trained again", err=True)
+        gaps: list[float] = []
+        with_progress(completing.fill_in(lacking, gaps, crews.here(jobs)), lacking)
+        click.echo(f"{label}: filled in for {len(gaps)}; their known terms come out within {max(gaps):.2g} nats")
+
+
+def _said_of(label: str, line: str) -> None:
+    click.echo(f"{label}: {line}", err=True)
+
+
+VERBS = (atlas, evaluate)

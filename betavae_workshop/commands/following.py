@@ -1,0 +1,37 @@
+"""What a sweep shows of itself while it runs."""
+
+import contextlib
+import sys
+import time
+
+import click
+
+LINE_EVERY = 60  # seconds
+
+
+def with_progress(training, members) -> list:
+    """Have members trained, behind a bar on a terminal, with a line a minute elsewhere; returns those that diverged."""
+    from tqdm import tqdm
+
+    from betavae_core.results import sweep
+
+    lost, said = [], time.monotonic()
+    try:
+        with contextlib.closing(training) as finished, tqdm(total=len(members), unit="member", disable=None) as bar:
+            for done, (member, made) in enumerate(finished, 1):
+                bar.update()
+                lost += [member] if made.get("diverged") else []
+                if bar.disable and time.monotonic() - said > LINE_EVERY:
+                    click.echo(f"{done} of {len(members)} are stored", err=True)
+                    said = time.monotonic()
+    except KeyboardInterrupt:
+        there = len(members) - len(sweep.survey(members).missing)
+        click.echo(f"interrupted: {there} of {len(members)} are stored; the same command goes on from there", err=True)
+        sys.exit(130)
+    return lost
+
+
+def above_the_bar(line: str) -> None:
+    from tqdm import tqdm
+
+    tqdm.write(line, file=sys.stderr)

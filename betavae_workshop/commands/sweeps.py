@@ -1,0 +1,198 @@
+"""Verbs of the sweeps: train what is missing, count what is there, publish it, list the experiments."""
+
+import functools
+from importlib.util import find_spec
+
+import click
+
+from betavae_core.errors import UsageError
+from betavae_workshop.commands.following import above_the_bar, with_progress
+from betavae_workshop.commands.values import Number, Whole, address, beta_list
+
+
+class AboutExperiments(click.Command):
+    """A command whose help lists the experiments and profiles, looked up then: `betavae --help` answers at once."""
+
+    def format_epilog(self, ctx, formatter):
+        from betavae_core.images import experiments
+        from betavae_core.results import planning
+
+        with formatter.section("Experiments"):
+            formatter.write_dl([(record.name, record.shows) for record in experiments.RECORDS])
+        formatter.write_paragraph()
+        formatter.write_text(f"Profiles: {', '.join(planning.PROFILES)}.")
+
+
+class PlannedCommand(AboutExperiments):
+    """The same with an option for each setting of a member."""
+
+    def get_params(self, ctx):
+        return [*super().get_params(ctx), *_setting_options()]
+
+
+@functools.cache
+def _setting_options() -> list[click.Option]:
+    import dataclasses
+
+    from betavae_core.results.members import Specification
+
+    return [
+        click.Option(
+            [f"--{field.name.replace('_', '-')}"],
+            type={int: Whole(), float: Number()}.get(type(field.default), str),
+            metavar={int: "N", float: "X"}.get(type(field.default), "NAME"),
+            help=f"{field.metadata['help']} In place of {field.default}.",
+        )
+        for field in dataclasses.fields(Specification)
+        if field.name != "experiment"
+    ]
+
+
+def plan_options(command):
+    """Arguments and options that choose members: shared by `sweep` and `publish`."""
+    options = [
+        click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]"),
+        click.option("--profile", default="published", show_default=True, help="How much of each experiment."),
+        click.option(
+            "--beta", "betas", multiple=True, callback=beta_list, metavar="B", help="To 1e9; many times, or a,b,c."
+        ),
+        click.option("--realizations", type=Whole(), metavar="N", help="In place of the profile's."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def planned_for(names, profile, **options):
+    """A plan for each experiment, and its label; UsageError if the working store is none, before anything is said."""
+    from betavae_core import paths
+    from betavae_core.results import planning
+
+    paths.working_store()
+    given = {name: value for name, value in options.items() if value is not None}
+    plans = planning.plans(names, profile, **given)
+    return [(plan[0].specification.label, plan) for plan in plans]
+
+
+@click.command(cls=PlannedCommand)
+@plan_options
+@click.option("--jobs", type=Whole(min=1), metavar="J", help="Processes here; one per core by default.")
+@click.option("--workers", type=Whole(min=1), metavar="N", help="A Dask cluster of N workers, started here.")
+@click.option(
+    "--scheduler", callback=address, metavar="ADDRESS", help="A Dask cluster that runs already: tcp://host:8786."
+)
+@click.option("--pack", type=Whole(min=1), metavar="K", help="Members trained together; probed on a GPU.")
+@click.option("--jax", is_flag=True, help="Train with JAX, if installed; processes here draw and evaluate.")
+@click.option("--explain", is_flag=True, help="Say what would run and why; run nothing.")
+def sweep(jobs, workers, scheduler, pack, jax, explain, **options):
+    """Train what is missing of each EXPERIMENT, or of all of them, with what the book shows beside them.
+
+    \b
+    betavae sweep mixing
+    betavae sweep mixing localisation --realizations 2 --beta 1,10,100
+    betavae sweep mixing --scheduler tcp://10.0.0.1:8786
+    betavae sweep --explain
+
+    Interrupt it at any time: members in hand are finished and stored, and the next run goes on from there.
+    """
+    if sum(choice is not None for choice in (jobs, workers, scheduler)) > 1:
+        raise UsageError("--jobs, --workers and --scheduler are three ways to run a sweep; choose one")
+    if jax and (workers or scheduler or not find_spec("jax")):
+        raise UsageError("--jax trains on this machine only, where JAX is installed: pip install jax, or jax[cuda13]")
+    from betavae_core import paths
+    from betavae_core.results import store, sweep
+    from betavae_workshop.sweeping import running
+
+    planned = planned_for(**options)
+    if not explain:
+        store.check_writable()
+    for label, members in planned:
+        plan = sweep.survey(members)
+        done = f"{len(plan.working) + len(plan.published)} there already"
+        lost = f", {len(plan.diverged)} of them diverged" if plan.diverged else ""
+        click.echo(f"{label}: {_members(len(plan.missing))} to train, {done}{lost}", err=True)
+        if explain:
+            _explain(label if len(planned) > 1 else "", plan.missing)
+        elif plan.missing:
+            if jax:
+                from betavae_workshop.sweeping import pipeline
+
+                training = pipeline.sweep_packs(plan.missing, pack, jobs, above_the_bar)
+            else:
+                training = running.run(plan.missing, _crew(jobs, workers, scheduler), pack, above_the_bar)
+            lost = with_progress(training, plan.missing)
+            click.echo(f"stored in {paths.working_store() / members[0].specification.experiment}", err=True)
+            if lost:
+                betas = ", ".join(f"{beta:.10g}" for beta in sorted({member.beta for member in lost}))
+                click.echo(f"training diverged in {len(lost)} of {len(plan.missing)}, at beta {betas}", err=True)
+
+
+def _members(count: int) -> str:
+    return f"{count} member{'s' * (count != 1)}"
+
+
+def _explain(label: str, missing) -> None:
+    """One line a β: which realizations are in no store."""
+    for beta in sorted({member.beta for member in missing}):
+        numbers = [str(member.realization) for member in missing if member.beta == beta]
+        prefix = f"{label}, " if label else ""
+        click.echo(f"{prefix}beta {beta:.10g}: in no store, realization{'s' * (len(numbers) > 1)} {', '.join(numbers)}")
+
+
+def _crew(jobs, workers, scheduler):
+    """Who trains: processes here, or a Dask cluster."""
+    from betavae_workshop.sweeping import cluster, crews
+
+    if workers or scheduler is not None:
+        return cluster.crew(scheduler, workers, above_the_bar)
+    return crews.here(jobs)
+
+
+@click.command(cls=AboutExperiments)
+@click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]")
+@click.option("--profile", default="published", show_default=True, help="Members to count.")
+def status(names, profile):
+    """Count what is there, by experiment, β and store.
+
+    \b
+    betavae status
+    betavae status mixing --profile thesis
+    """
+    from betavae_core.results import store, sweep
+
+    for label, members in planned_for(names, profile):
+        plan = sweep.survey(members)
+        click.echo(f"{label}: {len(members) - len(plan.missing)} of {len(members)}")
+        for beta in sorted({member.beta for member in members}):
+            wanted, working, published, diverged = (
+                sum(member.beta == beta for member in group)
+                for group in (members, plan.working, plan.published, plan.diverged)
+            )
+            stores = f"{working} working, {published} published" + (f", {diverged} diverged" if diverged else "")
+            click.echo(f"  beta {beta:<9.10g} {working + published:3d} of {wanted} ({stores})")
+        others = store.others(members)
+        for beta in sorted({member.beta for member in others}):
+            count = sum(member.beta == beta for member in others)
+            click.echo(f"  beta {beta:<9.10g} {count:3d} that profile {profile} does not ask for")
+
+
+@click.command(cls=PlannedCommand)
+@plan_options
+def publish(**options):
+    """Merge what is stored into data/results.
+
+    \b
+    betavae publish
+    betavae publish mixing
+
+    Each EXPERIMENT, or all of them, becomes data/results/EXPERIMENT.nc, which git tracks; settings other than the
+    defaults become part of the name.
+    """
+    from betavae_workshop.sweeping import publishing
+
+    for label, members in planned_for(**options):
+        file = publishing.publish(members)
+        click.echo(f"{label}: {f'{file} ({file.stat().st_size / 2**20:.2f} MiB)' if file else 'nothing stored'}")
+
+
+VERBS = (sweep, status, publish)

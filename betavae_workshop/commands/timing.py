@@ -1,0 +1,70 @@
+"""Verbs that time training: beside other libraries, and on a GPU."""
+
+import json
+
+import click
+
+from betavae_core.errors import UsageError
+from betavae_workshop.commands.values import Whole, new_file
+
+
+@click.command()
+@click.option("--rounds", type=Whole(min=1), default=3, show_default=True, help="Repeats; medians are shown.")
+@click.option("--json", "file", metavar="FILE", callback=new_file, help="Write one row for each layout.")
+def bench(rounds, file):
+    """Time training on this machine.
+
+    \b
+    betavae bench --rounds 1
+
+    Beside the plain step, Keras `fit`, PyTorch and JAX (where installed) and the limit that the machine's matrix
+    products set; and whole networks, from drawing to storing, beside a script with Keras. Some twenty minutes with both
+    cores idle. `make env EXTRAS=bench` brings PyTorch and JAX.
+    """
+    from tabulate import tabulate
+
+    from betavae_core.showing import speed
+    from betavae_workshop.timing import bench
+
+    rows = bench.run(rounds=rounds, report=lambda line: click.echo(line, err=True))
+    click.echo(tabulate(speed.table(rows), headers=speed.HEADER) + "\n")
+    click.echo(tabulate(speed.whole_table(rows), headers=speed.WHOLE_HEADER))
+    if file:
+        bench.write(rows, file)
+
+
+@click.command("gpu-check")
+@click.option("--library", default="tensorflow", show_default=True, help="tensorflow, or jax.")
+@click.option("--json", "file", metavar="FILE", callback=new_file, help="Write the rows there, too.")
+def gpu_check(library, file):
+    """Check and time training on this machine's GPU.
+
+    \b
+    betavae gpu-check --library jax
+
+    Whether a pack trained twice is the same, whether a member feels the others of its pack, how many member-steps a
+    second packs of up to 256 train, beside JAX and PyTorch where installed. Under ten minutes.
+    """
+    from tabulate import tabulate
+
+    from betavae_core import files, machine
+    from betavae_workshop import environment
+    from betavae_workshop.timing import gpu
+
+    with environment.muted():
+        gpu.trainers(library)
+        found = gpu.device(library)
+    if found is None:
+        raise UsageError(
+            f"{library} sees no GPU here; `make env EXTRAS=gpu` brings what TensorFlow needs on an NVIDIA GPU"
+        )
+    rows = []
+    for row in gpu.check(library):
+        rows.append(row)
+        click.echo(", ".join(map(str, row.values())), err=True)
+    click.echo(tabulate([list(row.values()) for row in rows], headers=gpu.HEADER))
+    if file:
+        files.write_text(file, json.dumps({"device": found, "host": machine.processor(), "rows": rows}, indent=1))
+
+
+VERBS = (bench, gpu_check)

@@ -1,0 +1,34 @@
+"""Terms that were defined after networks had been stored: these are trained again, and what they lack is filled in."""
+
+from collections.abc import Iterator
+from concurrent.futures import as_completed
+
+from betavae_core.results import store, train_member
+from betavae_core.results.members import Member
+from betavae_core.theory.terms import SCALARS
+from betavae_workshop.sweeping import crews, publishing
+
+
+def lacking(members: list[Member]) -> list[Member]:
+    """Stored members that did not diverge and have no value of some term of today."""
+    found = store.collect(members)
+    absent = found[list(SCALARS)].to_array().isnull().any("variable") & (found.key != "") & ~found.diverged
+    return [member for member in members if bool(absent.sel(beta=member.beta, realization=member.realization))]
+
+
+def fill_in(members: list[Member], gaps: list[float], crew=None) -> Iterator[tuple[Member, dict]]:
+    """Train members again and add what is stored of them lacks; yields (member, {}) as each is done.
+
+    `gaps` gets, for each, the largest difference of a term that it had already, in nats: 0 on the processor that
+    trained it. Crew and errors are as for `running.run`.
+    """
+    with crew or crews.here() as [one, *_]:
+        tasks = {one.submit(train_member.task, [member], [member.key], False): member for member in members}
+        try:
+            for done in as_completed(tasks):
+                [(values, _)] = done.result()
+                gaps.append(publishing.complete(tasks[done], values))
+                yield tasks[done], {}
+        finally:
+            for task in tasks:
+                task.cancel()

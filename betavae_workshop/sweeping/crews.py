@@ -1,0 +1,137 @@
+"""Who trains, and how many members together: processes on this machine. `sweeping.cluster` has another kind.
+
+On a GPU one member leaves most of the device idle, so members are packed along the leading axis of every weight. How
+many fit is found by training two steps, not by guessing at memory.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver, get_context
+from typing import NamedTuple
+
+from betavae_core import machine
+from betavae_core.errors import SweepError
+from betavae_core.results import train_live
+from betavae_workshop import environment
+
+MOST = 512  # members; beyond this the host's copies of the images outgrow the gain
+LOADED = ["betavae_core.networks.evaluation", "tensorflow_probability.python.distributions"]
+
+
+class Crew(NamedTuple):
+    """Who trains, workers of one kind: `submit(function, *arguments)` returns a `concurrent.futures.Future`.
+
+    size : counts them, by the device they are on; packs : whether a wish for packs is theirs
+    """
+
+    submit: Callable[..., Future]
+    size: Callable[[str], int]
+    packs: bool = True
+
+
+@contextlib.contextmanager
+def here(jobs: int | None = None) -> Iterator[list[Crew]]:
+    """Single-threaded processes on this machine: `jobs`, or one for each core, or one if there is a GPU."""
+    most = jobs or machine.cores()
+    with single_threaded(), pool(most) as workers:
+        try:
+            yield [Crew(workers.submit, lambda device: jobs or (most if device == "CPU" else 1))]
+        except BrokenProcessPool:
+            raise SweepError(
+                "a training process was killed, perhaps for want of memory; what was trained is stored, "
+                "and the same command goes on from there"
+            ) from None
+
+
+def pool(jobs: int) -> ProcessPoolExecutor:
+    """Processes that train, with this one's environment.
+
+    On Linux they are copies of one that has loaded TensorFlow and started nothing: it is loaded once for all.
+    """
+    context = get_context("forkserver" if sys.platform == "linux" else "spawn")
+    if sys.platform == "linux":
+        context.set_forkserver_preload(LOADED)
+        with environment.muted():
+            forkserver.ensure_running()
+    return ProcessPoolExecutor(jobs, context, initializer=_start, initargs=(dict(os.environ),))
+
+
+def _start(variables: dict[str, str]) -> None:
+    """In a worker: the environment of those who want it, who may be other than those that its model was loaded for."""
+    _replace_environment(variables)
+    tempfile.tempdir = None  # it is in the environment
+    train_live.start_worker()
+
+
+@contextlib.contextmanager
+def single_threaded():
+    """The environment that spawned workers inherit: one thread each, nothing of the user's own settings."""
+    before = dict(os.environ)
+    tempfile.gettempdir()  # for this process it stays: the home's path may be too long for a socket, and goes
+    with environment.clean() as variables:
+        try:
+            _replace_environment(variables)
+            yield
+        finally:
+            _replace_environment(before)
+
+
+def _replace_environment(variables: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
+
+
+class Packing(NamedTuple):
+    """Members trained together, whether XLA compiles their step, and the device they are on."""
+
+    members: int = 1
+    xla: bool = False
+    device: str = "CPU"
+
+    def __str__(self) -> str:
+        together = f"{self.members} members together" if self.members > 1 else "one member at a time"
+        return f"{together} on {self.device}" + (", compiled by XLA" if self.xla else "")
+
+
+def find_packing(specification, wanted: int) -> Packing:
+    """The packing for this process's device: one member on a CPU, as many as fit and are wanted on a GPU."""
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices("GPU")
+    if not devices:
+        return Packing()
+    for xla in (True, False):
+        members = largest(lambda count, xla=xla: fits(specification, count, xla), min(wanted, MOST))
+        if members:
+            return Packing(members, xla, devices[0].name.removeprefix("/physical_device:"))
+    raise SweepError("not even one member fits on the GPU")
+
+
+def largest(fitting: Callable[[int], bool], wanted: int) -> int:
+    """`wanted`, or the first of its halves that fits; 0 if not even one member does."""
+    while wanted and not fitting(wanted):
+        wanted //= 2
+    return wanted
+
+
+def fits(specification, count: int, xla: bool) -> bool:
+    """Whether a pack trains for two steps; running out of memory, or XLA's refusal, counts as no."""
+    import tensorflow as tf
+
+    from betavae_core.networks import training
+    from betavae_core.networks.model import Ensemble
+
+    data, _ = specification.draw(0)
+    refusals = (tf.errors.ResourceExhaustedError, *((tf.errors.OpError,) if xla else ()))
+    try:
+        training.Trainer(Ensemble(count, **specification.architecture), xla).fit(
+            [data] * count, [1.0] * count, range(count), 2
+        )
+    except refusals:
+        return False
+    return True

@@ -1,0 +1,60 @@
+"""What counts as settled, on networks made up for it, and on those stored."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from betavae_core.findings import prediction, settled
+from betavae_core.results import sweep
+
+BETAS = np.array([1.0, 10.0])
+
+
+def made(reconstruction, kl_prior, obliqueness=0.0):
+    """A Dataset of two β and three realizations."""
+    given = {"reconstruction": reconstruction, "kl_prior": kl_prior, "obliqueness": obliqueness}
+    shaped = {
+        n: (("beta", "realization"), np.broadcast_to(np.asarray(v, float), (2, 3)).copy()) for n, v in given.items()
+    }
+    return xr.Dataset(shaped, coords={"beta": BETAS, "realization": np.arange(3)})
+
+
+def test_all_three_conditions_are_needed():
+    reference = made(-100.0, 3.0)
+    assert (settled.judged(made(-100.5, 3.0), reference).settled == 1).all()
+    assert (settled.judged(made(-101.5, 3.0), reference).settled == 0).all()  # by the objective
+    assert (settled.judged(made(-98.0, 3.2), reference).settled == 0).all()  # by C
+    assert (settled.judged(made(-100.5, 3.0, 0.1), reference).settled == 0).all()  # by the axes
+    unknown = settled.judged(made(-100.5, 3.0, np.nan), reference).settled
+    assert unknown.isnull().all()
+    assert (settled.judged(made(-105.0, 3.0, np.nan), reference).settled == 0).all()  # what is known decides
+    lost = settled.judged(made(np.nan, np.nan), reference)
+    assert lost.settled.isnull().all() and lost.below.isnull().all()
+
+
+def test_the_best_is_taken_network_by_network():
+    one, other = made([[-10.0], [-20.0]], 1.0), made([[-11.0], [-12.0]], 1.1)
+    one.reconstruction[0, 2] = np.nan
+    best = settled.best(one, other.isel(realization=slice(3)))
+    assert best.reconstruction.values.tolist() == [[-10.0, -10.0, -11.0], [-12.0] * 3]
+    assert best.kl_prior.values.tolist() == [[1.0, 1.0, 1.1], [1.1] * 3]
+
+
+def test_sources_and_tie_are_not_looked_at():
+    found = sweep.load("mixing", realizations=3)
+    reference = prediction.prediction("mixing", found.beta.values, range(3))
+    blind = settled.judged(found.drop_vars(["tie", "tie_raw"]), reference.drop_vars("tie"))
+    xr.testing.assert_identical(blind, settled.judged(found, reference))
+
+
+@pytest.mark.parametrize("beta", [50.0, 100.0, 200.0])
+def test_the_schedule_that_settles_brings_mixing_to_the_linear_optimum_and_the_thesis_s_does_not(beta):
+    """Of the first ten realizations, all are nearer, and TIE follows."""
+    stored = [
+        sweep.load("mixing", realizations=10).sel(beta=[beta]),
+        sweep.load("mixing", supplement="training that settles", realizations=10).sel(beta=[beta]),
+    ]
+    reference = prediction.prediction("mixing", [beta], range(10))
+    thesis, settling = (settled.judged(found, reference).below.values[0] for found in stored)
+    assert np.median(settling) < 1.5 < 3 < np.median(thesis)
+    assert abs(float((stored[1].tie - reference.tie).mean())) < 0.05
