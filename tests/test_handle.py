@@ -1,5 +1,6 @@
 """The handle that turns a network's latents, in a Chromium: its numbers, and what a reader can do."""
 
+import base64
 import json
 import re
 import shutil
@@ -239,14 +240,15 @@ def test_the_terms_are_the_stored_ones_and_stand_still_because_they_are_computed
 
 
 def test_draws_are_nested_seeded_and_reach_every_image_of_the_pool(page):
-    found = ask(page, list(range(300)), f"[3, 10, 10].map((count) => m.drawn(x, count, {handle.POOL}))")
-    counts = np.zeros(handle.POOL)
-    for few, many, again in found:
-        assert few == many[:3] and many == again and len(set(many)) == 10
-        counts[many] += 1
-    assert len({tuple(many) for _, many, _ in found}) == len(found)
-    spread = 300 * 10 / handle.POOL
-    assert ((counts - spread) ** 2 / spread).sum() < 110  # 59 degrees of freedom, four standard deviations
+    draws, found = 3000, ask(page, list(range(3000)), f"m.drawn(x, 10, {handle.POOL})")
+    assert found[:9] == ask(page, list(range(9)), f"m.drawn(x, 10, {handle.POOL})")
+    few = ask(page, list(range(9)), f"m.drawn(x, 3, {handle.POOL})")
+    assert few == [many[:3] for many in found[:9]]
+    assert all(len(set(many)) == 10 for many in found)
+    for place in range(10):  # 59 degrees of freedom: four standard deviations
+        counts = np.bincount(np.array(found)[:, place], minlength=handle.POOL)
+        spread = draws / handle.POOL
+        assert ((counts - spread) ** 2 / spread).sum() < 59 + 4 * (2 * 59) ** 0.5
 
 
 # --- what a reader can do --------------------------------------------------------------------------------
@@ -402,6 +404,26 @@ def test_paper_and_readers_without_scripts_get_a_figure(page, browser, pictures,
     assert re.findall(r"TIE ([\d.]+)\snats", words) == [f"{error(images, T):.3f}" for T in turns]
     assert plain.locator("img").evaluate("image => image.naturalWidth") > 300
     plain.close()
+    q, exact = outlines(pictures["full"])
+    numbers = json.loads(re.search(r"json\">(.*)</script>", pictures["full"])[1])["images"]
+    for panel, T in enumerate(turns):  # the exact posteriors, which do not turn, tell the scale
+        part = slice(panel * handle.SHOWN, (panel + 1) * handle.SHOWN)
+        scale = np.column_stack([[image["exact"] for image in numbers], np.ones(handle.SHOWN)])
+        fit = np.linalg.lstsq(scale, exact[part], rcond=None)[0]
+        assert scale @ fit == pytest.approx(exact[part], abs=0.01)
+        centres = [[*(T @ image["mean"]), 1] for image in numbers]
+        assert centres @ fit == pytest.approx(q[part], abs=0.01)
+
+
+def outlines(picture):
+    """Centres of the solid and of the dashed ellipses of the still figure, in points."""
+    drawing = base64.b64decode(re.search(r'svg\+xml;base64,([^"]+)', picture)[1]).decode()
+    paths = re.findall(r'd="([^"]+ C [^"]+|[^"]+\nC [^"]+)"[^>]*style="fill: none; ([^"]+)"', drawing)
+    found = {True: [], False: []}
+    for path, style in paths:
+        corners = [list(map(float, line.split()[-2:])) for line in path.split("\n") if line.startswith("C")]
+        found["dasharray" in style].append(np.mean(corners, 0))
+    return np.array(found[False]), np.array(found[True])
 
 
 def test_it_is_light_asks_for_nothing_and_opens_from_a_folder(browser, page, pictures, folder):
