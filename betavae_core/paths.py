@@ -15,6 +15,7 @@ EMBEDDED_DIGITS = DATA / "mnist_digits.npz"
 FULL_DIGITS = DATA / "mnist_full.npz"
 IMPORTED_DIGITS = DATA / "imported.npz"
 BENCH = DATA / "bench.json"
+CALIBRATION = DATA / "calibration.json"
 GPU = DATA / "gpu.json"  # what was measured on one, in `gpu.check` and in sweeps
 
 

@@ -122,7 +122,13 @@ def touched(folder, file):
     return {name for name in before if before[name] != after[name]}
 
 
-DEEP = {"mixing", "localisation", "tiles", "beyond"}  # that load stored networks, with those that say what they found
+DEEP = {
+    "mixing",
+    "localisation",
+    "tiles",
+    "turning",
+    "beyond",
+}  # that load stored networks, with those that say what they found
 LOADING = DEEP | {"intro", "methods", "analytical", "reproduce"}
 CODE = LOADING | {"background", "theory", "rotation", "appendices", "claims"}
 REACH = {  # one file of each folder, and the chapters that it can reach
@@ -131,8 +137,9 @@ REACH = {  # one file of each folder, and the chapters that it can reach
     "betavae_workshop/timing/bench.py": set(),
     "betavae_workshop/sweeping/running.py": set(),
     "betavae_core/results/store.py": LOADING,
-    "betavae_core/findings/tiles.py": {"tiles", "intro"},
-    "betavae_core/findings/coverage.py": {"beyond"},
+    "betavae_core/findings/tiles.py": {"tiles", "turning", "intro"},
+    "betavae_core/findings/turned_networks.py": {"turning"},
+    "betavae_core/findings/judging/rates.py": {"claims"},
     "betavae_core/showing/deep.py": {"mixing", "localisation", "beyond", "methods"},
     "betavae_core/showing/diagrams.py": {"background", "methods", "analytical"},
     "betavae_core/showing/speed.py": {"reproduce"},
@@ -152,6 +159,7 @@ def test_a_change_executes_the_chapters_that_it_can_reach_and_no_others(other):
     assert networks == DEEP | {"analytical", "methods"}
     assert {"background", *LOADING} <= touched(other, "betavae_core/images/digits.py")
     assert touched(other, "data/bench.json") == {"reproduce"}
+    assert touched(other, "data/calibration.json") == {"claims"}
     assert touched(other, "data/results/tiles-4.nc") == LOADING
     assert touched(other, "book/theory.md") == {"theory"}
     assert touched(other, "requirements.lock") == set(chapters.names())

@@ -300,7 +300,7 @@ print(json.dumps([names.index("extra") - names.index("beyond"), refused,
 
 def test_a_claim_is_a_rule_and_a_call(copy):
     copy.change(
-        "betavae_core/findings/ledger.py",
+        "betavae_core/findings/judging/ledger.py",
         (
             '    "objective-falls": Entry(',
             '    "small": Entry(CLAIM, "It is small", "Results"),\n    "objective-falls": Entry(',

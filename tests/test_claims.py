@@ -9,7 +9,8 @@ import xarray as xr
 from click.testing import CliRunner
 
 from betavae_core import paths
-from betavae_core.findings import claims, ledger, verdicts
+from betavae_core.findings import claims, verdicts
+from betavae_core.findings.judging import ledger
 from betavae_core.showing import tables
 from betavae_workshop import cli
 
@@ -182,6 +183,13 @@ def test_the_weakest_verdict_behind_a_headline_decides(behind, decides):
     told = claims.headlines(found, ledger.CLAIM)
     assert {text: v.verdict for text, v in told.items()} == {headline: decides}
     assert len(claims.headlines(found, ledger.QUESTION)) == 1
+
+
+def test_answers_that_disagree_leave_a_question_undecided():
+    answers = {"mixing-mig": "undecided", "localisation-mig": "refuted"}
+    found = [claims.Verdict(id, "1", "0 to 2", verdict) for id, verdict in answers.items()]
+    assert [v.word for v in claims.headlines(found, ledger.QUESTION).values()] == ["undecided"]
+    assert [v.word for v in claims.headlines(found[1:], ledger.QUESTION).values()] == ["no"]
 
 
 def test_the_ledger_has_symbols_words_and_links():

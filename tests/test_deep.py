@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from betavae_core import machine, notes, paths
-from betavae_core.findings import latents, prediction
+from betavae_core.findings import latents, prediction, scores
 from betavae_core.images import datasets, experiments
 from betavae_core.results import planning, record, store, sweep, train_live
 from betavae_core.showing import curves, deep, figures, interactive, live, tables
@@ -59,6 +59,20 @@ def test_the_prediction_beside_networks_stands_on_their_realizations():
     rows = deep.discrepancy_rows(stored, beside)
     expected = (stored.tie.sel(realization=[0, 2]) - beside.tie).mean("realization").values
     assert [float(row[3].replace("−", "-")) for row in rows] == pytest.approx(expected, abs=0.006)
+
+
+def test_scores_of_the_linear_model_are_those_of_principal_components_at_every_beta():
+    """The components by an SVD of the pixels, never scaled; from the smaller eigenvalue on a latent has collapsed."""
+    data, _ = experiments.draw("mixing", 3)
+    X = data.pixels - data.pixels.mean(0)
+    left, singular, _ = np.linalg.svd(X, full_matrices=False)
+    components, sources = left[:400, :2], data.sources[:400]
+    judged = scores.mig(sources, components), scores.sap(sources, components), scores.correlation(components)
+    smaller = singular[1] ** 2 / len(X)
+    found = prediction.latent_scores("mixing", [0.01, 1.0, 0.99 * smaller, 1.01 * smaller], [3], 400)
+    for name, expected in zip(latents.SCORES, judged, strict=True):
+        assert found[name].values[:3, 0] == pytest.approx([expected] * 3, abs=1e-6)
+        assert np.isnan(found[name].values[3, 0])
 
 
 def test_the_table_of_optima_has_training_and_fresh_images():

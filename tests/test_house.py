@@ -21,7 +21,7 @@ FLOORS = {  # folders of each package; each imports from itself and from those b
 BASE = {CORE: ("paths", "errors", "files", "machine", "typed", "notes", "built")}  # import each other only
 FOLDERS = [(package, folder) for package, folders in FLOORS.items() for folder in folders]
 MODULES = sorted([*PACKAGE.rglob("*.py"), *WORKSHOP.rglob("*.py")])
-LINES = {CORE: 7_750, SHOP: 3_600}  # a thin core: what is added to it has to be worth a chapter's import
+LINES = {CORE: 9_750, SHOP: 3_800}  # what is added to the core has to be worth a chapter's import
 
 
 def name(file):
@@ -104,7 +104,7 @@ def test_modules_functions_and_folders_are_short():
                 lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
                 assert lines <= 40, (name(file), node.name, lines)
     for package, folder in FOLDERS:
-        assert len([*(ROOT / package / folder).glob("*.py")]) - 1 <= 12, folder
+        assert len([*(ROOT / package / folder).glob("*.py")]) - 1 <= 14, folder
 
 
 def test_each_folder_says_in_a_sentence_what_it_is():

@@ -63,6 +63,18 @@ def test_many_sources_and_the_likelihood(rng, monkeypatch):
     assert 0 <= rotation.likelihood_check(3, rng) < 1e-8
 
 
+def test_the_figure_and_the_table_of_penalties():
+    mixing, betas = CASES["default"][0], np.array([1.0, 2.0, 4.0])
+    for panel, noise in zip(rotation.penalty_panels(mixing, (1.0, 2.0), betas), (1.0, 2.0), strict=True):
+        plain, penalised = panel.curves
+        trained = linear.sweep(LinearGaussian(mixing, noise), betas).tie.values
+        assert np.interp(betas, plain.beta, plain.value) == pytest.approx(trained)
+        assert penalised.value == pytest.approx([trained[0]] * 3, abs=1e-5)  # β = 1: no penalty
+    rows = rotation.penalty_rows(mixing, (1.0, 2.0), (1.0,))
+    assert [row[1:] for row in rows[:-1]] == [["1.7419", "1.3712"]] * 5
+    assert rows[-1][1:] == ["2.3249", "1.4273"]  # the one that the theorem does not cover
+
+
 def test_the_chapter_s_parameters_are_checked():
     assert parameters.checked("rotation", {"models": "3", "noise_std": "0.5"}) == {"models": 3, "noise_std": 0.5}
     for name, value in {"models": "0", "noise_std": "0", "mixing_matrix": "[[1, 2]]", "beta": "2"}.items():

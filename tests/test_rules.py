@@ -1,12 +1,11 @@
 """Rules on curves whose truth is known, their error rates by simulation, and what the rules before them did there."""
 
-import json
-
 import numpy as np
 import pytest
 import scipy.stats
 
-from betavae_core.findings import calibration, rules
+from betavae_core.findings.judging import rates, rules
+from betavae_workshop import calibration
 
 SIGNS = [("held", 1), ("undecided", 0), ("refuted", -1)]
 
@@ -168,7 +167,7 @@ def test_the_rules_see_what_is_there(noises):
 @pytest.mark.parametrize("rule", calibration.RULES)
 def test_stored_rates_are_those_of_the_rules(noises, rule):
     """At fewer trials, within the error of both numbers."""
-    table = calibration.load()
+    table = rates.load()
     stored = {(row["noise"], row["n"]): row for row in table["rules"] if row["rule"] == rule}
     for kind, count in (("normal", 20), ("localisation, tie, as it lies", 60)):
         found = calibration.rates(rule, noises[kind], count, TRIALS, seed=1)
@@ -178,7 +177,7 @@ def test_stored_rates_are_those_of_the_rules(noises, rule):
 
 
 def test_each_cell_is_stored(noises):
-    table = json.loads(calibration.FILE.read_text())
+    table = rates.load()
     assert {(row["noise"], row["rule"], row["n"]) for row in table["rules"]} == {
         (kind, rule, count) for kind in noises for rule in calibration.RULES for count in calibration.COUNTS
     }
@@ -189,7 +188,7 @@ def test_each_cell_is_stored(noises):
 @pytest.mark.parametrize(("term", "normal"), [("elbo", True), ("tie", False)])
 def test_intervals_of_optima_hold_the_line_as_often_as_stored(term, normal):
     held, width = calibration.coverage("localisation", term, 20, normal, trials=200, seed=1)
-    table = calibration.load()["intervals"]
+    table = rates.load()["intervals"]
     cell = {"curve": f"localisation, {term}", "normal": normal, "n": 20}
     stored = next(row for row in table if cell.items() <= row.items())
     assert held == pytest.approx(stored["coverage"], abs=0.05)

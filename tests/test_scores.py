@@ -60,3 +60,18 @@ def test_the_correlation_of_latents(rng):
     assert scores.correlation(np.column_stack([latents[:, 0], np.ones(20_000)])) == 0
     three = np.column_stack([latents, latents[:, 1] + 0.1 * rng.standard_normal(20_000)])
     assert scores.correlation(three) > 0.99
+
+
+def test_the_floor_is_what_sampling_makes_of_two_latents_that_tell_a_source_equally():
+    """Two correlations that ought to be equal differ by sampling, as one over the root of the samples."""
+    few, many = (scores.of_turned_sources(n) for n in (500, 8000))
+    assert few == pytest.approx((0.015, 0.036), abs=0.002)
+    assert many[1] == pytest.approx(few[1] / 4, rel=0.15)
+    gaps = []
+    rng = np.random.default_rng(5)
+    for _ in range(400):  # SAP from its definition, another generator, latents as sum and difference
+        s = rng.standard_normal((500, 2))
+        r2 = np.corrcoef(np.column_stack([s, s[:, 0] + s[:, 1], s[:, 0] - s[:, 1]]).T)[:2, 2:] ** 2
+        gaps.append(np.abs(r2[:, 0] - r2[:, 1]).mean())
+    assert few[1] == pytest.approx(np.mean(gaps), abs=5 * np.std(gaps) / 20)
+    assert scores.of_turned_sources(8000, degrees=0, draws=5) == pytest.approx((1, 1), abs=0.01)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from betavae_core.findings import latents, ledger, statements
+from betavae_core.findings import latents, statements
+from betavae_core.findings.judging import ledger
 from betavae_core.paths import CHAPTERS
 from betavae_core.showing import analytical
 from betavae_core.theory import linear, propositions
@@ -98,7 +99,7 @@ def test_what_is_zero_reads_as_zero_and_every_claim_says_what_shows_it():
 
 
 def test_every_target_that_a_chapter_names_is_a_label():
-    """Strings behind an id, and those that start as names of figures and tables do, in cells that record verdicts."""
+    """Strings behind an id, and those that start as names of figures and tables do, where verdicts are recorded."""
     text = "".join(file.read_text() for file in CHAPTERS.glob("*.md"))
     labels = {label for found in LABEL.findall(text) for label in found} - {""}
     cells = "".join(cell for cell in text.split("```") if "claims.record(" in cell)
@@ -137,12 +138,3 @@ def test_the_control_is_held_against_the_beta_that_linear_theory_foresees(rng):
     assert "held against β = 10, foreseen" in statements.without_dependence(stored, predicted).estimate
     predicted["tie"] = -predicted.elbo  # least at 1
     assert "β = 1," in statements.without_dependence(stored, predicted).estimate
-
-
-def test_slopes_of_tiles_become_verdicts(monkeypatch):
-    slopes = {"own": -0.2 + 0.01 * np.arange(9), "control": 0.01 * np.arange(9), "settled": -0.5 + 0 * np.arange(9)}
-    as_array = {n: xr.DataArray(v, {"realization": range(9)}, ("realization",)) for n, v in slopes.items()}
-    monkeypatch.setattr(statements.measured, "slopes", as_array.get)
-    found = {v.id: v for v in statements.tiles("own", "control", "settled")}
-    assert [v.verdict for v in found.values()] == ["held", "held", "refuted"]
-    assert found["tiles-against-control"].estimate.endswith("+0.200 (median +0.200); n = 9")

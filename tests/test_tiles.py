@@ -186,3 +186,12 @@ def test_four_sources_go_all_the_way(results, crew):
     found = sweep.load("tiles-4", "smoke", betas=[59.259], realizations=1, family="full")
     assert np.isfinite([found[name].item() for name in ("tie", "elbo", "mie", "tie_heldout")]).all()
     assert LinearGaussian(experiments.FOUR, 1.0).posterior_covariance.shape == (4, 4)
+
+
+def test_slopes_of_tiles_become_verdicts(monkeypatch):
+    slopes = {"own": -0.2 + 0.01 * np.arange(9), "control": 0.01 * np.arange(9), "settled": -0.5 + 0 * np.arange(9)}
+    as_array = {n: xr.DataArray(v, {"realization": range(9)}, ("realization",)) for n, v in slopes.items()}
+    monkeypatch.setattr(tiles, "slopes", as_array.get)
+    found = {v.id: v for v in tiles.judged("own", "control", "settled")}
+    assert [v.verdict for v in found.values()] == ["held", "held", "refuted"]
+    assert found["tiles-against-control"].estimate.endswith("+0.200 (median +0.200); n = 9")

@@ -9,9 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import linalg, optimize, stats
 
-from betavae_core.findings import turning
+from betavae_core.findings import labels, tiles, turned_networks, turning
+from betavae_core.images import experiments
+from betavae_core.networks.likelihood import Decoder, log_likelihood
+from betavae_core.networks.posterior import Posterior
+from betavae_core.results import sweep
+from betavae_core.showing import turning as showing
 from betavae_core.theory import linear, orthogonal
 from betavae_core.theory.gaussian import LinearGaussian, kl_divergence
+from betavae_workshop.building import chapters
 
 ROUNDING = 1e-9
 
@@ -180,7 +186,7 @@ def test_exponentials_are_those_of_scipy(rng):
 # --- the rotation from labels ----------------------------------------------------------------------------
 
 
-def log_likelihood(T, means, covariances, sources):
+def log_density(T, means, covariances, sources):
     return sum(
         stats.multivariate_normal(T @ m, T @ S @ T.T).logpdf(s)
         for m, S, s in zip(means, covariances, sources, strict=True)
@@ -207,8 +213,8 @@ def test_two_latents_are_turned_to_the_greatest_likelihood(seed, full):
     best = []
     for flip in (1.0, -1.0):
         turns = [linalg.expm(a * np.array([[0, -1], [1, 0]])) @ np.diag([1, flip]) for a in np.linspace(0, 6.2832, 181)]
-        best.append(max(log_likelihood(turn, means, covariances, sources) for turn in turns))
-    found = log_likelihood(T, means, covariances, sources)
+        best.append(max(log_density(turn, means, covariances, sources) for turn in turns))
+    found = log_density(T, means, covariances, sources)
     assert found >= max(best) - 1e-9
     assert found <= max(best) + 0.02 * (1 + abs(found))  # the grid is that fine
     gap = turning.margin(means, given_as, sources)
@@ -275,3 +281,220 @@ def test_a_collapsed_latent_does_not_matter_how_it_is_turned(rng):
     assert turning.margin(means, variances, sources) == pytest.approx(0, abs=1e-9)
     everything = turning.rotation_from_labels(0 * means, np.ones((20, 2)), sources)
     assert everything @ everything.T == pytest.approx(np.eye(2))
+
+
+# --- networks --------------------------------------------------------------------------------------------
+
+
+def network(k, n, rng, full=False):
+    """Images of which a network says something and of which the truth is something else."""
+    means, covariances, sources = labelled_images(k, n, rng, full)
+    root = rng.standard_normal((k, k))
+    return turned_networks.Images(means, covariances, sources, rng.standard_normal((n, k)), root @ root.T + np.eye(k))
+
+
+def direct(images, T, judged):
+    """Mean KL of turned q's by the formula for two Gaussians, image by image."""
+    exact = np.linalg.inv(images.precision)
+    each = [kl_divergence(T @ images.mean[i], T @ images.covariance[i] @ T.T, images.target[i], exact) for i in judged]
+    return float(np.mean(each))
+
+
+@pytest.mark.parametrize(("k", "full"), [(2, False), (2, True), (3, True)])
+def test_labelled_images_do_not_judge(k, full, rng):
+    """Each draw by hand: turned by its own labels, judged by the divergence of all other images."""
+    images, counts = network(k, 30, rng, full), (2 * k - 2, k + 2, 12)
+    chosen = np.array([rng.permutation(30)[:12] for _ in range(4)])
+    found = turned_networks.labelled(images, chosen, counts)
+    P = turned_networks.as_trained(images)
+    for (i, m), (d, draw) in itertools.product(enumerate(counts), enumerate(chosen)):
+        few, others = draw[:m], np.setdiff1d(np.arange(30), draw[:m])
+        told = images.mean[few], images.covariance[few], images.sources[few]
+        T = turning.rotation_from_labels(*told)
+        assert found["tie"][i, d] == pytest.approx(direct(images, T, others), abs=1e-7)
+        assert found["began"][i, d] == pytest.approx(direct(images, P, others), abs=1e-9)
+        assert found["margin"][i, d] == pytest.approx(turning.margin(*told), abs=1e-6)
+    every = [np.array(signs)[:, None] * np.eye(k)[list(order)] for order in itertools.permutations(range(k))
+             for signs in itertools.product([1, -1], repeat=k)]  # fmt: skip
+    assert direct(images, P, range(30)) == pytest.approx(min(direct(images, E, range(30)) for E in every))
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_parts_add_up_and_the_best_rotation_is_the_best(full, rng):
+    images = network(2, 25, rng, full)
+    found = turned_networks.parts(images)
+    turns = [
+        linalg.expm(a * np.array([[0, -1], [1, 0]])) @ np.diag([1, flip])
+        for a in np.linspace(0, 2 * np.pi, 181)
+        for flip in (1, -1)
+    ]
+    grid = [direct(images, T, range(25)) for T in turns]
+    assert found["best"] <= min(grid) + 1e-9
+    assert found["best"] == pytest.approx(min(grid), abs=0.05)
+    assert found["means"] + found["size"] + found["shape"] == pytest.approx(found["best"], abs=1e-9)
+    assert min(found["means"], found["size"], found["shape"]) >= 0
+    scaled = images._replace(covariance=images.covariance / found["factor"])
+    assert turned_networks.parts(scaled)["size"] < found["size"]
+
+
+def test_the_factor_is_the_noise_ratio_of_the_linear_model(rng):
+    """At the right rotation, for either family: τ/k = b/σ²."""
+    process = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 0.7)
+    x = process.sample(400, rng)[1]
+    for ratio in (0.5, 1.0, 1.8):
+        _, W, v = linear.optimum(process, ratio * 0.49)
+        q = x @ W.T, np.tile(np.diag(v), (400, 1, 1)), np.zeros((400, 2)), process.posterior_mean(x)
+        found = turned_networks.parts(turned_networks.Images(*q, process.posterior_precision))
+        assert found["factor"] == pytest.approx(ratio, rel=0.02)  # the best turn of a sample is not quite the right one
+        assert found["shape"] == pytest.approx(0, abs=1e-3)
+
+
+def test_a_turned_network_has_the_same_terms(rng):
+    """R, log p(x) and C of a decoder with random weights, turned by its first layer: draws decoded, not argued."""
+    T, x = orthogonal_matrix(2, rng), rng.standard_normal((6, 20))
+    shapes = (2, 8), (8, 8)
+    hidden = [(rng.normal(0, 0.7, shape).astype(np.float32), np.zeros((1, shape[1]), np.float32)) for shape in shapes]
+    kernel, bias = rng.normal(0, 0.3, (8, 20)), np.zeros((1, 20))
+    rest = kernel, bias, kernel @ kernel.T, kernel @ bias[0], 0.0
+    plain = Decoder(hidden, *rest)
+    turned = Decoder([((T @ hidden[0][0]).astype(np.float32), hidden[0][1]), *hidden[1:]], *rest)
+    z = rng.standard_normal((6, 5, 2))
+    assert turned.log_density(x, z @ T.T) == pytest.approx(plain.log_density(x, z), abs=1e-4)
+    mean, variance = rng.standard_normal((6, 2)), rng.uniform(0.1, 0.5, (6, 2))
+    q = Posterior(mean, np.log(variance))
+    new_mean, covariance = turning.turned(mean, variance, T)
+    L = np.linalg.cholesky(covariance)
+    new = Posterior(new_mean, 2 * np.log(np.diagonal(L, axis1=1, axis2=2)), L[:, 1, :1])
+    assert new.kl_to_prior() == pytest.approx(q.kl_to_prior(), abs=1e-12)
+    by_both = [
+        log_likelihood(decoder, x, each, np.random.default_rng(1), 20_000)[0]
+        for decoder, each in ((plain, q), (turned, new))
+    ]
+    assert by_both[1] == pytest.approx(by_both[0], abs=0.1)  # Monte Carlo of either
+    given_as = turned_networks.Images(mean, np.array([np.diag(v) for v in variance]), mean, mean, np.eye(2))
+    free = turned_networks.free(given_as, np.array([T]))
+    assert free["kl_prior"] < 1e-12
+    assert free["inputs"] < 1e-12
+    assert free["least"] == pytest.approx(direct(given_as, T, range(6)))
+
+
+def test_a_full_covariance_is_read_as_it_was_stored(rng):
+    """`latent_lower` counts: q of the full family is not diagonal, and its standard deviations are marginal."""
+    stored = sweep.load("tiles", supplement="full covariance")
+    data, _ = experiments.draw("tiles", 0)
+    images = turned_networks.read(stored, 1, 0, data)
+    std = stored.latent_std.values[1, 0].astype(float)
+    assert np.diagonal(images.covariance, axis1=1, axis2=2) ** 0.5 == pytest.approx(std, rel=2e-3)
+    lower = stored.latent_lower.values[1, 0].astype(float)[:, 0]
+    first = std[:, 0]
+    assert images.covariance[:, 1, 0] == pytest.approx(first * lower, rel=1e-6)
+    assert np.abs(images.covariance[:, 1, 0]).max() > 0.01
+
+
+@pytest.fixture(scope="module")
+def of_tiles():
+    stored = sweep.load("tiles")
+    return stored, tiles.in_units_of_noise(turned_networks.study(stored))
+
+
+def test_five_labels_leave_little_of_the_error(of_tiles):
+    """At β = ν at most 0.12 nats in the median; as trained, what is stored of these networks."""
+    stored, found = of_tiles
+    near = found.sel(beta=1, method="nearest")
+    assert float(near.tie.sel(labels=5).median("draw").mean()) <= 0.12
+    assert float(near.trained.mean()) == pytest.approx(float(stored.tie.isel(beta=6)[:5].mean()), rel=0.05)
+    assert float((near.tie > near.began).sel(labels=10).mean()) < 0.02
+
+
+def test_the_best_beta_of_turned_networks_is_the_noise(of_tiles):
+    stored, found = of_tiles
+    for what in ("best", 100):
+        after = turned_networks.best_betas(stored, found, what)
+        assert np.exp(np.log(after).mean()) == pytest.approx(1, abs=0.03)
+    before = turned_networks.best_betas(stored, found, "trained")
+    assert (after < before).all()
+
+
+# --- what labels are worth -------------------------------------------------------------------------------
+
+
+def test_models_turned_by_labels_follow_the_law_and_procrustes_does_not(rng):
+    found = labels.random_models(3, (20, 80), 400, rng)
+    for m, tie in zip((20, 80), found["likelihood"], strict=True):
+        assert tie.min() >= 0
+        spread = tie.std() / 400**0.5
+        assert tie.mean() == pytest.approx(linear.label_law(3, m), abs=4 * spread + 0.15 * linear.label_law(3, m))
+    assert (found["procrustes"].mean(1) > 1.5 * found["likelihood"].mean(1)).all()
+
+
+def test_regression_against_plain_least_squares(rng):
+    """One draw by hand: leave-one-out by leaving out, the penalty by trying, TIE by the divergence."""
+    images, m = network(2, 20, rng), 7
+    features = rng.standard_normal((20, 4))
+    features -= features.mean(0)
+    chosen = rng.permutation(20)[None, :m]
+    few, others = chosen[0], np.setdiff1d(np.arange(20), chosen[0])
+    F, S = features[few], images.sources[few]
+    scale, tried = (F**2).sum() / m, []
+    for penalty in labels.PENALTIES * scale:
+        fit = lambda rows, c=penalty: np.linalg.solve(F[rows].T @ F[rows] + c * np.eye(4), F[rows].T @ S[rows])  # noqa: E731
+        left = np.array([S[i] - F[i] @ fit(np.delete(np.arange(m), i)) for i in range(m)])
+        tried.append(((left**2).sum(), left, fit(np.arange(m))))
+    _, left, B = min(tried, key=lambda one: one[0])
+    covariance, exact = (np.eye(2) + left.T @ left) / (1 + m), np.linalg.inv(images.precision)
+    expected = np.mean([kl_divergence(features[i] @ B, covariance, images.target[i], exact) for i in others])
+    assert labels.regression(images, features, chosen, (m,))[0, 0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_chosen_images_lie_far_out_and_apart(rng):
+    mean = rng.standard_normal((200, 2))
+    chosen = labels.by_their_means(mean, 4, 50, rng, pool=200)
+    assert all(len(set(row)) == 4 for row in chosen)
+    assert (chosen[:, 0] == np.linalg.norm(mean, axis=1).argmax()).all()
+    first, second = mean[chosen[:, 0]], mean[chosen[:, 1]]
+    across = np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0])
+    random = mean[rng.permutation(200)[:50]]
+    assert across.mean() > 2 * np.abs(first[:, 0] * random[:, 1] - first[:, 1] * random[:, 0]).mean()
+
+
+def test_a_share_has_an_interval():
+    share, low, high = labels.share([True] * 5 + [False] * 95)
+    assert (share, low < share < high) == (0.05, True)
+    assert low == pytest.approx(0.0215, abs=1e-3)  # Wilson's, by its formula
+    assert high == pytest.approx(0.1118, abs=1e-3)
+
+
+# --- the page --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [2, 3, 4])
+def test_the_recipe_of_the_chapter_is_the_package_s(k, rng):
+    """Read from the chapter, as a reader pastes it: fifteen lines at most."""
+    [cell] = [cell.source for cell in chapters.notebook("turning").cells if "def turn_back" in cell.source]
+    assert len(cell.splitlines()) <= 15
+    names = {}
+    exec(cell, names)
+    for _ in range(4):
+        means, covariances, sources = labelled_images(k, 40, rng)
+        variances = np.diagonal(covariances, axis1=1, axis2=2)
+        few = rng.permutation(40)[: 2 * k + 1]
+        T, mean, covariance = names["turn_back"](means, variances, few, sources[few])
+        assert T == pytest.approx(turning.rotation_from_labels(means[few], variances[few], sources[few]), abs=1e-3)
+        expected = turning.turned(means, variances, T)
+        assert mean == pytest.approx(expected[0])
+        assert covariance == pytest.approx(expected[1])
+
+
+def test_rows_and_figures_of_the_chapter(of_tiles):
+    stored, found = of_tiles
+    assert len(showing.beta_rows(found)) == 16
+    assert len(showing.experiment_rows({"tiles": found})[0]) == 4 + len(showing.SHOWN)
+    assert [row[0] for row in showing.margin_rows(found, 5)][-1] == "above 4"
+    assert sum(float(row[1]) for row in showing.margin_rows(found, 5)) == pytest.approx(100, abs=2)
+    assert len(showing.tail_rows(stored)) == 2 * len(showing.FEW)
+    for figure in (showing.labels_figure(found, 0.02), showing.beta_figure({"tiles": found}, 5)):
+        figure.canvas.draw()
+
+
+def test_without_stored_latents_there_is_nothing_to_turn(results):
+    assert showing.studies({"tiles": sweep.load("tiles", "smoke")}, 5) == {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from betavae_core import files, paths
-from betavae_core.findings.ledger import CLAIM, ENTRIES, HEADLINES, QUESTION, RESULT, Entry
+from betavae_core.findings.judging.ledger import CLAIM, ENTRIES, HEADLINES, QUESTION, RESULT, Entry
 
 HELD, UNDECIDED, REFUTED = "held", "undecided", "refuted"
 VERDICTS = (HELD, UNDECIDED, REFUTED)  # best first
@@ -38,7 +38,7 @@ class Verdict:
 
     def __post_init__(self):
         if self.id not in ENTRIES:
-            raise ValueError(f"no entry {self.id!r} in the ledger (findings/ledger.py)")
+            raise ValueError(f"no entry {self.id!r} in the ledger (findings/judging/ledger.py)")
 
     @property
     def entry(self) -> Entry:
@@ -91,10 +91,16 @@ def rows(verdicts: list[Verdict]) -> list[list[str]]:
 
 
 def headlines(verdicts: list[Verdict], kind: str) -> dict[str, Verdict]:
-    """For each headline of a kind the weakest of the verdicts behind it, which decides; none that no chapter judged."""
+    """For each headline of a kind the weakest of the verdicts behind it, which decides; none that no chapter judged.
+
+    A question to which not all answers are the same is undecided, if one of them is.
+    """
     found = {}
     for headline, ids in HEADLINES.items():
         behind = [verdict for verdict in of_kind(verdicts, kind) if verdict.id in ids]
         if behind:
             found[headline] = max(behind, key=lambda verdict: VERDICTS.index(verdict.verdict))
+            unsure = [verdict for verdict in behind if verdict.verdict == UNDECIDED]
+            if kind == QUESTION and unsure:
+                found[headline] = unsure[0]
     return found

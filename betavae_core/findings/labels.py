@@ -2,7 +2,9 @@
 
 import numpy as np
 import scipy.stats
+import xarray as xr
 
+from betavae_core.findings import turned_networks
 from betavae_core.findings.turned_networks import Images
 from betavae_core.theory import orthogonal
 from betavae_core.theory.orthogonal import Form
@@ -10,6 +12,7 @@ from betavae_core.theory.orthogonal import Form
 SIGNAL = (1.0, 10.0)  # singular values of random models with noise 1, uniform in their logarithm
 PENALTIES = 10.0 ** np.arange(-3, 1.1, 0.5)  # of a ridge regression, relative to the mean square of its features
 POOL = 100  # images among which labels are chosen
+CHOICES = 20  # of labels, in each realization, for regressions
 
 
 def random_models(sources: int, labels, models: int, rng) -> dict[str, np.ndarray]:
@@ -114,6 +117,40 @@ def by_their_means(mean, most: int, draws: int, rng, pool: int = POOL) -> np.nda
         row = there[np.arange(draws), best]
         spanned = spanned + row[:, :, None] * row[:, None]
     return np.take_along_axis(drawn, np.array(chosen).T, 1)
+
+
+def other_uses(stored: xr.Dataset, beta: float, labels) -> dict[str, np.ndarray]:
+    """TIE of a turn, and of `regression` on the latents' means and on pixels, with the same labels at the nearest β.
+
+    Returns
+    -------
+    dict of arrays (labels, choice of any realization); empty where no latents are stored
+    """
+    found: dict[str, list] = {"turned": [], "regression on latents": [], "on pixels": []}
+    for r, images, data in turned_networks.networks(stored, _nearest(stored, beta)):
+        n, rng = len(images.mean), np.random.default_rng([r, 3])
+        chosen = np.array([rng.permutation(n)[: max(labels)] for _ in range(CHOICES)])
+        found["turned"].append(turned_networks.labelled(images, chosen, labels)["tie"])
+        for name, features in zip(list(found)[1:], (images.mean, data.pixels[:n]), strict=True):
+            found[name].append(regression(images, features, chosen, labels))
+    return {name: np.concatenate(ties, 1) for name, ties in found.items() if ties}
+
+
+def at_random_and_chosen(stored: xr.Dataset, beta: float, labels) -> dict[str, list[np.ndarray]]:
+    """TIE turned, and as trained, with random labels and with those of `by_their_means`; (labels, draw) each."""
+    found: dict[str, list] = {"at random": [], "by their means": []}
+    for r, images, _ in turned_networks.networks(stored, _nearest(stored, beta)):
+        draws, rng = turned_networks.DRAWS[images.mean.shape[1]], np.random.default_rng([r, 4])
+        random = np.array([rng.permutation(len(images.mean))[: max(labels)] for _ in range(draws)])
+        choices = random, by_their_means(images.mean, max(labels), draws, rng)
+        for each, chosen in zip(found.values(), choices, strict=True):
+            told = turned_networks.labelled(images, chosen, labels)
+            each.append((told["tie"], told["began"]))
+    return {name: [np.concatenate(part, 1) for part in zip(*each, strict=True)] for name, each in found.items() if each}
+
+
+def _nearest(stored: xr.Dataset, beta: float) -> int:
+    return int(abs(stored.beta.values - beta).argmin())
 
 
 def share(worse) -> tuple[float, float, float]:

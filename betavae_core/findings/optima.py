@@ -57,7 +57,7 @@ def sound(dataset) -> tuple[object, int]:
     objective = dataset.objective.transpose("beta", ...)
     below = objective.median("realization") - objective
     off = (below > FAR) & (below > FAR * 1.4826 * abs(below).median("realization"))
-    return dataset.sel(realization=~off.any("beta")), int(off.sum())
+    return dataset.isel(realization=np.flatnonzero(~off.any("beta").values)), int(off.sum())
 
 
 def best(stored, suffix: str = "") -> dict[str, Optimum]:

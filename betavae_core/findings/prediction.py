@@ -8,7 +8,7 @@ import scipy.sparse.linalg
 import xarray as xr
 
 from betavae_core import paths
-from betavae_core.findings import latents
+from betavae_core.findings import latents, scores
 from betavae_core.images import experiments
 from betavae_core.images.datasets import ImageData
 from betavae_core.networks.architecture import PIXELS
@@ -84,6 +84,30 @@ def prediction(experiment: str, betas, realizations) -> xr.Dataset:
     }
     terms["eigenvalue"] = (("realization", "latent"), np.stack([eigenvalues for _, eigenvalues in found]))
     return xr.Dataset(terms, coords={"beta": np.asarray(betas, float), "realization": list(realizations)})
+
+
+def latent_scores(experiment: str, betas, realizations, samples: int) -> xr.Dataset:
+    """Scores of the posterior means of the optimal linear β-VAE on the first `samples` images of each realization.
+
+    μ_i(x) = √(λ_i − β)/λ_i u_iᵀ(x − x̄) while λ_i > β: β changes nothing but the scale of a latent, which no score
+    sees, so that each is the same at every such β.
+
+    Returns
+    -------
+    Dataset over beta × realization: mig, sap, correlation; NaN where a latent has collapsed
+    """
+    found = np.full((len(latents.SCORES), len(betas), len(realizations)), np.nan)
+    for r, realization in enumerate(realizations):
+        Y = drawn(experiment, realization).along
+        sources = experiments.draw(experiment, realization)[0].sources[:samples]
+        parameters = linear.optimum(Y.T @ Y / len(Y), np.asarray(betas, float), latents=Y.shape[1])
+        for b, (W, variance) in enumerate(zip(parameters.encoder, parameters.variance, strict=True)):
+            if (variance < 1).all():
+                means = Y[:samples] @ W.T
+                judged = scores.mig(sources, means), scores.sap(sources, means), scores.correlation(means)
+                found[:, b, r] = judged
+    variables = {name: (("beta", "realization"), found[i]) for i, name in enumerate(latents.SCORES)}
+    return xr.Dataset(variables, coords={"beta": np.asarray(betas, float), "realization": list(realizations)})
 
 
 def beside(stored: xr.Dataset, most: int | None = None, betas=None) -> xr.Dataset:

@@ -4,7 +4,6 @@ import numpy as np
 import xarray as xr
 
 from betavae_core.findings import latents, optima, verdicts
-from betavae_core.findings import tiles as measured
 from betavae_core.findings.claims import UNDECIDED, Verdict
 from betavae_core.findings.verdicts import ROUNDING, exact, written
 from betavae_core.theory import linear
@@ -159,14 +158,3 @@ def without_dependence(stored: xr.Dataset, predicted: xr.Dataset) -> Verdict:
     foreseen = int(predicted.tie.mean("realization").argmin("beta"))
     beside = f" (held against β = {float(stored.beta[foreseen]):g}, foreseen by the linear model)"
     return verdicts.interior("optimum-without-dependence", stored, "tie", beside, foreseen)
-
-
-def tiles(stored: xr.Dataset, control: xr.Dataset, settled: xr.Dataset) -> list[Verdict]:
-    """On the theorem in networks: slopes of TIE at β = ν, of dependent sources and against two controls."""
-    own = measured.slopes(stored).dropna("realization").values
-    asked = {
-        "tiles-slope": ("−dTIE/d log β", own),
-        "tiles-against-control": ("its difference, paired by realization", measured.difference(stored, control)),
-        "tiles-against-settled": ("its difference, paired by realization", measured.difference(stored, settled)),
-    }
-    return [verdicts.positive(id, what, {"": -values}) for id, (what, values) in asked.items() if len(values)]

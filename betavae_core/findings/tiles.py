@@ -19,7 +19,9 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from betavae_core.findings import optima, rules
+from betavae_core.findings import optima, verdicts
+from betavae_core.findings.claims import Verdict
+from betavae_core.findings.judging import rules
 from betavae_core.findings.optima import Estimate
 from betavae_core.images import experiments
 from betavae_core.theory import linear
@@ -205,3 +207,14 @@ def power(experiment: str, noise: float, count: int, trials: int = 400, seed: in
     drawn = curve + noise * rng.standard_normal((trials, count, len(ratios)))
     read_off = drawn @ np.linalg.pinv(_basis(ratios)).T @ _slopes(np.ones(1))[0]
     return float((rules.chance(-read_off) <= rules.LEVEL).mean())
+
+
+def judged(stored: xr.Dataset, control: xr.Dataset, settled: xr.Dataset) -> list[Verdict]:
+    """On the theorem in networks: slopes of TIE at β = ν, of dependent sources and against two controls."""
+    own = slopes(stored).dropna("realization").values
+    asked = {
+        "tiles-slope": ("−dTIE/d log β", own),
+        "tiles-against-control": ("its difference, paired by realization", difference(stored, control)),
+        "tiles-against-settled": ("its difference, paired by realization", difference(stored, settled)),
+    }
+    return [verdicts.positive(id, what, {"": -values}) for id, (what, values) in asked.items() if len(values)]

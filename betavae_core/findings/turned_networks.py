@@ -4,19 +4,22 @@ TIE is ½ tr(M T Q Tᵀ) − tr(T K) + const in the turn T, with Q = E[μμᵀ +
 exact posterior N(t, M⁻¹): quadratic in T, as the likelihood of labels is (`findings.turning`).
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
-from betavae_core.findings import latents, turning
+from betavae_core.findings import latents, tiles, turning
 from betavae_core.images import experiments
+from betavae_core.images.datasets import ImageData
 from betavae_core.networks import posterior
 from betavae_core.theory import alignment, orthogonal
 from betavae_core.theory.orthogonal import Form
 
 LABELS = (1, 2, 3, 5, 10, 30, 100)
-DRAWS = {2: 100, 4: 20}  # choices of labels, by the number of latents: four take longer to turn
+STARTS = 2  # of each search
+DRAWS = {2: 100, 4: 10}  # choices of labels, by the number of latents: four take longer to turn
 
 
 class Images(NamedTuple):
@@ -57,6 +60,12 @@ def _tie(precision, moment, cross, rest) -> tuple[Form, np.ndarray]:
     return Form(bent.reshape(*moment.shape[:-2], k * k, k * k), cross), rest
 
 
+def tie(images: Images) -> np.ndarray:
+    """TIE of each image (n,) as its latents stand: no permutation is tried."""
+    form, rest = _tie(images.precision, *Error.of(images))
+    return form(np.broadcast_to(np.eye(len(images.precision)), images.covariance.shape)) + rest
+
+
 def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
     """Turn the latents by each choice of labelled images, and judge by all images that are not labelled.
 
@@ -74,7 +83,7 @@ def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
         np.cumsum(part[chosen], 1)[:, at]
         for part in turning.each_likelihood(images.mean, images.covariance, images.sources)
     ]
-    turns, values = orthogonal.least(Form(*told))  # (draw, labels, 2, k, k)
+    turns, values = orthogonal.least(Form(*told), STARTS)  # (draw, labels, 2, k, k)
     best = np.take_along_axis(turns, values.argmin(-1)[..., None, None, None], -3)[..., 0, :, :]
     left = (n - np.array(labels))[:, None]
     parts = []
@@ -136,6 +145,52 @@ def read(stored: xr.Dataset, b: int, r: int, data) -> Images | None:
     q = posterior.stored_as(mean, std, lower, latents.LEAST_STD)
     n = len(mean)
     return Images(mean, q.covariance(), data.sources[:n], data.posterior_mean[:n], data.posterior_precision)
+
+
+def networks(stored: xr.Dataset, b: int) -> Iterator[tuple[int, Images, ImageData]]:
+    """Each realization whose latents at the b-th β are stored, with its images."""
+    for r in range(stored.sizes.get("detailed", 0)):
+        data, _ = experiments.draw(stored.experiment, r)
+        if (images := read(stored, b, r, data)) is not None:
+            yield r, images, data
+
+
+def free(images: Images, turns) -> dict[str, float]:
+    """What turns T (turn, k, k) change: the most that C and the decoder's inputs move, and the range of TIE.
+
+    C is computed anew from T μ and T S Tᵀ. A turned decoder reads Tᵀ z', so its inputs are those it had, to rounding.
+    """
+    turns, C = np.asarray(turns), _divergence(images.mean, images.covariance)
+    turned = [_divergence(*turning.turned(images.mean, images.covariance, T)) for T in turns]
+    form, rest = _tie(images.precision, *(part.mean(0) for part in Error.of(images)))
+    ties = form(turns) + rest
+    back = np.einsum("tij,nj,til->tnl", turns, images.mean, turns) - images.mean
+    ends = {"least": float(ties.min()), "most": float(ties.max())}
+    return {"kl_prior": float(np.abs(np.array(turned) - C).max()), "inputs": float(np.abs(back).max()), **ends}
+
+
+def _divergence(mean, covariance) -> np.ndarray:
+    """KL(q(z|x) ‖ N(0, I)) of each image, nats."""
+    trace = np.trace(covariance, axis1=1, axis2=2)
+    return 0.5 * (trace + (mean**2).sum(1) - mean.shape[1] - np.linalg.slogdet(covariance)[1])
+
+
+def best_betas(stored: xr.Dataset, studied: xr.Dataset, what) -> np.ndarray:
+    """The best β/ν of each realization (`tiles.read`): as "trained", with the "best" turn, or by so many labels.
+
+    Of labels the median over draws is read. NaN where the fit has no lowest point in its range.
+
+    Parameters
+    ----------
+    stored : of an experiment of tiles; studied : its `study`
+    """
+    tie = studied.tie.sel(labels=what).median("draw") if isinstance(what, int) else studied[what]
+    trained = stored.isel(realization=studied.realization.values)
+    values = tie.transpose(*trained.tie.dims).values
+    found = tiles.in_units_of_noise(trained.assign(tie=(trained.tie.dims, values)))
+    use = tiles.settled(found)
+    pairs = ((found.tie.sel(realization=r).values, use.sel(realization=r).values) for r in found.realization.values)
+    return np.array([tiles.read(found.beta.values, *pair).best for pair in pairs])
 
 
 def study(stored: xr.Dataset, labels=LABELS, betas=None) -> xr.Dataset:

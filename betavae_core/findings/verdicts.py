@@ -7,8 +7,9 @@ Where results are random, `rules` decides, each with an error of at most 5 % eit
 import numpy as np
 import scipy.stats
 
-from betavae_core.findings import optima, rules
+from betavae_core.findings import optima
 from betavae_core.findings.claims import HELD, REFUTED, UNDECIDED, Verdict
+from betavae_core.findings.judging import rules
 
 ROUNDING = 1e-8  # nats; an exact statement that holds is violated by less
 EXACT = "exact"  # what stands in the place of an interval where nothing is random

@@ -5,7 +5,7 @@ import re
 
 from betavae_core.findings import verdicts
 from betavae_core.findings.claims import HELD, REFUTED, UNDECIDED, WORDS, Verdict, counts, headlines, of_kind
-from betavae_core.findings.ledger import CLAIM, KINDS, QUESTION, RESULT
+from betavae_core.findings.judging.ledger import CLAIM, KINDS, QUESTION, RESULT
 
 INTERVAL = re.compile(r"[−+\d∞][\d.,−+ ()to∞%×±⁰¹²³⁴⁵⁶⁷⁸⁹⁻]{0,32}")  # numbers, alone or with their interval
 

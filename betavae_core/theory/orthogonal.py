@@ -5,8 +5,9 @@
 Both the likelihood of labelled data and the true inference error are of this form in the turn T of the latents. For two
 latents T is an angle, f a trigonometric polynomial, and its least value is found by a search over all angles. For more,
 Newton's method goes along T ← exp(Ω) T, Ω skew-symmetric, from the best of the solutions of ⟨g, T⟩ → max (Procrustes)
-and of those that differ from it by reflections in one or two singular directions: a local search. Where f is a
-likelihood it missed nothing that 30 random starts found in 2,400 problems of four and eight latents; elsewhere it can.
+and of those that differ from it by reflections in one or two singular directions: a local search. In trained
+networks of four latents two starts missed the least value in one of a hundred draws of m = 4 labels, and in
+none of m = 5 or 10.
 """
 
 import functools

@@ -39,6 +39,7 @@ def _published(kinds: tuple[str, ...]) -> list[Path]:
 
 DATA = {  # files behind the names of `paths` that code may mention
     "BENCH": lambda: [paths.BENCH],
+    "CALIBRATION": lambda: [paths.CALIBRATION],
     "GPU": lambda: [paths.GPU],
     "digits": lambda: digit_files.files(paths.digits()),
     "published_store": lambda: _published((".nc",)),

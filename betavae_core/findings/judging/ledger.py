@@ -121,13 +121,13 @@ ENTRIES = {
 
 # What the ledger says in short, each with the ids behind it, all of one kind.
 HEADLINES = {
-    "As β grows, the objective, reconstruction and C fall; ELBO is largest at β = 1": (
+    "As β grows, reconstruction and C fall; ELBO is largest at 1": (
         "objective-falls",
         "r-falls",
         "c-falls",
         "elbo-peak",
     ),
-    "Independent sources are dependent given the data": ("dependent",),
+    "Independent sources depend given the data": ("dependent",),
     "The error of inference is least at a finite β": (
         "linear-tie-optimum",
         "mixing-tie-optimum",
@@ -137,7 +137,7 @@ HEADLINES = {
     "A trained network reconstructs worse as β grows": ("mixing-r-falls", "localisation-r-falls"),
     "Higher β makes latents factorise": ("mixing-factorised", "localisation-factorised"),
     "Latents move a digit along orthogonal axes": ("localisation-axes",),
-    "Is the conflict of two kinds of independence needed for an optimum?": ("conflict-needed",),
+    "Is the conflict of independences needed for an optimum?": ("conflict-needed",),
     "Does a diagonal encoder by itself move the best β?": ("diagonal-moves",),
     "Does the likelihood of the data fall as β grows?": ("likelihood-falls",),
     "Does higher β align latents with sources?": ("mixing-mig", "mixing-sap", "localisation-mig", "localisation-sap"),

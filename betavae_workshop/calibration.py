@@ -5,7 +5,8 @@ plus noise in each of n realizations: normal and independent, or that of stored 
 curve are drawn with replacement, realization by realization. These come as they lie, or each with a sign at random:
 then means and medians of all differences are zero, whatever single networks do, and what is true is beyond dispute.
 As they lie, the mean of a step may owe itself to networks so rare that a sample has none of them; no rule can know.
-`data/calibration.json` keeps the rates with their seed; `python -m betavae_core.findings.calibration` counts again.
+`data/calibration.json` keeps the rates with their seed, and
+`python -m betavae_workshop.calibration` finds them anew.
 """
 
 import json
@@ -15,13 +16,12 @@ import numpy as np
 from scipy.interpolate import Akima1DInterpolator
 
 from betavae_core import files, paths
-from betavae_core.findings import optima, rules, tiles
+from betavae_core.findings import optima, tiles
+from betavae_core.findings.judging import rules
+from betavae_core.findings.judging.rates import COUNTS, EFFECTS, NOISES, REALIZATIONS, RULES
 from betavae_core.images import experiments
 from betavae_core.results import sweep
 
-FILE = paths.ROOT / "data/calibration.json"
-COUNTS = (3, 5, 20, 60, 300)  # realizations
-EFFECTS = (0.5, 1.0, 2.0, 4.0)  # standard errors of the mean of a step
 TRIALS, SEED = 1000, 0
 BETAS, EXPECTED = 13, slice(2, 5)  # β of a curve; those that count as near, as 0.5, 1 and 2 do on the thesis's grid
 STEEP = 8.0  # standard errors of steps that leave no doubt
@@ -38,7 +38,6 @@ class Truth(NamedTuple):
 
 STORED = {"mixing": ("elbo", "reconstruction", "kl_prior", "tie"), "localisation": ("elbo", "kl_prior", "tie")}
 OPTIMA = ("elbo", "mie", "tie")
-NOISES, REALIZATIONS = (0.01, 0.03, 0.1), (4, 6, 12)  # of tiles: nats of a network's TIE; realizations
 
 
 def _bowl(lowest: float, step: float, count: int = BETAS) -> np.ndarray:
@@ -87,9 +86,6 @@ def decide(rule: str, curves) -> np.ndarray:
     if rule == "interior":
         return rules.interior(curves)
     return {"falls": rules.falls, "positive": rules.positive}[rule](np.diff(curves, axis=-2))
-
-
-RULES = ("falls", "near", "interior", "positive")
 
 
 def noises() -> dict:
@@ -201,10 +197,5 @@ def rerun(trials: int = TRIALS, seed: int = SEED) -> dict:
     return table
 
 
-def load() -> dict:
-    """The rates that are stored."""
-    return json.loads(FILE.read_text(encoding="utf-8"))
-
-
 if __name__ == "__main__":
-    files.write_text(FILE, json.dumps(rerun(), indent=1, ensure_ascii=False) + "\n")
+    files.write_text(paths.CALIBRATION, json.dumps(rerun(), indent=1, ensure_ascii=False) + "\n")

@@ -1,18 +1,28 @@
-"""Tables of `findings.calibration`: how often rules err, what they see, and how often intervals hold the truth."""
+"""The stored error rates of verdicts: what was simulated, the file that `calibration` writes, and its tables."""
 
+import json
 from collections.abc import Iterator
 
-from betavae_core.findings import calibration
+from betavae_core import paths
 
+RULES = ("falls", "near", "interior", "positive")
+COUNTS = (3, 5, 20, 60, 300)  # realizations
+EFFECTS = (0.5, 1.0, 2.0, 4.0)  # standard errors of the mean of a step
+NOISES, REALIZATIONS = (0.01, 0.03, 0.1), (4, 6, 12)  # of tiles: nats of a network's TIE; realizations
 KINDS = {"normal": "normal", "sign at random": "stored, signs at random", "as it lies": "stored, as it lies"}
+
+
+def load() -> dict:
+    """The stored rates: `seed`, `trials`, and the rows of `rules`, `intervals` and `tiles`."""
+    return json.loads(paths.CALIBRATION.read_text(encoding="utf-8"))
 
 
 def _cells(table: dict) -> Iterator[tuple[str, str, list[list[dict]]]]:
     """For each rule and kind of noise, what is stored for each n: one entry a curve whose noise was taken."""
-    for rule in calibration.RULES:
+    for rule in RULES:
         for end, words in KINDS.items():
             rows = [row for row in table["rules"] if row["rule"] == rule and row["noise"].endswith(end)]
-            yield rule, words, [[row for row in rows if row["n"] == count] for count in calibration.COUNTS]
+            yield rule, words, [[row for row in rows if row["n"] == count] for count in COUNTS]
 
 
 def error_rows(table: dict) -> list[list[str]]:
@@ -48,7 +58,7 @@ def tile_rows(table: dict) -> list[list[str]]:
     """Rows of a table: coverage and width of intervals of the best β/ν of tiles, and the mean best beside theory's."""
     rows = []
     for experiment in dict.fromkeys(row["experiment"] for row in table["tiles"]):
-        for noise in calibration.NOISES:
+        for noise in NOISES:
             these = [row for row in table["tiles"] if (row["experiment"], row["noise"]) == (experiment, noise)]
             cells = [f"{100 * row['coverage']:.1f} ({row['width']:.2f}; {row['best']:.3f})" for row in these]
             rows.append([f"{experiment}, {noise:g} nats", f"{these[0]['theory']:.3f}", *cells])

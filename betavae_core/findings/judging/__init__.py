@@ -1,0 +1,1 @@
+"""What stands behind verdicts: the rules, how often they err, and what the ledger lists."""

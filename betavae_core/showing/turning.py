@@ -1,0 +1,237 @@
+"""What the chapter on turning the latents back shows."""
+
+import itertools
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from betavae_core.findings import labels, optima, tiles, turned_networks
+from betavae_core.findings.optima import Estimate
+from betavae_core.images import experiments
+from betavae_core.results import sweep
+from betavae_core.showing import figures, tables
+from betavae_core.showing.tiles import between
+from betavae_core.theory import linear
+from betavae_core.theory.gaussian import LinearGaussian
+
+SETTLED = "mixing, settled"
+STORES = {
+    **{name: (name, None) for name in ("tiles", "tiles-diagonal", "tiles-4", "mixing")},
+    SETTLED: ("mixing", experiments.SETTLING.name),
+    "localisation": ("localisation", None),
+}
+SHOWN = (2, 3, 5, 10, 30)  # labels in tables
+FEW = (2, 3, 5, 10)  # of images that are chosen
+MODELS = {2: (2000, (2, 3, 5, 10, 30, 100, 300)), 4: (150, (5, 10, 30, 100, 300)), 8: (16, (10, 30, 100, 300))}
+REGRESSED = (3, 5, 10, 30, 100)  # labels of a regression
+MARGINS = (0.0, 1.0, 2.0, 4.0, np.inf)  # nats
+
+
+def stores(profile: str) -> dict[str, xr.Dataset]:
+    """Stored networks of each experiment."""
+    return {label: sweep.load(name, profile, supplement=extra) for label, (name, extra) in STORES.items()}
+
+
+def studies(stored: dict[str, xr.Dataset], count: int) -> dict[str, xr.Dataset]:
+    """What labels, this count among them, do to those whose latents are stored; β of tiles in units of ν."""
+    counts = sorted({*turned_networks.LABELS, count})
+    found = {label: turned_networks.study(networks, counts) for label, networks in stored.items()}
+    found = {label: study for label, study in found.items() if "tie" in study}
+    return {n: tiles.in_units_of_noise(study) if n in tiles.NAMES else study for n, study in found.items()}
+
+
+def angle_figure(process: LinearGaussian) -> Figure:
+    """TIE of the linear optimum over the angle that is left over, with what training and the best β leave."""
+    figure, [axis] = figures.panels(1, 1, height=3.0)
+    angles, total = np.radians(np.linspace(0, 90, 91)), (process.mixing**2).sum() / process.noise_std**2
+    at_ratio, best = (
+        float(linear.sweep(process, b).tie[0]) for b in (process.noise_std**2, linear.optimal_beta(process))
+    )
+    axis.plot(np.degrees(angles), total * (1 - np.cos(angles)), color=figures.BLUE)
+    axis.plot(np.degrees(np.arccos(1 - at_ratio / total)), at_ratio, "o", color=figures.BLUE, markerfacecolor="white")
+    place, away = (float(np.degrees(np.arccos(1 - at_ratio / total))), at_ratio), {"textcoords": "offset points"}
+    axis.annotate("as trained", place, xytext=(-70, 6), color=figures.BLUE, **away)
+    axis.axhline(best, color=figures.ORANGE, linewidth=1.2)
+    axis.annotate("the best β", (2, best), xytext=(0, -14), color=figures.ORANGE, **away)
+    axis.set(xlabel="angle left over, degrees", ylabel="nats", title="TIE")
+    return figure
+
+
+def law(rng) -> dict[int, dict[str, np.ndarray]]:
+    """`labels.random_models` for each number of sources."""
+    return {k: labels.random_models(k, counts, models, rng) for k, (models, counts) in MODELS.items()}
+
+
+def law_figure(found) -> Figure:
+    """A panel for each number of sources: mean, median and nine tenths of the models over m, and the law."""
+    figure, axes = figures.panels(len(found), columns=3, height=2.8)
+    for axis, (k, ties) in zip(axes, found.items(), strict=True):
+        counts, tie = MODELS[k][1], ties["likelihood"]
+        axis.fill_between(counts, *np.quantile(tie, (0.1, 0.9), axis=1), color=figures.BLUE, alpha=0.18, linewidth=0)
+        axis.plot(counts, np.median(tie, 1), color=figures.BLUE)
+        axis.plot(counts, tie.mean(1), "o", color=figures.BLUE, markersize=4)
+        axis.plot(counts, [linear.label_law(k, m) for m in counts], "--", color=figures.ORANGE)
+        axis.set(xscale="log", yscale="log", xlabel="labels m", title=f"{k} sources", ylabel="TIE, nats")
+        axis.set_xticks([3, 10, 30, 100, 300], ["3", "10", "30", "100", "300"])
+        axis.minorticks_off()
+    return figure
+
+
+def law_rows(found) -> list[list[str]]:
+    """Rows of a table: quantiles and means over models beside the law."""
+    rows = []
+    for k, ties in found.items():
+        for m, tie, plain in zip(MODELS[k][1], ties["likelihood"], ties["procrustes"], strict=True):
+            values = [*np.quantile(tie, (0.1, 0.5, 0.9)), tie.mean(), linear.label_law(k, m), plain.mean()]
+            rows.append([str(k), str(m), *(tables.number(float(value), 3) for value in values)])
+    return rows
+
+
+def labels_figure(study: xr.Dataset, gain: float) -> Figure:
+    """TIE of tiles at β = ν over m: draws, the law above the best rotation, and what training and the best β leave."""
+    at, (figure, [axis]) = study.sel(beta=1, method="nearest"), figures.panels(1, 1, height=3.2)
+    tie = at.tie.stack(every=("realization", "draw")).transpose("labels", "every").values
+    counts, best, trained = at.labels.values, float(at.best.mean()), float(at.trained.mean())
+    axis.fill_between(counts, *np.quantile(tie, (0.1, 0.9), axis=1), color=figures.BLUE, alpha=0.18, linewidth=0)
+    axis.plot(counts, np.median(tie, 1), color=figures.BLUE)
+    axis.plot(counts, tie.mean(1), "o", color=figures.BLUE, markersize=4)
+    axis.plot(counts, [best + linear.label_law(2, int(m)) for m in counts], "--", color=figures.ORANGE)
+    lines = (trained, "as trained", 4), (trained - gain, "the best β", -13), (best, "best rotation", 4)
+    for height, text, away in lines:
+        axis.axhline(height, color=figures.GREY, linewidth=1)
+        axis.annotate(text, (100, height), xytext=(0, away), textcoords="offset points", ha="right", color=figures.GREY)
+    axis.set(xscale="log", yscale="log", xlabel="labels m", ylabel="nats", title="TIE")
+    axis.set_xticks(counts, [f"{m}" for m in counts])
+    axis.set_yticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])
+    axis.minorticks_off()
+    return figure
+
+
+def beta_figure(found: dict[str, xr.Dataset], count: int) -> Figure:
+    """A panel for each experiment: TIE over β as trained, with labels, and at the best rotation."""
+    figure, axes = figures.panels(len(found), columns=3, height=2.7)
+    for axis, (label, study) in zip(axes, found.items(), strict=True):
+        tie = study.tie.sel(labels=count).transpose("beta", "realization", "draw").values.reshape(len(study.beta), -1)
+        axis.fill_between(
+            study.beta, *np.nanquantile(tie, (0.1, 0.9), axis=1), color=figures.ORANGE, alpha=0.2, linewidth=0
+        )
+        axis.plot(study.beta, study.trained.mean("realization"), color=figures.BLUE)
+        axis.plot(study.beta, np.nanmedian(tie, 1), color=figures.ORANGE)
+        axis.plot(study.beta, study.best.mean("realization"), "--", color=figures.GREEN)
+        unit = "β/ν" if label in tiles.NAMES else "β"
+        axis.set(xscale="log", yscale="log", xlabel=unit, ylabel="TIE, nats", title=label)
+        ticks = [t for t in (0.1, 1, 10, 100, 1000) if study.beta.min() <= t <= study.beta.max()]
+        axis.set_xticks(ticks, [f"{t:g}" for t in ticks])
+        low, high = axis.get_ylim()
+        ticks = [t for t in (0.01, 0.1, 1, 10, 100) if low <= t <= high]
+        axis.set_yticks(ticks, [f"{t:g}" for t in ticks])
+        axis.minorticks_off()
+    return figure
+
+
+def _near(label: str, study: xr.Dataset) -> xr.Dataset:
+    """At β = ν, where that is known, or the β of the least mean TIE as trained."""
+    if label in tiles.NAMES:
+        return study.sel(beta=1, method="nearest")
+    return study.isel(beta=int(study.trained.mean("realization").argmin("beta")))
+
+
+def _two(value) -> str:
+    return tables.number(float(value), 3 if abs(float(value)) < 1 else 2)
+
+
+def experiment_rows(found: dict[str, xr.Dataset], what: str = "median") -> list[list[str]]:
+    """Rows of a table: each experiment at the noise ratio, or where its TIE as trained is least; median or mean."""
+    rows = []
+    for label, study in found.items():
+        at = _near(label, study)
+        beta = "ν" if label in tiles.NAMES else f"{float(at.beta):g}"
+        ties = [getattr(at.tie.sel(labels=m), what)("draw").mean() for m in SHOWN]
+        row = [f"{label} ({at.sizes['realization']})", beta]
+        rows.append([*row, *map(_two, (at.trained.mean(), *ties, at.best.mean()))])
+    return rows
+
+
+def worse_rows(found: dict[str, xr.Dataset]) -> list[list[str]]:
+    """Rows of a table: per cent of draws that end worse than they began, where `experiment_rows` looks."""
+    rows = []
+    for label, study in found.items():
+        at = _near(label, study)
+        each = (at.tie > at.began).mean(("realization", "draw"))
+        rows.append([label, *(f"{100 * float(each.sel(labels=m)):.1f}" for m in (1, *SHOWN, 100))])
+    return rows
+
+
+def beta_rows(study: xr.Dataset) -> list[list[str]]:
+    """Rows of a table over β: as trained, medians of labels, the best rotation."""
+    rows = []
+    for beta in study.beta.values:
+        at = study.sel(beta=beta)
+        ties = [at.tie.sel(labels=m).median("draw").mean() for m in SHOWN]
+        rows.append([f"{float(beta):.3g}", *(_two(value) for value in (at.trained.mean(), *ties, at.best.mean()))])
+    return rows
+
+
+def part_rows(found: dict[str, xr.Dataset]) -> list[list[str]]:
+    """Rows of a table: what TIE is made of, by experiment and β."""
+    rows = []
+    for label, study in found.items():
+        wanted = (0.5, 1, 2) if label in tiles.NAMES else (1, 5, 20, 50, 100, 200)
+        for beta in wanted:
+            at = study.sel(beta=beta, method="nearest").mean("realization")
+            values = at.trained, at.trained - at.best, at.means, at["size"], at["shape"]
+            unit = " ν" if label in tiles.NAMES else ""
+            rows.append([label, f"{beta:g}{unit}", *map(_two, values), tables.number(float(at.factor), 2)])
+    return rows
+
+
+def regression_rows(stored: dict[str, xr.Dataset], places: dict[str, float]) -> list[list[str]]:
+    """Rows of a table: median TIE of a turn and of ridge regressions on latents and on pixels, of the same labels."""
+    rows = []
+    for label, beta in places.items():
+        for name, tie in labels.other_uses(stored[label], beta, REGRESSED).items():
+            rows.append([f"{label}, β = {beta:.4g}", name, *map(_two, np.median(tie, 1))])
+    return rows
+
+
+def best_rows(stored: dict[str, xr.Dataset], found: dict[str, xr.Dataset]) -> list[list[str]]:
+    """Rows of a table: the best β in units of ν before and after turning, and their ratio, paired by realization."""
+    rows = []
+    for name in tiles.NAMES:
+        if name in found:
+            wanted = "trained", "best", 100
+            before, after, told = (turned_networks.best_betas(stored[name], found[name], what) for what in wanted)
+            each = [between(_mean(value)) for value in (before, after, told, after / before)]
+            rows.append([name, f"{tiles.best(name):.3f}", each[0], "1", *each[1:]])
+    return rows
+
+
+def _mean(values) -> Estimate:
+    """Geometric mean with Student's 95 % interval, of those that are there."""
+    return Estimate(*np.exp(optima.mean(np.log(values[np.isfinite(values)]))))
+
+
+def tail_rows(stored: xr.Dataset) -> list[list[str]]:
+    """Rows of a table: labels at random and chosen by their means, for tiles at β = ν."""
+    rows = []
+    for name, (ties, began) in labels.at_random_and_chosen(stored, tiles.code_noise("tiles"), FEW).items():
+        for m, tie, before in zip(FEW, ties, began, strict=True):
+            share, low, high = (100 * part for part in labels.share(tie > before))
+            values = np.median(tie), tie.mean(), np.quantile(tie, 0.9)
+            rows.append([name, str(m), *map(_two, values), f"{share:.1f} ({low:.1f} to {high:.1f})"])
+    return rows
+
+
+def margin_rows(study: xr.Dataset, count: int) -> list[list[str]]:
+    """Rows of a table: how often draws end worse than they began, by the margin that the labels leave."""
+    at = study.sel(beta=1, method="nearest").sel(labels=count)
+    margin, worse, tie = at.margin.values.ravel(), (at.tie > at.began).values.ravel(), at.tie.values.ravel()
+    rows = []
+    for low, high in itertools.pairwise(MARGINS):
+        inside = (margin >= low) & (margin < high)
+        if inside.any():
+            name = f"{low:g} to {high:g}" if np.isfinite(high) else f"above {low:g}"
+            each = f"{100 * inside.mean():.0f}", f"{100 * worse[inside].mean():.0f}"
+            rows.append([name, *each, _two(np.median(tie[inside])), _two(tie[inside].mean())])
+    return rows
