@@ -15,6 +15,7 @@ import html
 import io
 import json
 
+import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib import patches
@@ -164,28 +165,34 @@ def _still(images: turned_networks.Images, numbers: dict) -> str:
     turn = turning.rotation_from_labels(*(part[:labels] for part in images[:3]))
     turns = {"as trained": np.array(numbers["trained"]), f"turned by {labels} labels": turn}
     moment, cross = (np.array(numbers[name]) for name in ("moment", "cross"))
-    exact = _matrix(numbers["covariance"])
     form = orthogonal.Form(np.kron(images.precision, moment), cross)
-    figure, axes = figures.panels(2, 2, height=figures.WIDTH)
-    for axis, (name, T) in zip(axes, turns.items(), strict=True):
-        tie = float(form(T) + numbers["rest"])
-        axis.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), aspect="equal")
-        axis.set(xlabel="source 1", ylabel="source 2", title=f"{name}: TIE {tie:.3f} nats")
-        for image in numbers["images"]:
-            _ellipse(axis, image["exact"], exact, color=figures.GREEN, linestyle="--")
-            _ellipse(axis, T @ image["mean"], T @ _matrix(image["covariance"]) @ T.T, color="black")
-    content = io.StringIO()
-    figure.savefig(content, format="svg", metadata={"Date": None})
-    figures.plt.close(figure)
+    titles = [f"{name}: TIE {form(T) + numbers['rest']:.3f} nats" for name, T in turns.items()]
+    with mpl.rc_context(figures.STYLE):
+        figure, axes = figures.panels(2, 2, height=figures.WIDTH)
+        for axis, T, title in zip(axes, turns.values(), titles, strict=True):
+            _compare(axis, numbers, T)
+            axis.set_title(title)
+        content = io.StringIO()
+        figure.savefig(content, format="svg", metadata={"Date": None})
+        figures.plt.close(figure)
     drawn = base64.b64encode(figures.named_in_order(content.getvalue()).encode()).decode()
-    titles = " and ".join(axis.get_title() for axis in axes)
     words = (
         f"q (solid) and exact posterior (dashed) of {len(numbers['images'])} images of "
-        f"{numbers['experiment']}, β = {numbers['beta']:.4g}, one standard deviation: {titles}."
+        f"{numbers['experiment']}, β = {numbers['beta']:.4g}, one standard deviation: {' and '.join(titles)}."
     )
     said = words.replace(" nats", f"{TIED}nats").replace(" = ", f"{TIED}={TIED}")
     image = f'<img class="plot" alt="{said}" src="data:image/svg+xml;base64,{drawn}">'
     return f"{image}<figcaption>{said}</figcaption>"
+
+
+def _compare(axis, numbers: dict, T) -> None:
+    """Ellipses of the exact posteriors, and of q with the latents turned."""
+    axis.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), aspect="equal")
+    axis.set(xlabel="source 1", ylabel="source 2")
+    exact = _matrix(numbers["covariance"])
+    for image in numbers["images"]:
+        _ellipse(axis, image["exact"], exact, color=figures.GREEN, linestyle="--")
+        _ellipse(axis, T @ image["mean"], T @ _matrix(image["covariance"]) @ T.T, color="black")
 
 
 def _matrix(triple) -> np.ndarray:
