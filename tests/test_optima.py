@@ -95,3 +95,8 @@ def test_one_realization_has_no_scatter_to_tell():
     assert optima.mean([3.0]) == (3.0, -math.inf, math.inf)
     found = optima.optimum(curves([[3], [1], [2], [4]]), "tie")
     assert (found.value, found.low, found.high) == (1.0, 0.0, math.inf)
+
+
+def test_two_beta_have_ends_alone():
+    assert optima.optimum(curves([[1, 1], [2, 2]], [0.1, 1.0]), "tie") == (0.1, 0.0, 0.0, 0.0)
+    assert optima.optimum(curves([[1, 1]], [1.0]), "tie").value == 1.0

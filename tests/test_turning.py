@@ -15,7 +15,7 @@ from betavae_core.networks.likelihood import Decoder, log_likelihood
 from betavae_core.networks.posterior import Posterior
 from betavae_core.results import sweep
 from betavae_core.showing import turning as showing
-from betavae_core.theory import linear, orthogonal
+from betavae_core.theory import linear, orthogonal, rotation
 from betavae_core.theory.gaussian import LinearGaussian, kl_divergence
 from betavae_workshop.building import chapters
 
@@ -413,6 +413,14 @@ def test_the_best_beta_of_turned_networks_is_the_noise(of_tiles):
         assert np.exp(np.log(after).mean()) == pytest.approx(1, abs=0.03)
     before = turned_networks.best_betas(stored, found, "trained")
     assert (after < before).all()
+
+
+@pytest.mark.parametrize("name", tiles.NAMES)
+def test_the_fit_reads_theory_s_turned_curve(name):
+    """The chapter says: to within half a per cent."""
+    process, ratios = LinearGaussian(experiments.experiment(name).mixing), np.array(experiments.RATIOS)
+    curve = [linear.rotated_tie(process, b, rotation.right_rotation(process), "full") for b in ratios]
+    assert tiles.read(ratios, np.array(curve)).best == pytest.approx(1, abs=0.005)
 
 
 # --- what labels are worth -------------------------------------------------------------------------------

@@ -119,6 +119,8 @@ def interval(curves, x, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
 def _vertex(x, lines) -> np.ndarray:
     """x of the parabola's vertex at the least of lines (…, beta, line), (…, line); ±∞ where that is an end."""
     least = lines.argmin(-2)[..., None, :]
+    if len(x) < 3:  # nothing but ends
+        return np.where(least[..., 0, :] == 0, -np.inf, np.inf)
     inner = np.clip(least, 1, len(x) - 2)
     before, there, after = (np.take_along_axis(lines, inner + step, -2) for step in (-1, 0, 1))
     a, b, c = (x[inner + step] for step in (-1, 0, 1))

@@ -121,10 +121,11 @@ def beta_figure(found: dict[str, xr.Dataset], count: int) -> Figure:
         axis.plot(study.beta, study.best.mean("realization"), "--", color=figures.GREEN)
         unit = "β/ν" if label in tiles.NAMES else "β"
         axis.set(xscale="log", yscale="log", xlabel=unit, ylabel="TIE, nats", title=label)
-        ticks = [t for t in (0.1, 1, 10, 100, 1000) if study.beta.min() <= t <= study.beta.max()]
+        ticks = [t for t in (0.1, 1, 10, 100, 1000) if 0.99 * study.beta.min() <= t <= study.beta.max()]
         axis.set_xticks(ticks, [f"{t:g}" for t in ticks])
         low, high = axis.get_ylim()
-        ticks = [t for t in (0.01, 0.1, 1, 10, 100) if low <= t <= high]
+        wanted = (0.01, 0.1, 1, 10, 100) if high > 50 * low else (0.2, 0.5, 1, 2, 5, 10)
+        ticks = [t for t in wanted if low <= t <= high]
         axis.set_yticks(ticks, [f"{t:g}" for t in ticks])
         axis.minorticks_off()
     return figure

@@ -6,8 +6,8 @@ Both the likelihood of labelled data and the true inference error are of this fo
 latents T is an angle, f a trigonometric polynomial, and its least value is found by a search over all angles. For more,
 Newton's method goes along T ← exp(Ω) T, Ω skew-symmetric, from the best of the solutions of ⟨g, T⟩ → max (Procrustes)
 and of those that differ from it by reflections in one or two singular directions: a local search. In trained
-networks of four latents two starts missed the least value in one of a hundred draws of m = 4 labels, and in
-none of m = 5 or 10.
+networks of four latents two starts missed the least value of the likelihood in one of a hundred draws of 4 labels, and
+in none of 5 or 10.
 """
 
 import functools
