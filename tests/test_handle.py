@@ -22,7 +22,8 @@ from betavae_workshop.building import pdf
 sys.path.insert(0, str(paths.CHAPTERS / "_ext"))
 import bundle
 
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>t</title><link rel="icon" href="data:,">
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>t</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
 <link rel="stylesheet" href="_static/companion.css"></head>
 <body class="bd-content"><main class="bd-article"><h1>t</h1>{}</main>
 <script type="module" src="_static/scripts/handle.js"></script></body></html>"""
@@ -317,11 +318,26 @@ def test_the_handle_is_dragged_by_mouse_and_the_ellipses_turn(page, network):
 
 def test_a_finger_turns_on_the_rim_and_scrolls_inside_it(opened):
     page = opened(has_touch=True, is_mobile=True)
+    page.set_viewport_size({"width": 390, "height": 700})
     page.touchscreen.tap(*rim(page, 60))
     assert said(page)[0] == pytest.approx(60, abs=1)
-    actions = "all => all.map(e => getComputedStyle(e).touchAction)"
-    assert page.locator(".map .rim, .map .knob").evaluate_all(actions) == ["none", "none"]
-    assert page.locator(".map, .map .ground").evaluate_all(actions) == ["auto", "auto"]
+    finger = page.context.new_cdp_session(page)
+
+    def drag(*points):
+        """Put a finger down, move it, and take it away; how far the page has scrolled then."""
+        for i, at in enumerate([*points, None]):
+            kind = "touchMove" if i and at else "touchStart" if at else "touchEnd"
+            touches = [{"x": at[0], "y": at[1]}] if at else []
+            finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+            page.wait_for_timeout(50)
+        page.wait_for_timeout(300)
+        return page.evaluate("scrollY")
+
+    assert drag(*(rim(page, degrees) for degrees in (60, 30, 0, -20))) == 0
+    assert said(page)[0] == pytest.approx(-20, abs=1)
+    x, y = rim(page, 0)
+    assert drag(*((x - 80, y - 20 * i) for i in range(6))) > 0
+    assert said(page)[0] == pytest.approx(-20, abs=1)
     page.get_by_role("button", name="5 labels").tap()
     assert len(labelled(page)) == 5
     page.close()

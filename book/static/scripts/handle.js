@@ -71,6 +71,8 @@ function mapOf(data, moved) {
     dial.addEventListener(end, () => {
       held = false;
     });
+  // else the page scrolls and takes the finger away: touch-action on a part of a drawing does not prevent it
+  dial.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   const show = (T, angle, labelled) => {
     q.replaceChildren(
       ...data.images.flatMap((image) =>
