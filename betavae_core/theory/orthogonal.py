@@ -59,7 +59,10 @@ def _signs(form: Form) -> np.ndarray:
 
 
 def _angles(form: Form) -> np.ndarray:
-    """f(θ) = ½ (a cos² + 2 b cos sin + d sin²) − p cos − q sin, for T(θ) = cos E + sin J."""
+    """f(θ) = ½ (a cos² + 2 b cos sin + d sin²) − p cos − q sin, for T(θ) = cos E + sin J.
+
+    It has two dips at most; both are followed from a grid, since the deeper may look the shallower there.
+    """
     even = np.array([np.eye(2), np.diag([1.0, -1.0])])  # E of rotations, of reflections
     odd = np.array([[[0.0, -1.0], [1.0, 0.0]], [[0.0, 1.0], [1.0, 0.0]]])  # J
     E, J = even.reshape(2, 4), odd.reshape(2, 4)
@@ -70,13 +73,19 @@ def _angles(form: Form) -> np.ndarray:
     p, q = flat @ E.T, flat @ J.T
     grid = np.arange(ANGLES) * (2 * np.pi / ANGLES)
     terms = np.stack([np.cos(grid) ** 2, np.sin(2 * grid), np.sin(grid) ** 2, -2 * np.cos(grid), -2 * np.sin(grid)])
-    angle = grid[(np.stack([a, b, d, p, q], -1) @ terms).argmin(-1)]
+    a, b, d, p, q = (part[..., None] for part in (a, b, d, p, q))
+    values = np.concatenate([a, b, d, p, q], -1) @ terms  # (problem, 2, angle), twice f
+    dips = (values <= np.roll(values, 1, -1)) & (values <= np.roll(values, -1, -1))
+    angle = grid[np.where(dips, values, np.inf).argsort(-1)[..., :2]]
     for _ in range(6):
         c, s = np.cos(angle), np.sin(angle)
         slope = c * s * (d - a) + b * (c**2 - s**2) + s * p - c * q
         bend = (d - a) * (c**2 - s**2) - 4 * b * c * s + c * p + s * q
         step = np.divide(slope, bend, out=np.zeros_like(slope), where=bend > 0)
         angle = angle - np.clip(step, -np.pi / ANGLES, np.pi / ANGLES)
+    c, s = np.cos(angle), np.sin(angle)
+    reached = 0.5 * (a * c**2 + 2 * b * c * s + d * s**2) - p * c - q * s
+    angle = np.take_along_axis(angle, reached.argmin(-1)[..., None], -1)[..., 0]
     return np.cos(angle)[..., None, None] * even + np.sin(angle)[..., None, None] * odd
 
 

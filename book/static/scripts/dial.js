@@ -29,6 +29,9 @@ export function dial(svg, [low, high, step], turned) {
   svg.addEventListener("pointermove", (event) => {
     if (held) turned(angleAt(event));
   });
+  // else the page scrolls and takes the finger away: touch-action on a part of a drawing does not prevent it
+  const still = (event) => event.target.closest(".dial") && event.preventDefault();
+  svg.addEventListener("touchstart", still, { passive: false });
   for (const end of ["pointerup", "pointercancel"])
     svg.addEventListener(end, () => {
       held = false;
