@@ -207,7 +207,8 @@ def live_of(beta, *sound):
     for member, good in zip(members, sound, strict=True):
         values = dict.fromkeys(terms.SCALARS, np.nan)
         if good:
-            values = {name: float(published[name][member.realization]) for name in terms.SCALARS}
+            known = {name: float(published[name][member.realization]) for name in terms.SCALARS}
+            values = {name: 0.0 if np.isnan(value) else value for name, value in known.items()}  # terms of later
             values |= {name: published[name].values[member.realization] for name in ("traversals", "grey_scale")}
         cells[member.key] = record.cell(member, values, {})
     return store.collect(members, source=lambda member: cells[member.key])

@@ -19,11 +19,9 @@ from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
 from betavae_core.errors import UsageError
-from betavae_core.images import digits
-from betavae_core.results import sweep
-from betavae_workshop import cli
+from betavae_workshop import cli, download
 from betavae_workshop.building import book, chapters, parameters, pdf
-from betavae_workshop.sweeping import pipeline
+from betavae_workshop.sweeping import pipeline, running
 from betavae_workshop.timing import bench
 from tests.test_bad_input import files
 
@@ -83,10 +81,10 @@ def cut_off(results, tmp_path, monkeypatch):
         (book, "build_page", page),
         (book, "build_variant", page),
         (pdf, "print_book", page),
-        (digits, "fetch", page),
+        (download, "fetch", page),
         (bench, "run", []),
-        (sweep, "run", (member for member in ())),
-        (sweep, "draw_atlases", ()),
+        (running, "run", (member for member in ())),
+        (running, "draw_atlases", ()),
         (pipeline, "sweep_packs", (member for member in ())),
         (http.server.ThreadingHTTPServer, "serve_forever", None),
     ):

@@ -121,7 +121,7 @@ def test_training_processes_have_a_home_of_their_own_which_goes_with_them(monkey
 
 
 def test_what_a_killed_process_left_in_its_home_is_swept_away_by_the_next():
-    program = "import os; from betavae_core import environment\nwith environment.clean() as found:\n"
+    program = "import os; from betavae_workshop import environment\nwith environment.clean() as found:\n"
     program += " open(found['TMPDIR'] + '/left', 'w'); print(found['HOME'], flush=True); os.kill(os.getpid(), 9)"
     dead = Path(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip())
     assert (dead / "left").exists()
@@ -155,9 +155,7 @@ def test_a_cluster_here_leaves_nothing_in_the_folder_for_temporary_files(monkeyp
 
 def test_opencv_s_own_folder_does_not_count_and_a_reader_s_does(monkeypatch):
     """Else a build started by a process that has loaded OpenCV, as these tests have, would execute all anew."""
-    program = (
-        "from betavae_core import environment as e; before = e.decisive(); import cv2; print(before == e.decisive())"
-    )
+    program = "from betavae_workshop import environment as e; before = e.decisive(); import cv2; print(before == e.decisive())"
     told = {}
     for folder in ("", "/a/reader/s"):
         variables = {**os.environ, "LD_LIBRARY_PATH": folder, "PYTHONPATH": str(paths.ROOT)}

@@ -12,7 +12,7 @@ from scipy import linalg, optimize, stats
 from betavae_core.findings import labels, tiles, turned_networks, turning
 from betavae_core.images import experiments
 from betavae_core.networks.likelihood import Decoder, log_likelihood
-from betavae_core.networks.posterior import Posterior
+from betavae_core.networks.posterior import Full, Posterior
 from betavae_core.results import sweep
 from betavae_core.showing import turning as showing
 from betavae_core.theory import linear, orthogonal, rotation
@@ -364,7 +364,7 @@ def test_a_turned_network_has_the_same_terms(rng):
     q = Posterior(mean, np.log(variance))
     new_mean, covariance = turning.turned(mean, variance, T)
     L = np.linalg.cholesky(covariance)
-    new = Posterior(new_mean, 2 * np.log(np.diagonal(L, axis1=1, axis2=2)), L[:, 1, :1])
+    new = Full(new_mean, 2 * np.log(np.diagonal(L, axis1=1, axis2=2)), L[:, 1, :1])
     assert new.kl_to_prior() == pytest.approx(q.kl_to_prior(), abs=1e-12)
     by_both = [
         log_likelihood(decoder, x, each, np.random.default_rng(1), 20_000)[0]

@@ -42,10 +42,9 @@ def rotation_from_labels(means, variances, sources) -> np.ndarray:
     Raises
     ------
     ValueError
-        for fewer than k labels or labels that do not span k directions, which leave a reflection open; for variances
+        for fewer than k labels or labels that do not span k directions, which leave a reflection open (labels that
+        nearly fail to span leave it to chance, which `margin` tells beforehand); for variances
         that are not positive, sources that cannot be standardised, more than 8 latents, and shapes that do not fit.
-
-    Labels that *nearly* fail to span leave the reflection to chance; `margin` tells that beforehand.
     """
     turns, values = orthogonal.least(likelihood(*_checked(means, variances, sources)), STARTS)
     return turns[values.argmin()]

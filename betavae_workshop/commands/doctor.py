@@ -24,7 +24,7 @@ KEPT_OUT = r"(PYTHON|PIP_|MPL|MATPLOTLIB|IPYTHON|JUPYTER|KERAS|TF_|XLA_|OMP_|MKL
 START = """import tensorflow as tf
 names = [tf.config.experimental.get_device_details(d)["device_name"] for d in tf.config.list_physical_devices("GPU")]
 print(", ".join(names) or "no GPU")"""
-UNIT = "from betavae_core.networks import cost; print(round(cost.unit()))"
+UNIT = "from betavae_core.results import cost; print(round(cost.unit()))"
 
 
 class Finding(NamedTuple):
