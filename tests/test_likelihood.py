@@ -127,16 +127,21 @@ def test_obliqueness_is_that_of_differences_of_decoded_images(k, rng):
     widths = [(30, 8), (8, 6), (6, 2 * k), (k, 6), (6, 8), (8, 30)]
     kernels = [0.6 * rng.standard_normal((1, *width)).astype(np.float32) for width in widths]
     biases = [0.1 * rng.standard_normal((1, 1, width)).astype(np.float32) for _, width in widths]
+    kernels[-1] *= 20
     z = rng.standard_normal((7, k))
     for dead in (False, True):
-        kernels[3][:, 0] *= 1 - dead
+        kernels[3][:, 0] *= 1 - 0.9999 * dead
         network = Weights(kernels, biases, k)
         steps = 1e-2 * np.eye(k)
         ends = [[network.decode((z + sign * step)[None])[0] for sign in (1, -1)] for step in steps]
         columns = np.stack([up - down for up, down in ends], -1)
-        norms = np.linalg.norm(columns, axis=1)
+        norms = np.linalg.norm(columns, axis=1) / (2 * 1e-2)
+        assert (norms[:, 0] < 1).all() == dead and (norms[:, 1:] > 1).all()
+        columns /= 2 * 1e-2
         products = np.abs(np.einsum("npi,npj->nij", columns, columns))
-        cosines = products / np.maximum(norms[:, :, None] * norms[:, None], 1e-12)
+        cosines = products / (norms[:, :, None] * norms[:, None])
+        if dead:
+            cosines[:, 0] = cosines[:, :, 0] = 0
         expected = np.mean([(each - np.diag(np.diag(each))).max() for each in cosines])
         assert likelihood.obliqueness(likelihood.Decoder.of(network, 0), z) == pytest.approx(expected, abs=2e-3)
         assert expected > 0.05 or (dead and k == 2 and expected == 0)

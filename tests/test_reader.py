@@ -155,7 +155,8 @@ def test_a_cluster_here_leaves_nothing_in_the_folder_for_temporary_files(monkeyp
 
 def test_opencv_s_own_folder_does_not_count_and_a_reader_s_does(monkeypatch):
     """Else a build started by a process that has loaded OpenCV, as these tests have, would execute all anew."""
-    program = "from betavae_workshop import environment as e; before = e.decisive(); import cv2; print(before == e.decisive())"
+    program = "from betavae_workshop import environment as e; before = e.decisive()\n"
+    program += "import cv2; print(before == e.decisive())"
     told = {}
     for folder in ("", "/a/reader/s"):
         variables = {**os.environ, "LD_LIBRARY_PATH": folder, "PYTHONPATH": str(paths.ROOT)}

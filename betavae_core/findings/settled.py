@@ -9,7 +9,6 @@ Three conditions, set before any network was judged by them:
   objective hardly sees them: networks within 0.1 nats of the best objective differed in TIE by more than a nat.
 """
 
-import numpy as np
 import xarray as xr
 
 OBJECTIVE = 1.0  # nats; the thesis's 1,000 epochs end 1.3 to 52 below the linear optimum in *mixing*
@@ -44,13 +43,12 @@ def judged(stored: xr.Dataset, reference: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset over beta × realization: `below`, nats of objective below the reference; `information`, C minus its C;
-    `obliqueness`, NaN where it was not measured; `settled`, 1 or 0, NaN where something that decides is missing
+    `obliqueness`, NaN where it was not measured; `settled`, 1 or 0, NaN where one of these is missing
     """
     stored, reference = xr.align(stored, reference, join="inner")
     below = objective(reference) - objective(stored)
     information = stored.kl_prior - reference.kl_prior
     axes = stored.obliqueness.where(stored.reconstruction.notnull())
-    near = (below <= OBJECTIVE) & (abs(information) <= INFORMATION)
-    settled = xr.where(near, xr.where(axes.isnull(), np.nan, axes <= OBLIQUENESS), 0.0)
+    settled = (below <= OBJECTIVE) & (abs(information) <= INFORMATION) & (axes <= OBLIQUENESS)
     found = {"below": below, "information": information, "obliqueness": axes}
-    return xr.Dataset(found | {"settled": settled.where(below.notnull())})
+    return xr.Dataset(found | {"settled": settled.astype(float).where(below.notnull() & axes.notnull())})

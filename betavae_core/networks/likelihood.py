@@ -111,12 +111,12 @@ def obliqueness(decoder: Decoder, z) -> float:
     """Mean over latents z (n, k) of the largest |cos| between two columns of the decoder's Jacobian there.
 
     0 where the columns are orthogonal, which is how training leaves them once it has chosen the axes of the latents;
-    they are found from the decoder alone, and no source is asked. A column of zeros, a latent not in use, counts as
-    orthogonal to all.
+    they are found from the decoder alone, and no source is asked. A latent that moves the image by less than the
+    decoder's noise, ‖column‖² < 1, is not in use and counts as orthogonal to all.
     """
     metric = decoder.metric(z)
     norms = np.sqrt(np.diagonal(metric, axis1=-2, axis2=-1))
-    unit = np.divide(1, norms, out=np.zeros_like(norms), where=norms > 1e-6 * norms.max(-1, keepdims=True))
+    unit = np.divide(1, norms, out=np.zeros_like(norms), where=norms >= 1)
     cosines = np.abs(metric * unit[..., None] * unit[..., None, :]) * (1 - np.eye(z.shape[-1]))
     return float(cosines.max((-2, -1)).mean())
 
