@@ -37,7 +37,7 @@ def multiplied(samples: int, rank: int):
     def steps(count: int) -> None:
         for _ in range(count):
             for left, right in pairs:
-                left @ right
+                np.matmul(left, right)
 
     return steps
 

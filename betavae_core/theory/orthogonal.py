@@ -157,4 +157,4 @@ def exponential(skew) -> np.ndarray:
     [[0.0, -1.0], [1.0, 0.0]]
     """
     values, vectors = np.linalg.eigh(1j * skew)
-    return ((vectors * np.exp(-1j * values)[..., None, :]) @ vectors.conj().swapaxes(-1, -2)).real
+    return np.real((vectors * np.exp(-1j * values)[..., None, :]) @ vectors.conj().swapaxes(-1, -2))
