@@ -1,7 +1,6 @@
 """Terms that were defined after networks had been stored: these are trained again, and what they lack is filled in."""
 
 from collections.abc import Iterator
-from concurrent.futures import as_completed
 
 from betavae_core.results import store, train_member
 from betavae_core.results.members import Member
@@ -22,13 +21,7 @@ def fill_in(members: list[Member], gaps: list[float], crew=None) -> Iterator[tup
     `gaps` gets, for each, the largest difference of a term that it had already, in nats: 0 on the processor that
     trained it. Crew and errors are as for `running.run`.
     """
-    with crew or crews.here() as [one, *_]:
-        tasks = {one.submit(train_member.task, [member], [member.key], False): member for member in members}
-        try:
-            for done in as_completed(tasks):
-                [(values, _)] = done.result()
-                gaps.append(publishing.complete(tasks[done], values))
-                yield tasks[done], {}
-        finally:
-            for task in tasks:
-                task.cancel()
+    asked = {member: ([member], [member.key], False) for member in members}
+    for member, [(values, _)] in crews.each_done(crew, train_member.task, asked):
+        gaps.append(publishing.complete(member, values))
+        yield member, {}

@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver, get_context
 from typing import NamedTuple
@@ -46,6 +46,21 @@ def here(jobs: int | None = None) -> Iterator[list[Crew]]:
                 "a training process was killed, perhaps for want of memory; what was trained is stored, "
                 "and the same command goes on from there"
             ) from None
+
+
+def each_done(crew, function: Callable, asked: dict) -> Iterator[tuple]:
+    """(what was asked for, result) of a function of each value's arguments, as it ends; what is left then is cancelled.
+
+    The first kind of workers of the crew, by default `here`, does it all.
+    """
+    with crew or here() as [workers, *_]:
+        tasks = {workers.submit(function, *arguments): wanted for wanted, arguments in asked.items()}
+        try:
+            for done in as_completed(tasks):
+                yield tasks[done], done.result()
+        finally:
+            for task in tasks:
+                task.cancel()
 
 
 def pool(jobs: int) -> ProcessPoolExecutor:

@@ -1,4 +1,4 @@
-"""Run the members that are wanted and missing, here or on a cluster, and load what there is.
+"""Run the members that are wanted and missing, here or on a cluster.
 
 Workers return numbers; this process alone writes files. A member's numbers depend on its own seed and on nothing
 that runs beside it, so the order and number of workers decide nothing.
@@ -8,14 +8,12 @@ import contextlib
 import functools
 import subprocess
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, CancelledError, as_completed, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
 
 from betavae_core import paths
 from betavae_core.results import atlases, record, store, train_member
 from betavae_core.results.members import Member
 from betavae_workshop.sweeping import crews
-
-STARTING = 8  # seconds, about: TensorFlow loads and compiles, networks are evaluated
 
 
 def run(members: Iterable[Member], crew=None, pack: int | None = None, report=None) -> Iterator[tuple[Member, dict]]:
@@ -91,15 +89,9 @@ def draw_atlases(members: Iterable[Member], crew=None, report=None) -> Iterator[
         return
     if report:
         report(f"{len(missing)} to draw; each network is trained again for it")
-    with crew or crews.here() as [crew, *_]:
-        running = {crew.submit(train_member.draw_atlas, member, member.key): member for member in missing}
-        try:
-            for future in as_completed(running):
-                atlases.write(running[future], *future.result())
-                yield running[future]
-        finally:
-            for future in running:
-                future.cancel()
+    for member, drawn in crews.each_done(crew, train_member.draw_atlas, {m: (m, m.key) for m in missing}):
+        atlases.write(member, *drawn)
+        yield member
 
 
 def keep(results, members: list[Member]) -> list[tuple[Member, dict]]:
