@@ -1,6 +1,7 @@
 """Whether a network's training has come to rest: by objective, C and the decoder's own axes, never by sources or TIE.
 
-Three conditions, set before any network was judged by them:
+Three conditions. Their bounds were set before any network was judged by them; that a latent out of use has no axis was
+added when the first decoders had been measured (`likelihood.obliqueness`):
 
 - the objective is within `OBJECTIVE` nats of the best that is known of the same images at the same β: that of the
   optimal linear model, where images are linear in the code, or of the best stored network;
