@@ -35,7 +35,7 @@ def random_models(sources: int, labels, models: int, rng) -> dict[str, np.ndarra
     bent = np.einsum("pmij,pa,ab->pmiajb", square, 1 + values, np.eye(k))
     form = Form(bent.reshape(models, -1, k * k, k * k), cross * (1 + values)[:, None, None])
     turns, found = orthogonal.least(form)
-    likely = np.take_along_axis(turns, found.argmin(-1)[..., None, None, None], -3)[..., 0, :, :]
+    likely = orthogonal.better(turns, found)
     left, _, right = np.linalg.svd(cross)
     return {"likelihood": _left_over(likely, axes, values), "procrustes": _left_over(left @ right, axes, values)}
 
@@ -105,7 +105,7 @@ def by_their_means(mean, most: int, draws: int, rng, pool: int = POOL) -> np.nda
     thousandth of a latent's mean square: the farthest first, then what adds most to the directions that are spanned.
     """
     n, k = mean.shape
-    drawn = np.array([rng.permutation(n)[:pool] for _ in range(draws)])
+    drawn = turned_networks.choices(n, pool, draws, rng)
     there, chosen = mean[drawn], []
     spanned = np.broadcast_to(1e-3 * (mean**2).mean() * np.eye(k), (draws, k, k)).copy()
     free = np.ones((draws, pool), bool)
@@ -129,7 +129,7 @@ def other_uses(stored: xr.Dataset, beta: float, labels) -> dict[str, np.ndarray]
     found: dict[str, list] = {"turned": [], "regression on latents": [], "on pixels": []}
     for r, images, data in turned_networks.networks(stored, _nearest(stored, beta)):
         n, rng = len(images.mean), np.random.default_rng([r, 3])
-        chosen = np.array([rng.permutation(n)[: max(labels)] for _ in range(CHOICES)])
+        chosen = turned_networks.choices(n, max(labels), CHOICES, rng)
         found["turned"].append(turned_networks.labelled(images, chosen, labels)["tie"])
         for name, features in zip(list(found)[1:], (images.mean, data.pixels[:n]), strict=True):
             found[name].append(regression(images, features, chosen, labels))
@@ -141,7 +141,7 @@ def at_random_and_chosen(stored: xr.Dataset, beta: float, labels) -> dict[str, l
     found: dict[str, list] = {"at random": [], "by their means": []}
     for r, images, _ in turned_networks.networks(stored, _nearest(stored, beta)):
         draws, rng = turned_networks.DRAWS[images.mean.shape[1]], np.random.default_rng([r, 4])
-        random = np.array([rng.permutation(len(images.mean))[: max(labels)] for _ in range(draws)])
+        random = turned_networks.choices(len(images.mean), max(labels), draws, rng)
         choices = random, by_their_means(images.mean, max(labels), draws, rng)
         for each, chosen in zip(found.values(), choices, strict=True):
             told = turned_networks.labelled(images, chosen, labels)

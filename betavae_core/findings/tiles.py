@@ -127,7 +127,12 @@ FINE = np.geomspace(*NEAR, 1001)
 
 def read(ratios, values, use=None) -> Reading:
     """Fit a curve near its optimum and read it; see `fit`."""
-    *found, residual = fit(ratios, values, use)
+    return reading(fit(ratios, values, use))
+
+
+def reading(fitted) -> Reading:
+    """What coefficients and residual of a curve say, as `fit` gives them."""
+    *found, residual = fitted
     slopes = _slopes(FINE) @ found
     rising = np.flatnonzero((slopes[:-1] < 0) & (slopes[1:] >= 0))
     best = FINE[rising[0] + 1] if len(rising) == 1 else np.nan

@@ -53,7 +53,7 @@ class Error(NamedTuple):
         return cls(moment, (target @ M)[:, :, None] * mean[:, None], 0.5 * (signal - len(M) - log_dets))
 
 
-def _tie(precision, moment, cross, rest) -> tuple[Form, np.ndarray]:
+def tie_of_turns(precision, moment, cross, rest) -> tuple[Form, np.ndarray]:
     """TIE as a form in T and a constant, from means over images of the parts of `Error`."""
     k = len(precision)
     bent = np.einsum("ij,...ab->...iajb", precision, moment)
@@ -62,8 +62,13 @@ def _tie(precision, moment, cross, rest) -> tuple[Form, np.ndarray]:
 
 def tie(images: Images) -> np.ndarray:
     """TIE of each image (n,) as its latents stand: no permutation is tried."""
-    form, rest = _tie(images.precision, *Error.of(images))
+    form, rest = tie_of_turns(images.precision, *Error.of(images))
     return form(np.broadcast_to(np.eye(len(images.precision)), images.covariance.shape)) + rest
+
+
+def choices(n: int, most: int, draws: int, rng) -> np.ndarray:
+    """Random choices of images to label, (draw, most), of n; the first m of a row are the choice of m."""
+    return np.array([rng.permutation(n)[:most] for _ in range(draws)])
 
 
 def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
@@ -84,14 +89,14 @@ def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
         for part in turning.each_likelihood(images.mean, images.covariance, images.sources)
     ]
     turns, values = orthogonal.least(Form(*told), STARTS)  # (draw, labels, 2, k, k)
-    best = np.take_along_axis(turns, values.argmin(-1)[..., None, None, None], -3)[..., 0, :, :]
+    best = orthogonal.better(turns, values)
     left = (n - np.array(labels))[:, None]
     parts = []
     for part in Error.of(images):
         flat = part.reshape(n, -1)
         rest = (flat.sum(0) - np.cumsum(flat[chosen], 1)[:, at]) / left
         parts.append(rest.reshape(*rest.shape[:2], *part.shape[1:]))
-    form, constant = _tie(images.precision, *parts)
+    form, constant = tie_of_turns(images.precision, *parts)
     found = {
         "tie": form(best) + constant,
         "began": form(np.broadcast_to(as_trained(images), best.shape)) + constant,
@@ -116,9 +121,9 @@ def parts(images: Images) -> dict[str, float]:
     None is negative. `factor` is τ/k: in the linear model at the right rotation it is b/σ², for either family.
     """
     error = Error.of(images)
-    form, rest = _tie(images.precision, *(part.mean(0) for part in error))
+    form, rest = tie_of_turns(images.precision, *(part.mean(0) for part in error))
     turns, values = orthogonal.least(form)
-    T, M, k = turns[values.argmin()], images.precision, len(images.precision)
+    T, M, k = orthogonal.better(turns, values), images.precision, len(images.precision)
     spread = float(np.trace(M @ T @ images.covariance.mean(0) @ T.T))
     off = images.mean @ T.T - images.target
     size = 0.5 * (spread - k - k * np.log(spread / k))
@@ -162,7 +167,7 @@ def free(images: Images, turns) -> dict[str, float]:
     """
     turns, C = np.asarray(turns), _divergence(images.mean, images.covariance)
     turned = [_divergence(*turning.turned(images.mean, images.covariance, T)) for T in turns]
-    form, rest = _tie(images.precision, *(part.mean(0) for part in Error.of(images)))
+    form, rest = tie_of_turns(images.precision, *(part.mean(0) for part in Error.of(images)))
     ties = form(turns) + rest
     back = np.einsum("tij,nj,til->tnl", turns, images.mean, turns) - images.mean
     ends = {"least": float(ties.min()), "most": float(ties.max())}
@@ -176,7 +181,7 @@ def _divergence(mean, covariance) -> np.ndarray:
 
 
 def best_betas(stored: xr.Dataset, studied: xr.Dataset, what) -> np.ndarray:
-    """The best β/ν of each realization (`tiles.read`): as "trained", with the "best" turn, or by so many labels.
+    """The best β/ν of each realization (`tiles.reading`): as "trained", with the "best" turn, or by so many labels.
 
     Of labels the median over draws is read. NaN where the fit has no lowest point in its range.
 
@@ -187,10 +192,8 @@ def best_betas(stored: xr.Dataset, studied: xr.Dataset, what) -> np.ndarray:
     tie = studied.tie.sel(labels=what).median("draw") if isinstance(what, int) else studied[what]
     trained = stored.isel(realization=studied.realization.values)
     values = tie.transpose(*trained.tie.dims).values
-    found = tiles.in_units_of_noise(trained.assign(tie=(trained.tie.dims, values)))
-    use = tiles.settled(found)
-    pairs = ((found.tie.sel(realization=r).values, use.sel(realization=r).values) for r in found.realization.values)
-    return np.array([tiles.read(found.beta.values, *pair).best for pair in pairs])
+    fits = tiles.fits(trained.assign(tie=(trained.tie.dims, values)))
+    return np.array([tiles.reading(fit).best for fit in fits.values])
 
 
 def study(stored: xr.Dataset, labels=LABELS, betas=None) -> xr.Dataset:
@@ -208,7 +211,7 @@ def study(stored: xr.Dataset, labels=LABELS, betas=None) -> xr.Dataset:
     for r in range(count):
         data, _ = experiments.draw(stored.experiment, r)
         rng = np.random.default_rng([r, 2])
-        chosen = np.array([rng.permutation(picked.sizes["sample"])[: max(labels)] for _ in range(draws)])
+        chosen = choices(picked.sizes["sample"], max(labels), draws, rng)
         for b in range(picked.sizes["beta"]):
             if (images := read(picked, b, r, data)) is not None:
                 cells[b, r] = parts(images) | labelled(images, chosen, labels)

@@ -47,7 +47,7 @@ def rotation_from_labels(means, variances, sources) -> np.ndarray:
         that are not positive, sources that cannot be standardised, more than 8 latents, and shapes that do not fit.
     """
     turns, values = orthogonal.least(likelihood(*_checked(means, variances, sources)), STARTS)
-    return turns[values.argmin()]
+    return orthogonal.better(turns, values)
 
 
 def margin(means, variances, sources) -> float:

@@ -25,7 +25,6 @@ from betavae_core.images import experiments
 from betavae_core.images.datasets import ImageData
 from betavae_core.networks import atlas
 from betavae_core.showing import figures
-from betavae_core.theory import orthogonal
 
 POOL, ROW = 60, 10  # images that may be labelled, and how many stand in a row of their sheet
 OFFERED = (1, 2, 3, 5, 10)  # labels
@@ -165,8 +164,8 @@ def _still(images: turned_networks.Images, numbers: dict) -> str:
     turn = turning.rotation_from_labels(*(part[:labels] for part in images[:3]))
     turns = {"as trained": np.array(numbers["trained"]), f"turned by {labels} labels": turn}
     moment, cross = (np.array(numbers[name]) for name in ("moment", "cross"))
-    form = orthogonal.Form(np.kron(images.precision, moment), cross)
-    titles = [f"{name}: TIE {form(T) + numbers['rest']:.3f} nats" for name, T in turns.items()]
+    form, rest = turned_networks.tie_of_turns(images.precision, moment, cross, numbers["rest"])
+    titles = [f"{name}: TIE {form(T) + rest:.3f} nats" for name, T in turns.items()]
     with mpl.rc_context(figures.STYLE):
         figure, axes = figures.panels(2, 2, height=figures.WIDTH)
         for axis, T, title in zip(axes, turns.values(), titles, strict=True):

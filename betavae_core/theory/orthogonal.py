@@ -54,6 +54,11 @@ def least(form: Form, starts: int = 1) -> tuple[np.ndarray, np.ndarray]:
     return turns.reshape(*shape, 2, k, k), values.reshape(*shape, 2)
 
 
+def better(turns, values) -> np.ndarray:
+    """Of the pairs (..., 2, k, k) that `least` gives, the turn with the lower of the two values: (..., k, k)."""
+    return np.take_along_axis(turns, values.argmin(-1)[..., None, None, None], -3)[..., 0, :, :]
+
+
 def _signs(form: Form) -> np.ndarray:
     return np.broadcast_to(np.array([1.0, -1.0])[:, None, None], (len(form.linear), 2, 1, 1))
 
