@@ -303,6 +303,15 @@ def follows(page):
     return shown, page.locator("[data-said]").inner_text(), page.locator(".points.shade-0").first.get_attribute("d")
 
 
+@pytest.mark.parametrize(
+    ("beta", "words"),
+    [(3.0, "5.13 at β = 2 and 4.26 at β = 5"), (7.0, "4.26 at β = 5"), (0.0, "5.13 at β = 2"), (2.0, "5.13")],
+)
+def test_a_sentence_names_the_beta_on_either_side_where_nothing_is_said_of_the_page_s(beta, words):
+    """The value of the nearest β stood there as if it were the page's."""
+    assert f">{words}</span>" in interactive.follows({2.0: "5.13", 5.0: "4.26"}, beta).data
+
+
 def test_the_page_follows_its_control(visit, dataset):
     page = visit("chapter.html")
     assert follows(page)[0] == ["1", "1", "1"]

@@ -108,10 +108,13 @@ def _beta(beta: float) -> str:
 
 
 def follows(said: dict[float, str], start: float):
-    """Words in a sentence that follow the page's β: those of the β nearest to it."""
+    """Words in a sentence that follow the page's β; where nothing is said of that, those of the β on either side."""
     from IPython.display import HTML
 
-    first = said[nearest(said, start)]
+    if start not in said:
+        sides = max((b for b in said if b < start), default=None), min((b for b in said if b > start), default=None)
+        said = said | {start: " and ".join(f"{said[b]} at β = {b:g}" for b in sides if b is not None)}
+    first = said[start]
     texts = html.escape(json.dumps({_beta(beta): text for beta, text in said.items()}, ensure_ascii=False))
     return HTML(f'<span class="follows" data-said="{texts}">{html.escape(first)}</span>')
 
