@@ -48,6 +48,9 @@ class ImageData:
     sources (n, k), posterior_mean (n, k): p_gt(s|x) = N(posterior_mean, process.posterior_covariance)
     process: from the sources to the code
     classes: the digits shown
+    white: energy of noise that is averaged over, never drawn: E‖ε‖² of an ε that is independent of all else, off the
+        span of the images. The image to be decoded is x + ε and the encoder sees x, so ‖x + ε − x̂‖² is on average
+        ‖x − x̂‖² + white. A noise that a network sees on a thousand images, again and again, it learns by heart
     """
 
     pixels: np.ndarray
@@ -57,6 +60,7 @@ class ImageData:
     posterior_mean: np.ndarray
     process: LinearGaussian
     classes: tuple[int, ...]
+    white: float = 0.0
 
     @functools.cached_property
     def _factors(self) -> tuple[np.ndarray, np.ndarray | None]:
@@ -93,7 +97,7 @@ class ImageData:
 
     def divided_by(self, unit: float) -> "ImageData":
         """The same images with the standardised ones divided by a unit."""
-        return replace(self, pixels=self.pixels / unit, std=self.std * unit)
+        return replace(self, pixels=self.pixels / unit, std=self.std * unit, white=self.white / unit**2)
 
     @property
     def covariance(self) -> np.ndarray:

@@ -158,6 +158,24 @@ def experiment(name: str) -> Experiment:
     return EXPERIMENTS[name]
 
 
+def white_noise(name: str, scaling: str = "global") -> float:
+    """Energy of white noise, ν in each pixel direction off the digits' span, under which a decoder may learn its σ_x².
+
+    With it pixels have the covariance of the analytical model in all N directions, c² (AAᵀ + σ² I) on the span and
+    ν = c² σ² off it: (N − k) ν in all. Without it k latents leave no variance over, and σ_x² goes to 0.
+
+    Raises
+    ------
+    UsageError
+        where images are not tiles of one scale: a digit is then not as bright as another, and ν has no one value.
+    """
+    record = experiment(name)
+    if record.draw is not datasets.tiles or scaling != "global":
+        names = ", ".join(each.name for each in RECORDS if each.draw is datasets.tiles)
+        raise UsageError(f"decoder_variance may be learned in {names}, scaling global; got {name}, scaling {scaling}")
+    return (record.pixels - record.latents) * code_noise(record.mixing, record.noise_std)
+
+
 def draw(name: str, realization: int, samples: int = 1000, scaling: str = "global") -> tuple[ImageData, ImageData]:
     """Training and held-out images of one realization of an experiment.
 

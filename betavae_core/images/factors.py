@@ -14,10 +14,10 @@ class Images(NamedTuple):
 
     @classmethod
     def of(cls, data) -> "Images":
-        """Those of an ImageData, if they are not there yet; ‖x‖² is summed in float64."""
+        """Those of an ImageData, if they are not there yet; ‖x‖² is summed in float64, `white` with it."""
         if isinstance(data, cls):
             return data
-        energy = np.einsum("np,np->n", data.standardised, data.standardised)
+        energy = np.einsum("np,np->n", data.standardised, data.standardised) + data.white
         parts = (part if part is None else part.astype(np.float32) for part in (data.scores, data.components, energy))
         return cls(*parts)
 

@@ -10,6 +10,7 @@ from betavae_core.networks.architecture import EVALUATION
 from betavae_core.networks.posterior import Posterior
 from betavae_core.networks.weights import Weights
 from betavae_core.theory.alignment import true_inference_error
+from betavae_core.theory.gaussian import log_density_constant
 from betavae_core.theory.terms import MEASURED
 
 DRAWS = 16  # per image, for R: 16 times the thesis's 1000 samples
@@ -30,7 +31,8 @@ def evaluate(weights: Weights, data, betas, seeds, draws: int = DRAWS, only=None
 
     Returns
     -------
-    dict of (member,) arrays, the measured terms of `theory.terms`; R and MIE are Monte Carlo means with their standard
+    dict of (member,) arrays, the measured terms of `theory.terms`; the objective is R − βC, without any penalty; R and
+    MIE are Monte Carlo means with their standard
     errors, mie_ess is the median effective sample size of the importance sampling behind MIE, of `IMPORTANCE_DRAWS`
 
     Source: thesis, Methods, "Calculation of Objective Terms".
@@ -38,15 +40,34 @@ def evaluate(weights: Weights, data, betas, seeds, draws: int = DRAWS, only=None
     q = weights.posterior(data)
     shape, members = (q.mean.shape[1], draws, weights.latents), []
     for m in range(weights.members) if only is None else only:
-        decoder = likelihood.Decoder.of(weights, m)
+        decoder, variance = likelihood.Decoder.of(weights, m), weights.variance(m)
         noise = philox.normal(seeds[m], EVALUATION, shape, double=True)
-        members.append(_evaluate(decoder, data[m], betas[m], seeds[m], q[m], noise))
+        members.append(_evaluate(decoder, variance, data[m], betas[m], seeds[m], q[m], noise))
     return {name: np.array([member[name] for member in members]) for name in MEASURED}
 
 
-def _evaluate(decoder, data, beta, seed, q: Posterior, noise) -> dict[str, float]:
-    """The measured terms of one member, for R with this noise (image, draw, latent)."""
-    x, divergence = data.standardised, _divergence(q)  # (image,)
+def with_learned_variance(weights: Weights, data, seeds, draws: int = DRAWS) -> Weights:
+    """The same networks, each with the decoder's variance that makes R largest on its images.
+
+    σ_x² = E‖x − decode(z)‖²/p over images and draws z ~ q, those of `evaluate`, where R is −(p/2) (log 2π σ_x² + 1).
+    """
+    q, variances = weights.posterior(data), np.ones(weights.members)
+    shape = (q.mean.shape[1], draws, weights.latents)
+    for m, images in enumerate(data):
+        x, z = images.standardised, q[m].of_draws().sample(philox.normal(seeds[m], EVALUATION, shape, double=True))
+        plain = likelihood.Decoder.of(weights._replace(variances=None), m).log_density(x, z).mean()
+        error = 2 * (log_density_constant(x.shape[1]) - plain) + images.white
+        variances[m] = error / x.shape[1]
+    return weights._replace(variances=variances)
+
+
+def _evaluate(decoder, variance, data, beta, seed, q: Posterior, noise) -> dict[str, float]:
+    """The measured terms of one member, for R with this noise (image, draw, latent); decoder and images over σ_x.
+
+    White noise of the images is averaged over: in R exactly, in MIE as far as the decoder stays in the images' span.
+    """
+    x, divergence = data.standardised / np.sqrt(variance), _divergence(q)  # (image,)
+    unit = -0.5 * (x.shape[1] * np.log(variance) + data.white / variance)  # of log p(x|z), back to grey levels
 
     log_density = decoder.log_density(x, q.of_draws().sample(noise))  # (image, draw)
     elbo = log_density.mean(1) - divergence
@@ -57,7 +78,7 @@ def _evaluate(decoder, data, beta, seed, q: Posterior, noise) -> dict[str, float
     mie = log_p - elbo[first]  # the same images on both sides, so that what they share cancels
 
     tie, tie_raw = true_inference_error(q.mean, q.covariance(), data.posterior_mean, data.posterior_precision)
-    reconstruction, kl_prior = log_density.mean(), divergence.mean()
+    reconstruction, kl_prior = log_density.mean() + unit, divergence.mean()
     return {
         "reconstruction": reconstruction,
         "reconstruction_se": np.sqrt(log_density.var(1, ddof=1).mean() / log_density.size),

@@ -25,8 +25,8 @@ from betavae_core.networks.architecture import (
     STEPS_PER_CALL,
     WEIGHTS,
 )
+from betavae_core.networks.objective import PLAIN, Objective
 from betavae_core.networks.weights import Weights, encode, features
-from betavae_core.theory.gaussian import log_density_constant
 
 EXACT = functools.partial(jax.default_matmul_precision, "float32")  # a GPU would multiply in 19 bits otherwise
 
@@ -79,6 +79,7 @@ class Network(NamedTuple):
     hidden: tuple[int, ...]
     family: str
     pixels: int
+    aim: Objective = PLAIN
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
@@ -94,9 +95,15 @@ class Trainer:
     """As `training.Trainer`: members, Adam's state and one compiled loop."""
 
     def __init__(
-        self, members: int = 1, latents: int = LATENTS, hidden=HIDDEN, pixels: int = PIXELS, family: str = "diagonal"
+        self,
+        members: int = 1,
+        latents: int = LATENTS,
+        hidden=HIDDEN,
+        pixels: int = PIXELS,
+        family: str = "diagonal",
+        aim: Objective = PLAIN,
     ):
-        self.members, self.network = members, Network(latents, tuple(hidden), family, pixels)
+        self.members, self.network = members, Network(latents, tuple(hidden), family, pixels, aim)
 
     def fit(self, data, betas, seeds, epochs: int, schedule=None, progress=None) -> np.ndarray:
         """Train each member from its seed, one step an epoch; the objective at each step (member, epochs), in nats."""
@@ -148,13 +155,14 @@ def advanced(network: Network, state, images, rest, steps, rate, risen):
 
 
 def loss(state: list, network: Network, images, betas, noise):
-    """−Σ L_β over members, and L_β of each."""
+    """−Σ L over members, and L of each."""
     weights = network.weights(state)
     q = encode(weights, images, jnp)
-    hidden = features(weights, q.sample(noise), jnp)
+    z = q.sample(noise)
+    hidden = features(weights, z, jnp)
     error = squared_error(hidden, weights.kernels[-1], weights.biases[-1], images)
-    reconstruction = -0.5 * error.mean(-1) + log_density_constant(network.pixels)
-    objective = reconstruction - betas * q.kl_to_prior().mean(-1)
+    reconstruction = network.aim.reconstruction(error.mean(-1), network.pixels)
+    objective = network.aim.value(reconstruction, q.kl_to_prior().mean(-1), betas, q, z)
     return -objective.sum(), objective
 
 

@@ -25,6 +25,7 @@ ROWS = 512  # latents decoded at once
 class Decoder(NamedTuple):
     """A decoder as arrays: hidden layers (kernel, bias) in float32 like the network, the output layer in float64.
 
+    Its noise has variance 1: one of variance σ_x² on images x is this one on x/σ_x, with its output over σ_x.
     gram = W Wᵀ, shift = W bᵀ, norm = bbᵀ for output kernel W (d, p) and bias b (1, p).
     """
 
@@ -37,10 +38,10 @@ class Decoder(NamedTuple):
 
     @classmethod
     def of(cls, weights: Weights, member: int) -> "Decoder":
-        """The decoder of one member."""
+        """The decoder of one member, in units of its noise σ_x."""
         parts = zip(weights.kernels[weights.depth + 1 :], weights.biases[weights.depth + 1 :], strict=True)
         *hidden, output = [(kernel[member], bias[member]) for kernel, bias in parts]
-        kernel, bias = (part.astype(float) for part in output)
+        kernel, bias = (part.astype(float) / np.sqrt(weights.variance(member)) for part in output)
         return cls(hidden, kernel, bias, kernel @ kernel.T, kernel @ bias[0], float(bias[0] @ bias[0]))
 
     def features(self, z, tangent: bool = False):

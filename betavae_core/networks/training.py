@@ -1,19 +1,16 @@
-"""The β-VAE objective and its compiled Adam loop.
-
-The loss convention lives here and nowhere else: sum over pixels, mean over images, β on C.
-
-    R = E_q log p(x|z) = −½ E‖x − decode(z)‖² − (p/2) log 2π,   C = KL(q(z|x) ‖ N(0, I)),   L_β = R − β C
-"""
+"""The squared error from factors, and the compiled Adam loop that makes an `objective.Objective` large."""
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from betavae_core.networks.architecture import DECAY_1, DECAY_2, EPSILON, LEARNING_RATE, NOISE, STEPS_PER_CALL
 from betavae_core.networks.model import Batch, Ensemble, batch
+from betavae_core.networks.objective import PLAIN, Objective
+from betavae_core.networks.posterior import Posterior
 from betavae_core.networks.weights import Weights
-from betavae_core.theory.gaussian import log_density_constant
 
 
 def squared_error(features, kernel, bias, images: Batch) -> tf.Tensor:
@@ -59,24 +56,39 @@ def squared_error(features, kernel, bias, images: Batch) -> tf.Tensor:
     return error(features, kernel, bias)
 
 
-def objective_terms(ensemble: Ensemble, images: Batch, noise) -> tuple[tf.Tensor, tf.Tensor]:
-    """R and C of each member in nats, with one draw z ~ q(z|x) per image from noise ε (member, sample, k)."""
+class Terms(NamedTuple):
+    """R and C of each member in nats, q, and the draw z of each image (member, sample, k) that they are taken at."""
+
+    reconstruction: tf.Tensor
+    kl_prior: tf.Tensor
+    q: Posterior
+    z: tf.Tensor
+
+
+def objective_terms(ensemble: Ensemble, images: Batch, noise, aim: Objective = PLAIN) -> Terms:
+    """The terms with one draw z ~ q(z|x) per image from noise ε (member, sample, k)."""
     q = ensemble.encode(images)
-    features = ensemble.features(q.sample(noise))
-    error = squared_error(features, ensemble.kernels[-1], ensemble.biases[-1], images)
-    reconstruction = -0.5 * tf.reduce_mean(error, -1) + log_density_constant(ensemble.pixels)
-    return reconstruction, tf.reduce_mean(q.kl_to_prior(), -1)
+    z = q.sample(noise)
+    error = squared_error(ensemble.features(z), ensemble.kernels[-1], ensemble.biases[-1], images)
+    reconstruction = aim.reconstruction(tf.reduce_mean(error, -1), ensemble.pixels)
+    return Terms(reconstruction, tf.reduce_mean(q.kl_to_prior(), -1), q, z)
 
 
 class Trainer:
     """An ensemble with its Adam state and one compiled loop, used again for any β, seed and data of its shape.
 
     With `xla` each step is compiled by XLA, which merges many small products: of a pack on a GPU, of linear networks.
-    `decay_2` is that of Adam's second moments.
+    `decay_2` is that of Adam's second moments; `aim` is what it trains for.
     """
 
-    def __init__(self, ensemble: Ensemble, xla: bool = False, decay_2: float = DECAY_2):
-        self.ensemble, self.xla, self.decay_2 = ensemble, xla, decay_2
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        xla: bool = False,
+        decay_2: float = DECAY_2,
+        aim: Objective = PLAIN,
+    ):
+        self.ensemble, self.xla, self.decay_2, self.aim = ensemble, xla, decay_2, aim
         self.first = [tf.Variable(tf.zeros_like(v)) for v in ensemble.variables]
         self.second = [tf.Variable(tf.zeros_like(v)) for v in ensemble.variables]
 
@@ -139,8 +151,8 @@ class Trainer:
     def _step(self, images: Batch, betas, noise, step, learning_rate):
         """One Adam step; the objective before it, (member,)."""
         with tf.GradientTape() as tape:
-            reconstruction, kl_prior = objective_terms(self.ensemble, images, noise)
-            objective = reconstruction - betas * kl_prior
+            reconstruction, kl_prior, q, z = objective_terms(self.ensemble, images, noise, self.aim)
+            objective = self.aim.value(reconstruction, kl_prior, betas, q, z)
             loss = -tf.reduce_sum(objective)  # members share no weight: each gets its own gradient
         self._adam(tape.gradient(loss, self.ensemble.variables), tf.cast(step + 1, tf.float32), learning_rate)
         return objective
@@ -164,6 +176,6 @@ class Trainer:
 
 
 @functools.lru_cache(maxsize=4)
-def trainer(members: int = 1, xla: bool = False, **architecture) -> Trainer:
-    """The compiled trainer for an ensemble of this shape, made once per process."""
-    return Trainer(Ensemble(members, **architecture), xla)
+def trainer(members: int = 1, xla: bool = False, aim: Objective = PLAIN, **architecture) -> Trainer:
+    """The compiled trainer for an ensemble of this shape and this aim, made once per process."""
+    return Trainer(Ensemble(members, **architecture), xla, aim=aim)

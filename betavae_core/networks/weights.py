@@ -18,12 +18,14 @@ class Weights(NamedTuple):
 
     kernels, biases : a matrix (member, in, out) and a row (member, 1, out) for each layer, encoder first
     latents, family : k, and the family of q
+    variances : σ_x² of each member's decoder, (member,); None where all are 1
     """
 
     kernels: list
     biases: list
     latents: int
     family: str = "diagonal"
+    variances: np.ndarray | None = None
 
     @property
     def members(self) -> int:
@@ -38,7 +40,12 @@ class Weights(NamedTuple):
     def some(self, members: slice) -> "Weights":
         """Some members alone."""
         kernels, biases = ([part[members] for part in parts] for parts in (self.kernels, self.biases))
-        return self._replace(kernels=kernels, biases=biases)
+        variances = None if self.variances is None else self.variances[members]
+        return self._replace(kernels=kernels, biases=biases, variances=variances)
+
+    def variance(self, member: int) -> float:
+        """σ_x² of a member's decoder."""
+        return 1.0 if self.variances is None else float(self.variances[member])
 
     def finite(self, member: int) -> bool:
         """Whether all weights of a member are finite."""

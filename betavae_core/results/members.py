@@ -5,17 +5,18 @@ import functools
 import hashlib
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from betavae_core.errors import UsageError
 from betavae_core.images import digits, experiments
-from betavae_core.networks import architecture, posterior
+from betavae_core.networks import architecture, objective, posterior
 from betavae_core.networks.architecture import LEARNING_RATE
 
 NUMERICS_VERSION = 1  # part of each member's key: raise it when a change of code may change numbers (CHANGES.md)
 DETAILED = 5  # realizations 0-4 keep curves, latents and pictures
 LARGEST_BETA = 1e9  # far beyond every threshold of collapse, and squares of gradients are still finite in float32
 LIMITS = {"samples": (1, 100_000), "epochs": (1, 100_000), "settling": (0, 1), "warmup": (0, 1)}  # memory; days
+LIMITS |= {"gamma": (0, 1e6)}
 ALWAYS_COUNTED = ("experiment", "samples", "epochs", "learning_rate", "scaling")
 RECORDED = {  # `fingerprint` of each experiment when keys did not count it yet; later ones need no line
     "mixing": "6373d34402544fa3",
@@ -52,6 +53,10 @@ class Specification:
     )
     settling: float = field(default=0.0, metadata={"help": "Last part of training in which Adam's step falls to 0."})
     warmup: float = field(default=0.0, metadata={"help": "First part of training in which β rises from 0."})
+    gamma: float = field(default=0.0, metadata={"help": "Weight of the penalty TC, total correlation of the latents."})
+    decoder_variance: str = field(
+        default="fixed", metadata={"help": "Of a pixel: fixed at 1, or learned, of tiles in white noise."}
+    )
 
     def __post_init__(self):
         experiments.experiment(self.experiment)
@@ -60,9 +65,12 @@ class Specification:
                 raise UsageError(f"{name} must be from {low:,} to {high:,}; got {getattr(self, name)}")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise UsageError(f"learning_rate must be finite and > 0; got {self.learning_rate}")
-        for name, choices in (("scaling", experiments.SCALINGS), ("family", posterior.FAMILIES)):
-            if getattr(self, name) not in choices:
-                raise UsageError(f"{name} must be {' or '.join(choices)}; got {getattr(self, name)}")
+        choices = {"scaling": experiments.SCALINGS, "family": posterior.FAMILIES}
+        for name, known in (choices | {"decoder_variance": objective.VARIANCES}).items():
+            if getattr(self, name) not in known:
+                raise UsageError(f"{name} must be {' or '.join(known)}; got {getattr(self, name)}")
+        if self.aim.learned:
+            experiments.white_noise(self.experiment, self.scaling)
 
     @property
     def unusual(self) -> dict:
@@ -86,13 +94,25 @@ class Specification:
         return {name: getattr(self, name) for name in ALWAYS_COUNTED} | self.unusual | other
 
     def draw(self, realization: int):
-        """Training and held-out images of a realization; see `images.experiments.draw`."""
-        return experiments.draw(self.experiment, realization, self.samples, self.scaling)
+        """Training and held-out images of a realization; see `images.experiments.draw`.
+
+        Where the decoder learns its variance they have white noise, which is averaged over: `experiments.white_noise`.
+        """
+        drawn = experiments.draw(self.experiment, realization, self.samples, self.scaling)
+        if not self.aim.learned:
+            return drawn
+        white = experiments.white_noise(self.experiment, self.scaling)
+        return tuple(replace(data, white=white) for data in drawn)
 
     @property
     def schedule(self):
         """A function of the epochs done: Adam's step, and what β is multiplied by."""
         return architecture.schedule(self.epochs, self.learning_rate, self.settling, self.warmup)
+
+    @property
+    def aim(self) -> objective.Objective:
+        """What is trained for, beside β."""
+        return objective.Objective(self.gamma, self.decoder_variance)
 
     @property
     def architecture(self) -> dict:

@@ -95,7 +95,7 @@ def _fitted(members: list[Member], xla: bool = False, progress=None):
     tf.config.experimental.enable_op_determinism()
     spec, seeds = members[0].specification, [member.realization for member in members]
     drawn = {r: spec.draw(r) for r in set(seeds)}  # β share images
-    trainer = training.trainer(len(members), xla, **spec.architecture)
+    trainer = training.trainer(len(members), xla, spec.aim, **spec.architecture)
     betas, data = [member.beta for member in members], [drawn[r][0] for r in seeds]
     curves = trainer.fit(data, betas, seeds, spec.epochs, spec.schedule, progress)
     return trainer.weights, [drawn[r] for r in seeds], curves
@@ -121,6 +121,8 @@ def evaluated(weights, members, drawn, curves) -> list[dict]:
     betas, seeds = [member.beta for member in members], [member.realization for member in members]
     values: list[dict] = [dict.fromkeys(SCALARS, np.nan) for _ in members]
     sound = [i for i, curve in enumerate(curves) if np.isfinite(curve).all() and weights.finite(i)]
+    if members[0].specification.aim.learned:
+        weights = evaluation.with_learned_variance(weights, [d for d, _ in drawn], seeds)
     for suffix, images in (("", [d for d, _ in drawn]), (HELDOUT, [h for _, h in drawn])):
         found = evaluation.evaluate(weights, images, betas, seeds, only=sound)
         for name, column in found.items():

@@ -144,7 +144,7 @@ def fits(specification, count: int, xla: bool) -> bool:
     data, _ = specification.draw(0)
     refusals = (tf.errors.ResourceExhaustedError, *((tf.errors.OpError,) if xla else ()))
     try:
-        training.Trainer(Ensemble(count, **specification.architecture), xla).fit(
+        training.Trainer(Ensemble(count, **specification.architecture), xla, aim=specification.aim).fit(
             [data] * count, [1.0] * count, range(count), 2
         )
     except refusals:

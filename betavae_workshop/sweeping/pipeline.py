@@ -89,7 +89,8 @@ def run(
         _Images(members[0].specification, pool),
         _Evaluations(pool, AHEAD * pack),
     )
-    trainer = trainer_of(pack, **members[0].specification.architecture)
+    specification = members[0].specification
+    trainer = trainer_of(pack, aim=specification.aim, **specification.architecture)
     packs = [members[start : start + pack] for start in range(0, len(members), pack)]
     try:
         for number, together in enumerate(packs):

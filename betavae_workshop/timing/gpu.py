@@ -83,7 +83,7 @@ def _smoke(trainer_of, name: str) -> tuple[int, int]:
     members = planning.plan(name, "smoke")
     spec, seeds = members[0].specification, [member.realization for member in members]
     drawn = [spec.draw(seed) for seed in seeds]
-    trainer = trainer_of(len(members), **spec.architecture)
+    trainer = trainer_of(len(members), aim=spec.aim, **spec.architecture)
     curves = trainer.fit([data for data, _ in drawn], [m.beta for m in members], seeds, spec.epochs, spec.schedule)
     found = train_member.evaluated(trainer.weights, members, drawn, curves)
     return len(members), sum(not record.diverged(values) for values in found)
