@@ -41,6 +41,7 @@ CHANGED = {  # a value other than the default for each setting; a new setting ne
     "family": "full",
     "settling": 0.5,
     "warmup": 0.5,
+    "gamma": 2.0,
 }
 RECORD = {"draw": datasets.pixel_mixing, "mixing": ((2.0, 1.0), (0.5, 1.6)), "noise_std": 2.0}
 RECORD |= {"one_drawing": True, "digits": False, "canvas": 24}
@@ -49,8 +50,9 @@ MEMBER = Member(Specification("mixing"), 1.0, 0)
 
 def test_every_setting_beta_and_realization_count_in_the_key():
     assert MEMBER.key == Member(Specification("mixing"), 1, 0).key
-    settings = [setting.name for setting in dataclasses.fields(Specification)]
+    settings = {setting.name for setting in dataclasses.fields(Specification)} - {"decoder_variance"}
     changed = [dataclasses.replace(MEMBER.specification, **{name: CHANGED[name]}) for name in settings]
+    changed += [Specification("tiles"), Specification("tiles", decoder_variance="learned")]  # of tiles alone
     others = [Member(specification, 1.0, 0) for specification in changed]
     others += [dataclasses.replace(MEMBER, beta=2.0), dataclasses.replace(MEMBER, realization=1)]
     assert len({MEMBER.key, *(other.key for other in others)}) == len(others) + 1

@@ -13,6 +13,7 @@ from betavae_core.errors import UsageError
 from betavae_core.images import experiments
 from betavae_core.networks import jax_training, model, philox, posterior, training
 from betavae_core.networks.architecture import NOISE
+from betavae_core.networks.objective import PLAIN, Objective
 from betavae_core.results import planning, sweep, train_member
 from betavae_core.theory.terms import SCALARS
 from betavae_workshop.cli import main
@@ -46,13 +47,22 @@ def test_seeds_of_many_members_give_each_its_own_numbers():
     np.testing.assert_array_equal(together, [philox.normal(seed, 5, (4, 2)) for seed in (3, 8)])
 
 
-@pytest.mark.parametrize("name, family", [("mixing", "diagonal"), ("pixel-mixing", "diagonal"), ("tiles-4", "full")])
-def test_steps_are_those_of_tensorflow(name, family):
+@pytest.mark.parametrize(
+    "name, family, aim",
+    [
+        ("mixing", "diagonal", PLAIN),
+        ("pixel-mixing", "diagonal", PLAIN),
+        ("tiles-4", "full", PLAIN),
+        ("mixing", "diagonal", Objective(3.0)),
+        ("tiles-4", "full", Objective(3.0, "learned")),
+    ],
+)
+def test_steps_are_those_of_tensorflow(name, family, aim):
     latents = experiments.experiment(name).latents
     data = [experiments.draw(name, seed, samples=60)[0] for seed in SEEDS]
     first, second = (
-        training.Trainer(model.Ensemble(3, latents, family=family)),
-        jax_training.Trainer(3, latents, family=family),
+        training.Trainer(model.Ensemble(3, latents, family=family), aim=aim),
+        jax_training.Trainer(3, latents, family=family, aim=aim),
     )
     schedule = lambda done: (2e-3, 0.5)  # noqa: E731
     expected, found = (each.fit(data, BETAS, SEEDS, EPOCHS, schedule) for each in (first, second))
