@@ -143,8 +143,9 @@ def test_the_learned_variance_is_the_best_and_its_gradient_that_at_it(error, pix
 
 @pytest.mark.slow
 def test_a_linear_network_reaches_the_closed_form_of_a_learned_variance():
-    """Six pixels, two latents: variance and every term, at β on both sides of 1."""
-    process = LinearGaussian(np.random.default_rng(4).standard_normal((6, 2)) * 2, 0.7)
+    """Two latents in six pixels, turned so that each shows them: variance and every term, at β on both sides of 1."""
+    turn = np.linalg.qr(np.random.default_rng(4).standard_normal((6, 6)))[0]
+    process = LinearGaussian(turn[:, :2] @ [[2.0, 1.0], [0.5, 1.5]], 0.7)
     sample = datasets.linear_sample(process, 500, np.random.default_rng(5))
     steps, falling, betas = 5_000, (1e-5 / 3e-2) ** (1 / 5_000), [0.5, 1.0, 1.5]
     trainer = training.Trainer(Ensemble(3, hidden=(), pixels=6), decay_2=0.99, aim=LEARNED)

@@ -53,7 +53,7 @@ def test_seeds_of_many_members_give_each_its_own_numbers():
         ("mixing", "diagonal", PLAIN),
         ("pixel-mixing", "diagonal", PLAIN),
         ("tiles-4", "full", PLAIN),
-        ("mixing", "diagonal", Objective(3.0)),
+        ("tiles", "diagonal", Objective(3.0)),
         ("tiles-4", "full", Objective(3.0, "learned")),
     ],
 )

@@ -16,7 +16,7 @@ NUMERICS_VERSION = 1  # part of each member's key: raise it when a change of cod
 DETAILED = 5  # realizations 0-4 keep curves, latents and pictures
 LARGEST_BETA = 1e9  # far beyond every threshold of collapse, and squares of gradients are still finite in float32
 LIMITS = {"samples": (1, 100_000), "epochs": (1, 100_000), "settling": (0, 1), "warmup": (0, 1)}  # memory; days
-LIMITS |= {"gamma": (0, 1e6)}
+LIMITS |= {"gamma": (0, 1_000_000)}  # squares of gradients are still finite in float32
 ALWAYS_COUNTED = ("experiment", "samples", "epochs", "learning_rate", "scaling")
 RECORDED = {  # `fingerprint` of each experiment when keys did not count it yet; later ones need no line
     "mixing": "6373d34402544fa3",

@@ -1,0 +1,60 @@
+"""What is predicted for penalised and variance-learning networks, against theory and a direct computation."""
+
+import numpy as np
+import pytest
+
+from betavae_core.findings import penalised, prediction
+from betavae_core.images import experiments
+from betavae_core.networks.posterior import Posterior
+from betavae_core.theory import identity, linear
+from betavae_core.theory.gaussian import LinearGaussian
+
+
+@pytest.fixture(scope="module")
+def images():
+    return prediction.coordinates(experiments.draw("tiles", 0, samples=80)[0])
+
+
+def objective(images, weights, beta, gamma) -> float:
+    """R − β C − γ TC of weights as they come back, from the images one by one, constant left out."""
+    Y, k = images.along, images.along.shape[1]
+    D, W, log_variance = weights[: k * k].reshape(k, k), weights[k * k : 2 * k * k].reshape(k, k), weights[2 * k * k :]
+    q = Posterior(Y @ W.T, np.broadcast_to(log_variance, Y.shape))
+    error = ((Y - q.mean @ D.T) ** 2).sum(1) + ((D**2) * np.exp(log_variance)).sum()
+    noise = np.random.default_rng(penalised.SEED).standard_normal((penalised.DRAWS // 2, *Y.shape))
+    TC = np.mean([q.total_correlation(q.sample(eps)) for eps in (*noise, *-noise)])
+    return float(np.mean(-0.5 * error - beta * q.kl_to_prior()) - gamma * TC)
+
+
+@pytest.mark.parametrize("beta, gamma", [(1.0, 5.0), (168.421, 20.0)])
+def test_no_other_weights_near_are_better(beta, gamma, images, rng):
+    terms, weights = penalised.linear_optimum(images, beta, gamma)
+    best = objective(images, weights, beta, gamma)
+    assert terms["reconstruction"] - beta * terms["kl_prior"] - gamma * terms["tc"] == pytest.approx(best, rel=1e-9)
+    plain = linear.optimum(images.along.T @ images.along / 80, beta, latents=2)
+    start = np.concatenate([plain.decoder.ravel(), plain.encoder.ravel(), np.log(plain.variance)])
+    assert best > objective(images, start, beta, gamma)
+    for _ in range(30):
+        other = weights * (1 + 0.003 * rng.standard_normal(len(weights)))
+        assert objective(images, other, beta, gamma) < best + 1e-6
+
+
+def test_without_a_penalty_it_is_the_linear_optimum(images):
+    terms, _ = penalised.linear_optimum(images, 50.0, 0.0)
+    (R, C, _, tie), _ = (part[:, 0] if part.ndim > 1 else part for part in prediction.linear_terms(images, [50.0]))
+    assert (terms["kl_prior"], terms["tie"]) == pytest.approx((C, tie), abs=1e-5)
+    assert terms["reconstruction"] - 0.5 * images.left_out - 800 * np.log(2 * np.pi) == pytest.approx(R, abs=1e-5)
+
+
+def test_a_learned_variance_moves_the_best_beta_of_tiles_to_the_theory_s():
+    """On the images against the analytical model in 1,600 pixels: TIE, and σ_x² = ν (N − k)/(N − β k)."""
+    betas = [0.7, 1.2, 1.6]
+    found = prediction.with_learned_variance("tiles", betas, [0])
+    noise = experiments.code_noise(experiments.MIXING)
+    expected = [noise * 1598 / (1600 - 2 * beta) for beta in betas]
+    assert found.decoder_variance.values[:, 0] == pytest.approx(expected, rel=1e-6)
+    levels = np.multiply(betas, expected) / noise
+    process = LinearGaussian(experiments.MIXING)
+    parameters = linear.optimum(process, levels)
+    theory = identity.terms(process, parameters, levels)["tie"]
+    assert found.tie.values[:, 0] == pytest.approx(theory, abs=1e-6)
