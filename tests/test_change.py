@@ -53,9 +53,9 @@ def copy(tmp_path):
 
 
 MISSING = """
-from betavae_core.results import planning, sweep
-from betavae_workshop.sweeping import running
-print(json.dumps([len(sweep.survey(plan).missing) for plan in planning.plans()]))
+from betavae_core.results import planning
+from betavae_workshop.sweeping import survey
+print(json.dumps([len(survey.survey(plan).missing) for plan in planning.plans()]))
 """
 
 

@@ -44,7 +44,7 @@ def train(members: list[Member], xla: bool = False) -> list[tuple[dict, dict]]:
     Returns
     -------
     for each member:
-    values : the numbers that `store.write` takes; NaN if training diverged
+    values : the numbers that are stored; NaN if training diverged
     provenance : attributes
     """
     _, _, found = _trained(members, xla)
@@ -115,7 +115,7 @@ def _made_by() -> dict:
 
 
 def evaluated(weights, members, drawn, curves) -> list[dict]:
-    """What `store.write` takes, for each member; NaN for a member that diverged."""
+    """What is stored of them, for each member; NaN for a member that diverged."""
     from betavae_core.networks import evaluation
 
     betas, seeds = [member.beta for member in members], [member.realization for member in members]

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from betavae_core import built, files, paths
 from betavae_core.errors import BuildError, UsageError
-from betavae_core.images import digit_files
 from betavae_core.paths import CHAPTERS, EXECUTED
 from betavae_workshop import environment
 from betavae_workshop.building import chapters, kept, parameters, processes
@@ -41,7 +40,7 @@ DATA = {  # files behind the names of `paths` that code may mention
     "BENCH": lambda: [paths.BENCH],
     "CALIBRATION": lambda: [paths.CALIBRATION],
     "GPU": lambda: [paths.GPU],
-    "digits": lambda: digit_files.files(paths.digits()),
+    "digits": lambda: [paths.digits()],
     "published_store": lambda: _published((".nc",)),
     "atlases": lambda: _published((".json", ".webp")),
 }
@@ -89,7 +88,8 @@ def require_networks(chapter: str, values: dict) -> None:
     if not (needed := parameters.needs(chapter)):
         return
     from betavae_core.images import experiments  # they take as long to load as all else
-    from betavae_core.results import planning, sweep
+    from betavae_core.results import planning
+    from betavae_workshop.sweeping import survey
 
     for name in needed:
         profile = values.get("profile", "published")
@@ -98,7 +98,7 @@ def require_networks(chapter: str, values: dict) -> None:
         if not betas <= {member.beta for member in members}:
             some = ", ".join(f"{beta:g}" for beta in sorted({member.beta for member in members}))
             raise UsageError(f"chapter {chapter} shows {name} at every β; profile {profile} has {some} alone")
-        if not sweep.whole(members):
+        if not survey.whole(members):
             digits = f" of the digits in {paths.digits()}" if paths.digits() != paths.EMBEDDED_DIGITS else ""
             raise UsageError(
                 f"chapter {chapter} shows networks of {name}, and no realization{digits} is stored with every β; "

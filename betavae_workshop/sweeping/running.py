@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
 from betavae_core import paths
 from betavae_core.results import atlases, record, store, train_member
 from betavae_core.results.members import Member
-from betavae_workshop.sweeping import crews
+from betavae_workshop.sweeping import crews, writing
 
 
 def run(members: Iterable[Member], crew=None, pack: int | None = None, report=None) -> Iterator[tuple[Member, dict]]:
@@ -90,14 +90,14 @@ def draw_atlases(members: Iterable[Member], crew=None, report=None) -> Iterator[
     if report:
         report(f"{len(missing)} to draw; each network is trained again for it")
     for member, drawn in crews.each_done(crew, train_member.draw_atlas, {m: (m, m.key) for m in missing}):
-        atlases.write(member, *drawn)
+        writing.write_atlas(member, *drawn)
         yield member
 
 
 def keep(results, members: list[Member]) -> list[tuple[Member, dict]]:
     """Store trained members; (member, provenance) of each, which says too whether training diverged."""
     for member, (values, provenance) in zip(members, results, strict=True):
-        store.write(member, values, {**provenance, "revision": revision()})
+        writing.write(member, values, {**provenance, "revision": revision()})
     return [
         (member, provenance | {"diverged": record.diverged(values)})
         for member, (values, provenance) in zip(members, results, strict=True)
