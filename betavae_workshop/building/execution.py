@@ -107,18 +107,23 @@ def require_networks(chapter: str, values: dict) -> None:
 
 
 def _tell_those_that_quote(stage: Path) -> None:
-    """Write what `betavae_core.built` reads: the names, parameters and run times of the other chapters."""
+    """Write what `betavae_core.built` reads: the names, parameters and run times of the other chapters, and speed."""
     told = []
     for name in chapters.names():
         known = {} if name in QUOTING else _record(name, stage)
         given = parameters.defaults(name) | known.get("parameters", {})
         told.append({"chapter": name, "quotes": name in QUOTING, "parameters": given, "seconds": known.get("seconds")})
-    files.write_text(stage / built.FILE, json.dumps(told))
+    from betavae_workshop import speed  # takes as long to load as all else
+
+    files.write_text(stage / built.FILE, json.dumps({"chapters": told, "speed": speed.told()}))
 
 
 def _digest(chapter: str, values: dict, stage: Path) -> str:
-    others = [name for name in chapters.names() if name not in QUOTING] if chapter in QUOTING else []
-    return digest(chapter, values, [_file(stage, name, kind) for name in others for kind in (".json", ".claims.json")])
+    if chapter not in QUOTING:
+        return digest(chapter, values, [])
+    others = [name for name in chapters.names() if name not in QUOTING]
+    records = [_file(stage, name, kind) for name in others for kind in (".json", ".claims.json")]
+    return digest(chapter, values, [*records, paths.ROOT / "betavae_workshop/speed.py"])
 
 
 def _is_told_done(job: Job, stage: Path, progress: Progress) -> bool:
