@@ -63,7 +63,7 @@ def rotation_figure(process: LinearGaussian, found, drawn) -> Figure:
         place = (betas[3], float(curve[3]))
         curves.annotate(text, place, xytext=(4, away), textcoords="offset points", color=colour, fontsize=9)
     curves.set_ylim(-0.12 * float(trained.max()), 1.08 * float(trained.max()) + 1e-9)
-    figures.beta_axis(curves, "A  TIE")
+    curves.set(xscale="log", xlabel="β", ylabel="nats", title="A  TIE")
     cloud.plot(drawn[:, 0] / noise, drawn[:, 1], ".", color=figures.GREY, alpha=0.6)
     for key, colour in (("principal", figures.BLUE), ("right", figures.GREEN)):
         beta, tie = found[key, "diagonal"]

@@ -94,21 +94,6 @@ def least_rotated_tie(process, rotation, family: str = "diagonal") -> tuple[floa
     return float(np.exp(found.x)), float(found.fun)  # pyright: ignore
 
 
-def best_beta_bounds(process, decoder_variance: float = 1.0) -> tuple[float, float]:
-    """Bounds on the β with the least true inference error: σ²/σ_x² ≤ β* < λ_1/σ_x².
-
-    For one source β* = σ²/σ_x²; for two, β* σ_x²/σ² ≤ √2 as well, because the better permutation has ρ_1 = ρ_2 ≥ 1/√2.
-
-    Returns
-    -------
-    lower, upper : floats, equal if the process has a single source or no signal
-    """
-    noise, k = process.noise_std**2, process.mixing.shape[1]
-    largest = gaussian.spectrum(process)[0][0]
-    few = {1: noise, 2: np.sqrt(2) * noise}
-    return noise / decoder_variance, float(min(largest, few.get(k, largest))) / decoder_variance
-
-
 def checked_rotation(rotation, k: int) -> np.ndarray:
     """An orthogonal (k, k) array; ValueError if it is none."""
     try:
