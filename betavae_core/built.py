@@ -1,4 +1,4 @@
-"""What a build hands to the chapters that speak of the others: which there are, and how fast things were here."""
+"""What a build hands to the chapters that speak of the others: which there are, how fast and how sure things are."""
 
 import json
 from pathlib import Path
@@ -29,6 +29,11 @@ def names() -> list[str]:
 def speed() -> dict:
     """Tables of what was measured of this project's speed, by name, each its header and rows, and numbers beside."""
     return _told()["speed"]
+
+
+def rates() -> dict:
+    """Tables of how often rules and intervals err, by name, each its header and rows."""
+    return _told()["rates"]
 
 
 def _told() -> dict:

@@ -140,7 +140,7 @@ REACH = {  # one file of each folder, and the chapters that it can reach
     "betavae_core/results/store.py": LOADING,
     "betavae_core/findings/tiles.py": {"tiles", "turning", "intro"},
     "betavae_core/findings/turned_networks.py": {"turning", "intro"},
-    "betavae_core/findings/judging/rates.py": {"claims"},
+    "betavae_core/findings/labels.py": {"turning"},
     "betavae_core/showing/deep.py": {"mixing", "localisation", "beyond", "methods"},
     "betavae_core/showing/diagrams.py": {"background", "methods", "analytical"},
     "betavae_core/showing/settled.py": {"mixing"},

@@ -18,7 +18,7 @@ from betavae_core.results import planning, store, sweep, train_member
 from betavae_core.results.members import Member, Specification
 from betavae_core.theory.terms import SCALARS
 from betavae_workshop import cli
-from betavae_workshop.sweeping import crews, running, survey, writing
+from betavae_workshop.sweeping import crews, running, survey, tasks, writing
 from tests.conftest import betavae, heed_interrupts, lines, without
 
 REMEMBERED = json.loads((Path(__file__).parent / "remembered_members.json").read_text())
@@ -99,7 +99,7 @@ def test_a_crew_has_as_many_tasks_in_hand_as_it_counts(results):
     members = small(realizations=3)
     with ThreadPoolExecutor(len(members)) as pool:
         few = crews.Crew(
-            lambda work_on, *rest: pool.submit(task if work_on is train_member.task else work_on, *rest), lambda _: 2
+            lambda work_on, *rest: pool.submit(task if work_on is tasks.task else work_on, *rest), lambda _: 2
         )
         assert {member for member, _ in running.run(members, contextlib.nullcontext([few]))} == set(members)
     assert max(most) == 2
@@ -123,14 +123,14 @@ def test_a_diverged_member_is_recorded(results, crew):
 def test_a_worker_with_other_digits_is_refused(results):
     members = small()[:1]
     with pytest.raises(SweepError, match="a worker has other digits"):
-        train_member.task(members, ["0" * 64], xla=False)
+        tasks.task(members, ["0" * 64], xla=False)
 
 
 @pytest.mark.slow
 def test_threads_of_one_worker_do_not_share_a_trainer(results):
     members = small()
     with ThreadPoolExecutor(3) as pool:
-        threads = [pool.submit(train_member.task, [member], [member.key], False) for member in members]
+        threads = [pool.submit(tasks.task, [member], [member.key], False) for member in members]
         together = [thread.result()[0][0] for thread in threads]
     for member, values in zip(members, together, strict=True):
         [(alone, _)] = train_member.train([member])

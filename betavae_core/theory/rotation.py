@@ -7,9 +7,8 @@ signed permutations (and rotations within repeated eigenvalues): the principal a
 """
 
 import numpy as np
-from scipy import optimize
 
-from betavae_core.theory import alignment, gaussian
+from betavae_core.theory import alignment, gaussian, search
 from betavae_core.theory.identity import optimum_given_decoder, single_beta
 
 FAMILIES = ("diagonal", "full")
@@ -87,11 +86,8 @@ def least_rotated_tie(process, rotation, family: str = "diagonal") -> tuple[floa
 
     noise = process.noise_std**2
     largest = noise + np.linalg.norm(process.mixing, 2) ** 2
-    grid = np.linspace(np.log(noise / 10), np.log(largest), GRID)
-    best = int(np.argmin([error(point) for point in grid]))
-    bounds = grid[max(best - 1, 0)], grid[min(best + 1, GRID - 1)]
-    found = optimize.minimize_scalar(error, bounds=bounds, method="bounded", options={"xatol": 1e-9})
-    return float(np.exp(found.x)), float(found.fun)  # pyright: ignore
+    log_beta, tie = search.least(error, np.linspace(np.log(noise / 10), np.log(largest), GRID), xatol=1e-9)
+    return float(np.exp(log_beta)), tie
 
 
 def checked_rotation(rotation, k: int) -> np.ndarray:

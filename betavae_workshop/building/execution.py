@@ -20,6 +20,8 @@ from betavae_workshop.building.progress import Progress
 
 KINDS = (".ipynb", ".claims.json", ".json")  # an execution leaves a notebook, verdicts if it has some, and its record
 
+HANDED = ("rates.py", "speed.py")  # of the workshop, whose tables the chapters that quote are handed
+
 
 def digest(chapter: str, values: dict, records: list[Path]) -> str:
     """Content hash of everything that an execution of the chapter depends on: what its code can reach, and no more."""
@@ -107,15 +109,15 @@ def require_networks(chapter: str, values: dict) -> None:
 
 
 def _tell_those_that_quote(stage: Path) -> None:
-    """Write what `betavae_core.built` reads: the names, parameters and run times of the other chapters, and speed."""
+    """Write what `betavae_core.built` reads: names, parameters and run times of the other chapters, tables of rates."""
+    from betavae_workshop import rates, speed  # they take as long to load as all else
+
     told = []
     for name in chapters.names():
         known = {} if name in QUOTING else _record(name, stage)
         given = parameters.defaults(name) | known.get("parameters", {})
         told.append({"chapter": name, "quotes": name in QUOTING, "parameters": given, "seconds": known.get("seconds")})
-    from betavae_workshop import speed  # takes as long to load as all else
-
-    files.write_text(stage / built.FILE, json.dumps({"chapters": told, "speed": speed.told()}))
+    files.write_text(stage / built.FILE, json.dumps({"chapters": told, "speed": speed.told(), "rates": rates.told()}))
 
 
 def _digest(chapter: str, values: dict, stage: Path) -> str:
@@ -123,7 +125,7 @@ def _digest(chapter: str, values: dict, stage: Path) -> str:
         return digest(chapter, values, [])
     others = [name for name in chapters.names() if name not in QUOTING]
     records = [_file(stage, name, kind) for name in others for kind in (".json", ".claims.json")]
-    return digest(chapter, values, [*records, paths.ROOT / "betavae_workshop/speed.py"])
+    return digest(chapter, values, [*records, *(paths.ROOT / "betavae_workshop" / name for name in HANDED)])
 
 
 def _is_told_done(job: Job, stage: Path, progress: Progress) -> bool:
