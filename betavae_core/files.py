@@ -43,12 +43,7 @@ def write_sealed(target: Path, content: bytes) -> None:
 def read_sealed(source: Path) -> bytes:
     """The content of a sealed file.
 
-    Raises
-    ------
-    OSError
-        if it cannot be read, which says nothing of its content.
-    Damaged
-        if it is not what was written.
+    Raises OSError if it cannot be read, which says nothing of its content; Damaged if it is not what was written.
     """
     whole = source.read_bytes()
     if hashlib.sha256(whole[:-SEAL]).digest() != whole[-SEAL:]:

@@ -330,7 +330,8 @@ from betavae_core import paths
 from betavae_workshop.building import execution
 from betavae_core.findings import claims
 execution.bring_up_to_date({"theory": {"models": 2}}, paths.EXECUTED, lambda line: None)
-print(json.dumps(claims.rows(claims.load(["theory"], paths.EXECUTED))[-1]))
+found = claims.load(["theory"], paths.EXECUTED)[-1]
+print(json.dumps([*found.entry, found.evidence, found.estimate, found.interval, found.word]))
 """)
     assert told == ["claim", "It is small", "Results", "theory", "0.5", "exact", "held"]
     assert len(copy.touched) == 3

@@ -203,9 +203,7 @@ def power(experiment: str, noise: float, count: int, trials: int = 400, seed: in
     Each trial adds normal noise to the theory's TIE at the grid's β in `NEAR`, independently for each network; the part
     of the trials is returned in which `rules.chance` of the slopes is at most `rules.LEVEL`.
 
-    Parameters
-    ----------
-    noise : standard deviation of a network's TIE, nats
+    `noise` : standard deviation of a network's TIE, nats
     """
     ratios = np.array([b for b in experiments.RATIOS if NEAR[0] <= b <= NEAR[1]])
     curve, rng = theory(experiment, ratios).tie.values, np.random.default_rng(seed)

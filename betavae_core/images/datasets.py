@@ -179,9 +179,7 @@ def linear_sample(process: LinearGaussian, samples: int, rng: np.random.Generato
     The sample is shifted and scaled to have mean 0 and the covariance of the process exactly, so that what a
     trained network misses of the closed form is optimisation error alone.
 
-    Returns
-    -------
-    ImageData of x (samples, N); nothing is standardised
+    Returns an ImageData of x (samples, N); nothing is standardised.
     """
     sources, x = process.sample(samples, rng)
     x = x - x.mean(0)

@@ -21,15 +21,10 @@ PIXELS = CANVAS**2
 def load(file: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Digits of a file as `images.digit_files` reads it, checked; this project's own with their pixels verified.
 
-    Returns
-    -------
-    images : (n, 28, 28) uint8
-    labels : (n,) uint8
+    Returns images: (n, 28, 28) uint8; labels: (n,) uint8.
 
-    Raises
-    ------
-    DigitsError
-        if the file is missing, unreadable or no file of digits, or its pixels do not have the recorded SHA-256.
+    Raises DigitsError if the file is missing, unreadable or no file of digits, or its pixels do not have the recorded
+    SHA-256.
     """
     file = Path(file or paths.digits())
     stamp = file.stat() if file.exists() else None
@@ -72,9 +67,7 @@ def paste(tile: np.ndarray, offset=(0.0, 0.0)) -> np.ndarray:
     tile : (28, 28) array
     offset : pair of float, pixels
 
-    Returns
-    -------
-    (40, 40) float32 array with the tile's grey levels
+    Returns a (40, 40) float32 array with the tile's grey levels.
     """
     margin = (CANVAS - tile.shape[0]) / 2
     move = np.float32([[1, 0, margin + offset[0]], [0, 1, margin + offset[1]]])

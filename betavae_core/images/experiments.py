@@ -168,9 +168,7 @@ def draw(name: str, realization: int, samples: int = 1000, scaling: str = "globa
     samples : int, images in each of the two sets
     scaling : "global", one mean and standard deviation for all pixels; "pixel", one for each
 
-    Returns
-    -------
-    training, heldout : ImageData with the same digits and scaling, and independent sources
+    Returns training, heldout: ImageData with the same digits and scaling, and independent sources.
     """
     record = experiment(name)
     rng = np.random.default_rng([0 if record.one_drawing else realization, 0])

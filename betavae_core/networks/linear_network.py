@@ -70,10 +70,8 @@ class Whitened(Ensemble):
 def train(processes, betas, steps: int, planned: int) -> tuple[list[Network], list]:
     """Train one network for each process and β, for `steps` of those planned; the processes share N and k.
 
-    Returns
-    -------
-    networks : a `Network` of x for each process
-    samples : an `ImageData` for each, with the covariance of the process exactly
+    Returns networks: a `Network` of x for each process; samples: an `ImageData` for each, with the covariance of the
+    process exactly.
     """
     N, k = processes[0].mixing.shape
     data = [datasets.linear_sample(process, SAMPLES, np.random.default_rng(0)) for process in processes]

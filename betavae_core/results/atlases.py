@@ -17,10 +17,7 @@ def path(member: Member) -> Path:
 def read(member: Member) -> Atlas | None:
     """A member's atlas; None if there is none, or another member's.
 
-    Raises
-    ------
-    UsageError
-        if its files are not what was published.
+    Raises UsageError if its files are not what was published.
     """
     file = path(member)
     try:

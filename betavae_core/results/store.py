@@ -36,12 +36,8 @@ def published(specification: Specification) -> Path:
 def read(member: Member) -> xr.Dataset | None:
     """A stored member, checked; None if it is absent. A bad file is moved aside with a warning and counts as absent.
 
-    Raises
-    ------
-    UsageError
-        if a later version of this package wrote it, or what reads it is not installed; the file is left alone.
-    OSError
-        if it cannot be read.
+    Raises UsageError if a later version of this package wrote it, or what reads it is not installed; the file is left
+    alone; OSError if it cannot be read.
     """
     file = path(member)
     try:

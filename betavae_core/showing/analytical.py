@@ -27,9 +27,7 @@ def beta_grid(process: LinearGaussian, include) -> np.ndarray:
 def three_routes(process: LinearGaussian, beta: float) -> dict:
     """The optimum by closed form, by the thesis's solver and by training; terms of each and how well they agree.
 
-    Returns
-    -------
-    dict with `closed`, `solver`, `network` (terms in nats) and the counts and gaps that the chapter quotes
+    Returns a dict with `closed`, `solver`, `network` (terms in nats) and the counts and gaps that the chapter quotes.
     """
     closed = linear.terms(process, linear.optimum(process, beta), beta)
     plain, led = (
@@ -147,11 +145,7 @@ def purchase_rows(process: LinearGaussian, best: float, ratio: float) -> list[li
 def identity_panels(dataset, beta: float, optimum: float) -> list[Panel]:
     """Thesis Fig. 3 A-D: ELBO, inference errors, reconstruction objective and conditional independence loss over β.
 
-    Parameters
-    ----------
-    dataset : from `linear.sweep`
-    beta : the page's, one of the dataset's
-    optimum : β of least TIE, marked on the panel of errors
+    `dataset` : from `linear.sweep`; `beta` : the page's, one of these; `optimum` : of least TIE, marked in panel B
     """
     titles = ["ELBO", "inference errors", "reconstruction objective R", "conditional independence loss C"]
     terms = [("elbo",), ("tie", "mie"), ("reconstruction",), ("kl_prior",)]

@@ -154,15 +154,8 @@ def deep_panels(
 ) -> list[Panel]:
     """Thesis Figs. 4 and 5, A-D, and what else has a panel in `theory.terms` and is stored: each over β.
 
-    Mean, range, held-out mean and extremum, with this build's networks.
-
-    Parameters
-    ----------
-    stored, live : Datasets over beta × realization
-    optima : β to mark on the panel of a term
-    shift : constants taken off a term
-    predicted : Dataset of the linear model, drawn where it has the term
-    settled : Dataset of networks with training that settles, if there are any
+    Mean, range and held-out mean of the networks stored, those of this build, the linear model where it has the term,
+    and networks with training that settles, if there are any; `optima` are marked, and `shift` is taken off a term.
     """
     panels = []
     for letter, name in zip(

@@ -38,21 +38,11 @@ TERMS = ("objective", "reconstruction", "kl_prior", "elbo")
 def handle(stored: xr.Dataset, realization: int = 0, compact: bool = False):
     """The plane of a network's latents at β = ν, to be turned by hand or by labels, as HTML.
 
-    Parameters
-    ----------
-    stored : networks of an experiment of tiles with two latents; `results.sweep.load`
-    realization : of the network
-    compact : without the curve of TIE over the angle
+    `stored` : networks of an experiment of tiles with two latents; `compact` : without the curve of TIE over the angle
 
-    Returns
-    -------
-    HTML : a still figure for paper, notebooks and readers without JavaScript, and the numbers from
-        which `handle.js` draws one that moves. Where latents are not stored, a sentence that says so.
-
-    Raises
-    ------
-    ValueError
-        for networks with another number of latents: the plane has two axes.
+    Returns a still figure for paper, notebooks and readers without JavaScript, and the numbers from which `handle.js`
+    draws one that moves; where latents are not stored, a sentence that says so. Raises ValueError for networks with
+    another number of latents: the plane has two axes.
     """
     if (latents := experiments.experiment(stored.experiment).latents) != 2:
         name = stored.experiment

@@ -88,11 +88,8 @@ def explorer(process: LinearGaussian, beta: float):
 def page_beta(chapter: str, betas, start: float):
     """A place for the control "β of this page", which `page.js` fills; without JavaScript there is none.
 
-    Parameters
-    ----------
-    chapter : that `make chapter` runs at another β
-    betas : (β,) at which networks are stored
-    start : the page's β, which has a stop of its own where none is stored
+    `betas` : (β,) at which networks are stored; `start`, the page's, has a stop of its own; `make chapter` runs
+    `chapter` at another.
     """
     own = "" if start in betas else f' data-own="{_beta(start)}"'
     offered = " ".join(map(_beta, sorted({*map(float, betas), float(start)})))
@@ -115,13 +112,9 @@ def follows(said: dict[float, str], start: float):
 
 
 def pictures(sheets: dict[float, np.ndarray], rows: str, start: float):
-    """Pictures at the page's β: all in the page, the one of the β nearest to it shown.
+    """Pictures at the page's β: all in the page, the one of the β nearest to `start` shown at first.
 
-    Parameters
-    ----------
-    sheets : for each β, grey levels (row, column, height, width)
-    rows : what the rows are, for the alternative text
-    start : the β shown at first
+    `sheets` : for each β, grey levels (row, column, height, width); `rows` : what these are, for the alternative text
     """
     first = nearest(sheets, start)
     found = []
@@ -133,13 +126,9 @@ def pictures(sheets: dict[float, np.ndarray], rows: str, start: float):
 
 
 def scatter(means, sources: np.ndarray, start: float):
-    """Posterior means at the page's β, coloured by each source in turn; `page.js` draws them.
+    """Posterior means at the page's β, first at `start`, coloured by each source in turn; `page.js` draws them.
 
-    Parameters
-    ----------
-    means : DataArray over beta, sample and latent
-    sources : (sample or more, 2)
-    start : the β shown at first
+    `means` : DataArray over beta, sample and latent; `sources` : (sample or more, 2)
     """
     shades = np.searchsorted(SHADES, sources[: means.sizes["sample"]]).T.tolist()  # one row a source
     values = means.transpose("beta", "sample", "latent").values.astype(float)

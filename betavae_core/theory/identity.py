@@ -67,9 +67,7 @@ def terms(process, parameters: Parameters, beta, decoder_variance: float = 1.0) 
     TIE is the least over signed permutations of the latents. All are computed as sums of squares, with
     Σ^½ = [A, σI] and M^½ from a QR factorisation, so that large terms never cancel and no divergence is negative.
 
-    Returns
-    -------
-    dict of arrays shaped like β, in nats, named as in `theory.terms.LINEAR`.
+    Returns a dict of arrays shaped like β, in nats, named as in `theory.terms.LINEAR`.
 
     Source: thesis, Appendices 1 and 4.
     """

@@ -38,14 +38,8 @@ def rotated_tie(process, beta: float, rotation, family: str = "diagonal") -> flo
     rotation : (k, k) orthogonal array Q, counted from the Û of `numpy.linalg.svd(A)`, where singular values repeat too
     family : "diagonal" or "full", the covariance of q
 
-    Returns
-    -------
-    float in nats, the least over signed permutations of the latents
-
-    Raises
-    ------
-    ValueError
-        on a bad β, rotation or family, and above six latents with a diagonal q off the principal axes.
+    Returns a float in nats, the least over signed permutations of the latents. Raises ValueError on a bad β, rotation
+    or family, and above six latents with a diagonal q off the principal axes.
 
     Source: new here.
     """

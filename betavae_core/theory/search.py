@@ -23,9 +23,7 @@ def convex_minimum(slope, low: float, high: float) -> float:
     >>> round(convex_minimum(lambda b: b - 2.0, 1.0, 5.0), 12), convex_minimum(lambda b: -1.0, 1.0, 5.0)
     (2.0, 5.0)
 
-    Parameters
-    ----------
-    slope : function of a float, rising; it may diverge at the ends, which are not evaluated
+    `slope` : function of a float, rising; it may diverge at the ends, which are not evaluated
     """
     left, right = low + 1e-9 * (high - low), high - 1e-12 * high
     if right <= left or slope(left) >= 0:
