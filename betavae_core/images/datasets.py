@@ -95,11 +95,6 @@ class ImageData:
         """The same images with the standardised ones divided by a unit."""
         return replace(self, pixels=self.pixels / unit, std=self.std * unit)
 
-    @property
-    def covariance(self) -> np.ndarray:
-        """Sample covariance of the standardised images, (p, p)."""
-        return np.cov(self.standardised, rowvar=False)
-
 
 def mixing(rng, samples: int, matrix, noise_std: float) -> Drawing:
     """Two digits of different classes, added with weights r: image = r_1 d_1 + r_2 d_2."""

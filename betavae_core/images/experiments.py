@@ -82,6 +82,11 @@ class Experiment:
         return len(self.mixing[0])
 
     @property
+    def process(self) -> LinearGaussian:
+        """From the sources to the code; where the digits themselves are A, the stand-in."""
+        return LinearGaussian(self.mixing, self.noise_std)
+
+    @property
     def pixels(self) -> int:
         """Pixels of an image."""
         return self.canvas**2

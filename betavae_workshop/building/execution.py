@@ -31,7 +31,7 @@ def digest(chapter: str, values: dict, records: list[Path]) -> str:
         parts += found() if name in reached.mentioned else []
     stored = paths.working_store().glob("*/*.nc") if "working_store" in reached.mentioned else ()
     working = sorted(file.name for file in stored)  # names that stand for contents
-    return files.digest([sys.version, environment.decisive(), values, working], parts)
+    return kept.digest([sys.version, environment.decisive(), values, working], parts)
 
 
 def _published(kinds: tuple[str, ...]) -> list[Path]:
