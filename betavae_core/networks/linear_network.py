@@ -19,9 +19,7 @@ from betavae_core.theory.gaussian import log_density_constant
 
 SAMPLES = 2_000
 FIRST_RATE, LAST_RATE = 3e-2, 1e-5  # Adam's step, falling geometrically
-DECAY_2 = (
-    0.9  # of Adam's second moments: log v falls by 20 or more, its gradient with v; 0.999 remembers the first ones
-)
+DECAY_2 = 0.9  # of Adam's second moments: log v falls by 20 or more, its gradient with v; 0.999 remembers for too long
 
 
 class Network(NamedTuple):

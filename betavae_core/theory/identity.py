@@ -50,9 +50,7 @@ def optimum_given_decoder(decoder, beta, decoder_variance: float = 1.0) -> Param
     gram = decoder.T @ decoder
     encoder = np.linalg.solve(gram + level[..., None] * np.eye(len(gram)), decoder.T)
     return Parameters(
-        np.broadcast_to(decoder, (*level.shape[:-1], *decoder.shape)),
-        encoder,
-        level / (level + np.diag(gram)),
+        np.broadcast_to(decoder, (*level.shape[:-1], *decoder.shape)), encoder, level / (level + np.diag(gram))
     )
 
 

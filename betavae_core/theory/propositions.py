@@ -24,11 +24,7 @@ STATEMENTS = {
     "fixed_decoder": "fixed decoder: MIE* is least at β = 1",
 }
 
-KINDS = (
-    "optimum",
-    "orthogonal",
-    "shared",
-)  # of stationary points; the last two are saddle points
+KINDS = ("optimum", "orthogonal", "shared")  # of stationary points; the last two are saddle points
 AT_OPTIMUM = 1e-7  # relative gap of the objective below which a solution is the global optimum
 SHARED = 1e-4  # of the largest entry of DᵀD + bI: off-diagonal from which latents share directions
 
