@@ -1,13 +1,10 @@
 """Files that appear whole or not at all, and sealed ones whose bytes are checked before anything parses them."""
 
 import hashlib
-import json
 import os
 import shutil
 import socket
 from pathlib import Path
-
-from betavae_core import paths
 
 
 class Damaged(ValueError):
@@ -43,26 +40,12 @@ def write_sealed(target: Path, content: bytes) -> None:
 def read_sealed(source: Path) -> bytes:
     """The content of a sealed file.
 
-    Raises
-    ------
-    OSError
-        if it cannot be read, which says nothing of its content.
-    Damaged
-        if it is not what was written.
+    Raises OSError if it cannot be read, which says nothing of its content; Damaged if it is not what was written.
     """
     whole = source.read_bytes()
     if hashlib.sha256(whole[:-SEAL]).digest() != whole[-SEAL:]:
         raise Damaged("it is not whole: its SHA-256 differs")
     return whole[:-SEAL]
-
-
-def digest(settings: list, parts: list[Path]) -> str:
-    """Content hash of settings and files; a file counts with its path inside the project, or with its name."""
-    state = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for part in parts:
-        name = part.relative_to(paths.ROOT) if part.is_relative_to(paths.ROOT) else part.name
-        state.update(str(name).encode() + (part.read_bytes() if part.exists() else b"absent"))
-    return state.hexdigest()
 
 
 def remove_stale(folder: Path, pattern: str = ".*.{host}.*.partial") -> None:

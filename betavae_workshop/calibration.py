@@ -18,9 +18,9 @@ from scipy.interpolate import Akima1DInterpolator
 from betavae_core import files, paths
 from betavae_core.findings import optima, tiles
 from betavae_core.findings.judging import rules
-from betavae_core.findings.judging.rates import COUNTS, EFFECTS, NOISES, REALIZATIONS, RULES
 from betavae_core.images import experiments
 from betavae_core.results import sweep
+from betavae_workshop.rates import COUNTS, EFFECTS, NOISES, REALIZATIONS, RULES
 
 TRIALS, SEED = 1000, 0
 BETAS, EXPECTED = 13, slice(2, 5)  # β of a curve; those that count as near, as 0.5, 1 and 2 do on the thesis's grid

@@ -12,7 +12,7 @@ from betavae_core.images import experiments
 from betavae_core.networks import atlas, training
 from betavae_core.results import atlases, planning
 from betavae_workshop import cli
-from betavae_workshop.sweeping import running
+from betavae_workshop.sweeping import running, writing
 
 PLACES = [(0, 14, (3.5, 3.5)), (7, 7, (0, 0)), (14, 3, (-2, -3.5)), (2, 0, (-3.5, 2.5))]
 STEPS = 3.0  # of 255: root mean square error of the pictures' compression, one to two for trained networks
@@ -70,7 +70,7 @@ def test_what_is_missing_is_drawn_and_compared_with_the_stored_network(results, 
 
 def test_a_foreign_atlas_is_none_and_a_damaged_one_is_refused(results, drawn):
     one, other = planning.plan("mixing", "smoke", realizations=1)
-    atlases.write(one, drawn[2], {})
+    writing.write_atlas(one, drawn[2], {})
     assert np.array_equal(atlases.read(one).pictures, drawn[2].pictures)
     files = [atlases.path(one).with_suffix(kind) for kind in (".json", ".webp")]
     for file in files:

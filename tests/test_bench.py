@@ -11,7 +11,7 @@ from betavae_core.errors import SweepError
 from betavae_core.images import experiments
 from betavae_core.networks import evaluation, model, training
 from betavae_core.results import cost
-from betavae_core.showing import speed
+from betavae_workshop import speed
 from betavae_workshop.timing import bench, contenders, scripts
 
 

@@ -130,8 +130,8 @@ DEEP = {
     "turning",
     "beyond",
 }  # that load stored networks, with those that say what they found
-LOADING = DEEP | {"intro", "methods", "analytical", "reproduce"}
-CODE = LOADING | {"background", "theory", "rotation", "appendices", "claims"}
+LOADING = DEEP | {"intro", "methods", "reproduce"}
+CODE = LOADING | {"analytical", "background", "theory", "rotation", "appendices", "claims"}
 REACH = {  # one file of each folder, and the chapters that it can reach
     "betavae_workshop/commands/serving.py": set(),
     "betavae_workshop/building/rendering.py": set(),
@@ -140,10 +140,10 @@ REACH = {  # one file of each folder, and the chapters that it can reach
     "betavae_core/results/store.py": LOADING,
     "betavae_core/findings/tiles.py": {"tiles", "turning", "intro"},
     "betavae_core/findings/turned_networks.py": {"turning", "intro"},
-    "betavae_core/findings/judging/rates.py": {"claims"},
+    "betavae_core/findings/labels.py": {"turning"},
     "betavae_core/showing/deep.py": {"mixing", "localisation", "beyond", "methods"},
     "betavae_core/showing/diagrams.py": {"background", "methods", "analytical"},
-    "betavae_core/showing/speed.py": {"reproduce"},
+    "betavae_core/showing/settled.py": {"mixing"},
     "betavae_core/theory/stationarity.py": CODE - {"background", "claims", "reproduce", "methods"},
     "betavae_core/theory/gaussian.py": CODE,
     "betavae_core/errors.py": CODE,
@@ -168,21 +168,21 @@ def test_a_change_executes_the_chapters_that_it_can_reach_and_no_others(other):
 
 def test_what_cannot_be_told_counts_as_reached(other):
     """A module that is loaded by a computed name, or named in a string that starts it."""
-    unseen = "betavae_core/showing/speed.py"
+    unseen = "betavae_core/showing/handle.py"
     assert "theory" not in touched(other, unseen)
     module = other / "betavae_core/theory/propositions.py"
     plain = module.read_text()
     for line in (
         "def later(name):\n    import importlib\n    return importlib.import_module(name)\n",
-        "COMMAND = ['python', '-m', 'betavae_core.showing.speed']\n",
+        "COMMAND = ['python', '-m', 'betavae_core.showing.handle']\n",
         "def part(name):\n    return f'betavae_core.showing.{name}'\n",
-        "def lazily():\n    from betavae_core.showing import speed\n    return speed\n",
+        "def lazily():\n    from betavae_core.showing import handle\n    return handle\n",
     ):
         module.write_text(plain + line)
         assert "theory" in touched(other, unseen), line
         assert "background" not in touched(other, unseen)
     chapter = other / "book/references.md"
-    cell = "%time\nimport betavae_core.showing.speed"
+    cell = "%time\nimport betavae_core.showing.handle"
     chapter.write_text(f"{chapter.read_text()}\n```{{code-cell}} ipython3\n{cell}\n```\n")
     assert "references" in touched(other, unseen)
 

@@ -53,9 +53,9 @@ def copy(tmp_path):
 
 
 MISSING = """
-from betavae_core.results import planning, sweep
-from betavae_workshop.sweeping import running
-print(json.dumps([len(sweep.survey(plan).missing) for plan in planning.plans()]))
+from betavae_core.results import planning
+from betavae_workshop.sweeping import survey
+print(json.dumps([len(survey.survey(plan).missing) for plan in planning.plans()]))
 """
 
 
@@ -206,9 +206,8 @@ import os
 from betavae_core.findings import latents, prediction
 from betavae_core.images import experiments
 from betavae_core.showing import deep
-from betavae_workshop.sweeping import crews
-from betavae_core.results import members, planning, sweep, train_member
-from betavae_workshop.sweeping import running
+from betavae_workshop.sweeping import crews, running, tasks
+from betavae_core.results import members, planning, sweep
 if __name__ == "__main__":
     wanted = planning.plan("disc", "smoke", realizations=1)
     key = wanted[0].key
@@ -216,7 +215,7 @@ if __name__ == "__main__":
     stored = sweep.load("disc", "smoke", realizations=1)
     rows = [deep.sheets(stored)[1.0].shape, experiments.gallery("disc", 3).shape]
     rows.append(latents.latent_scores(stored).mig.shape)
-    rows.append(train_member.draw_atlas(wanted[0], key)[0].pictures.shape)
+    rows.append(tasks.draw_atlas(wanted[0], key)[0].pictures.shape)
     gap = deep.discrepancy_rows(stored, prediction.prediction("disc", stored.beta.values, [0]))
     members._digits_hash.cache_clear()
     os.environ["BETAVAE_DIGITS"] = OTHER
@@ -331,7 +330,8 @@ from betavae_core import paths
 from betavae_workshop.building import execution
 from betavae_core.findings import claims
 execution.bring_up_to_date({"theory": {"models": 2}}, paths.EXECUTED, lambda line: None)
-print(json.dumps(claims.rows(claims.load(["theory"], paths.EXECUTED))[-1]))
+found = claims.load(["theory"], paths.EXECUTED)[-1]
+print(json.dumps([*found.entry, found.evidence, found.estimate, found.interval, found.word]))
 """)
     assert told == ["claim", "It is small", "Results", "theory", "0.5", "exact", "held"]
     assert len(copy.touched) == 3

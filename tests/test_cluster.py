@@ -16,10 +16,10 @@ from distributed import Client
 from distributed.client import ClosedClientError
 
 from betavae_core.errors import SweepError
-from betavae_core.results import planning, store, sweep
+from betavae_core.results import planning, store
 from betavae_core.theory.terms import SCALARS
 from betavae_workshop.sweeping import cluster as dask_cluster
-from betavae_workshop.sweeping import running
+from betavae_workshop.sweeping import running, survey, writing
 from tests.conftest import lines
 
 pytestmark = pytest.mark.slow
@@ -149,9 +149,9 @@ def test_a_sweep_outlives_its_workers_but_not_its_scheduler(results, start, clus
     kept = {file: file.stat().st_mtime_ns for file in stored(results)}
     assert 9 < len(kept) < 2 * MANY
     whole = 1 + len(kept) // 2
-    plan = sweep.survey(small(whole))
+    plan = survey.survey(small(whole))
     assert plan.missing
-    assert len(sweep.survey(small(MANY)).working) == len(kept)
+    assert len(survey.survey(small(MANY)).working) == len(kept)
     done = {member for member, _ in running.run(plan.missing, crew)}
     assert done == set(plan.missing)
     assert {file: file.stat().st_mtime_ns for file in kept} == kept  # only missing members ran again
@@ -226,9 +226,9 @@ def test_killing_the_client_leaves_whole_files_and_no_process(results, start, wa
     os.kill(client.pid, signal.SIGKILL)
     client.communicate()
     wait_for(lambda: not any(map(lives, children)))
-    plan = sweep.survey(small(20))
+    plan = survey.survey(small(20))
     assert len(plan.working) == len(stored(results)) >= 1
-    store.write(plan.missing[0], dict.fromkeys(SCALARS, 0.0), {})
+    writing.write(plan.missing[0], dict.fromkeys(SCALARS, 0.0), {})
     assert not list((results / "mixing").glob(".*")), "what a dead process left half-written is swept away"
 
 
@@ -240,7 +240,7 @@ def test_a_killed_training_process_ends_the_sweep_in_one_line(results, start):
     assert client.returncode == 1, told
     assert told.splitlines()[-1].startswith("betavae: a training process was killed")
     assert "Traceback" not in told
-    assert len(sweep.survey(small(20)).working) == len(stored(results)) >= 1
+    assert len(survey.survey(small(20)).working) == len(stored(results)) >= 1
 
 
 def test_two_sweeps_racing_on_one_store_share_it(results, start):
@@ -251,7 +251,7 @@ def test_two_sweeps_racing_on_one_store_share_it(results, start):
         assert racer.returncode == 0, told
         assert re.fullmatch(r"mixing,.*: \d members to train, \d there already", lines(told)[0])
         assert lines(told)[1:] == ["one member at a time on CPU, 1 worker", f"stored in {results}/mixing"]
-    plan = sweep.survey(small(2))
+    plan = survey.survey(small(2))
     assert (plan.missing, len(plan.working)) == ([], 4)
     assert len(list((results / "mixing").iterdir())) == 4
 

@@ -58,12 +58,6 @@ def test_sources_follow_their_posterior(mixing):
         assert np.cov(whitened, rowvar=False) == pytest.approx(np.eye(2), abs=5 * np.sqrt(2 / 1000))
 
 
-def test_the_covariance_is_that_of_the_pixels(mixing):
-    data, _ = mixing
-    expected = np.cov(data.standardised, rowvar=False)
-    np.testing.assert_allclose(data.covariance, expected, rtol=1e-6, atol=1e-9)
-
-
 @pytest.mark.parametrize("experiment", ["mixing", "localisation", "pixel-mixing"])
 def test_the_gallery_shows_all_ten_digits(experiment):
     pictures = experiments.gallery(experiment, columns=3)

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from betavae_core import paths
 from betavae_core.images import digit_files, digits
-from betavae_workshop import cli
+from betavae_workshop import cli, digit_forms
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_each_form_is_read_and_imported(form, sound, tmp_path):
     images, labels = sound
     named = form(tmp_path, images, labels)
     for file in named:  # either file of a pair finds the other
-        found = digits.load(file)
+        found = digit_forms.read(file)
         assert (found[0] == images).all()
         assert (found[1] == labels).all()
         assert found[1].dtype == np.uint8
@@ -111,7 +111,7 @@ ARRAYS = [  # what is done to the images, to the labels, what the line says
 
 def refused(file, message):
     with pytest.raises(digit_files.DigitsError, match=message) as error:
-        digits.load(file)
+        digit_forms.read(file)
     told = str(error.value)
     assert "\n" not in told
     assert file.name in told
@@ -178,14 +178,10 @@ def test_a_command_that_needs_digits_says_so_before_it_does_anything(line, tmp_p
     assert done.stderr.count("\n") == 1
 
 
-def test_labels_of_an_idx_pair_are_part_of_what_a_chapter_depends_on(sound, tmp_path, monkeypatch):
-    from betavae_workshop.building import execution
-
-    images, labels = ubyte(tmp_path, *sound)
-    monkeypatch.setenv("BETAVAE_DIGITS", str(images))
-    before = execution.digest("theory", {}, [])
-    labels.write_bytes(idx(np.roll(sound[1], 1)))
-    assert execution.digest("theory", {}, []) != before
+def test_a_run_on_a_form_that_only_an_import_reads_says_what_makes_it_one(sound, tmp_path):
+    for end in ("", ".gz"):
+        with pytest.raises(digit_files.DigitsError, match="`betavae data import` makes a file of it that is read"):
+            digits.load(ubyte(tmp_path, *sound, end)[0])
 
 
 def test_an_import_never_replaces_the_digits_that_come_with_the_project(sound, tmp_path):
@@ -201,7 +197,7 @@ def test_several_gzip_streams_and_zeros_behind_them_are_one_file(sound, tmp_path
     content = idx(images)
     named, _ = ubyte(tmp_path, images, labels)
     named.write_bytes(gzip.compress(content[:100]) + gzip.compress(content[100:]) + bytes(512))
-    assert (digits.load(named)[0] == images).all()
+    assert (digit_forms.read(named)[0] == images).all()
 
 
 def test_a_pixel_that_was_flipped_is_noticed_by_whoever_reads_the_file(sound, tmp_path):

@@ -11,11 +11,12 @@ from betavae_core import paths
 from betavae_core.errors import UsageError
 from betavae_core.images import digits, experiments
 from betavae_core.paths import BUILD
-from betavae_core.results import members, planning, sweep
+from betavae_core.results import members, planning
 from betavae_core.showing import interactive
 from betavae_core.showing import parameters as rules
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_workshop.building import chapters, execution, parameters
+from betavae_workshop.sweeping import survey
 from tests.conftest import betavae
 
 
@@ -55,7 +56,7 @@ def test_other_digits_are_told_that_nothing_is_stored_of_them(tmp_path, monkeypa
 
 
 def test_a_realization_is_whole_with_every_beta_of_its_plan(results):
-    assert sweep.whole(planning.plan("mixing", "smoke")) == set()
+    assert survey.whole(planning.plan("mixing", "smoke")) == set()
 
 
 def test_the_explorer_starts_where_the_page_does():

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from betavae_core.images import datasets, digits, experiments
-from betavae_core.results import members, planning, sweep
+from betavae_core.results import members, planning
 from betavae_core.results.members import Member, Specification
 from betavae_workshop.building import parameters
+from betavae_workshop.sweeping import survey
 
 
 def test_profiles_are_what_the_book_promises():
@@ -101,7 +102,7 @@ def test_pixels_and_labels_of_the_digits_count(change, monkeypatch, tmp_path):
     members._digits_hash.cache_clear()
     try:
         assert MEMBER.key != usual
-        assert not sweep.survey(planning.plan("mixing", realizations=1)).published
+        assert not survey.survey(planning.plan("mixing", realizations=1)).published
     finally:
         members._digits_hash.cache_clear()
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from betavae_core.findings.judging import rates, rules
-from betavae_workshop import calibration
+from betavae_core.findings.judging import rules
+from betavae_workshop import calibration, rates
 
 SIGNS = [("held", 1), ("undecided", 0), ("refuted", -1)]
 

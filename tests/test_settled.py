@@ -31,14 +31,6 @@ def test_all_three_conditions_are_needed():
     assert lost.settled.isnull().all() and lost.below.isnull().all()
 
 
-def test_the_best_is_taken_network_by_network():
-    one, other = made([[-10.0], [-20.0]], 1.0), made([[-11.0], [-12.0]], 1.1)
-    one.reconstruction[0, 2] = np.nan
-    best = settled.best(one, other.isel(realization=slice(3)))
-    assert best.reconstruction.values.tolist() == [[-10.0, -10.0, -11.0], [-12.0] * 3]
-    assert best.kl_prior.values.tolist() == [[1.0, 1.0, 1.1], [1.1] * 3]
-
-
 def test_sources_and_tie_are_not_looked_at():
     found = sweep.load("mixing", realizations=3)
     reference = prediction.prediction("mixing", found.beta.values, range(3))

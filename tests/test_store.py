@@ -12,10 +12,10 @@ import xarray as xr
 
 from betavae_core import files, paths
 from betavae_core.errors import UsageError
-from betavae_core.results import planning, record, store, sweep
+from betavae_core.results import planning, record, store
 from betavae_core.results.members import Member, Specification
 from betavae_core.theory.terms import SCALARS
-from betavae_workshop.sweeping import publishing
+from betavae_workshop.sweeping import publishing, survey, writing
 
 SPEC = Specification("mixing", samples=10, epochs=1)
 
@@ -49,7 +49,7 @@ def values(seed=0, detailed=True):
 
 def test_what_is_written_is_read_back():
     expected = values()
-    store.write(member(), expected, {"seconds": 1.5})
+    writing.write(member(), expected, {"seconds": 1.5})
     found = store.read(member())
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name].values, value)
@@ -60,7 +60,7 @@ def test_what_is_written_is_read_back():
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "foreign", "rewritten", "another member", "text"])
 def test_a_bad_file_is_moved_aside_and_its_member_is_missing(damage):
-    file = store.write(member(), values(), {})
+    file = writing.write(member(), values(), {})
     if damage == "truncated":
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     elif damage == "empty":
@@ -74,12 +74,12 @@ def test_a_bad_file_is_moved_aside_and_its_member_is_missing(damage):
         dataset["tie"] = dataset.tie + 1e-12
         dataset.to_netcdf(file, engine="h5netcdf")
     else:
-        shutil.copy(store.write(member(beta=9.0), values(1), {}), file)
+        shutil.copy(writing.write(member(beta=9.0), values(1), {}), file)
     with pytest.warns(UserWarning, match="is not a stored member"):
         assert store.read(member()) is None
     assert not file.exists()
     assert file.with_suffix(".bad").exists()
-    store.write(member(), values(), {})
+    writing.write(member(), values(), {})
     assert store.read(member()) is not None
 
 
@@ -89,7 +89,7 @@ CANNOT = [(files, "read_sealed", error) for error in (MemoryError(), PermissionE
 @pytest.mark.parametrize(("place", "name", "cause"), [*CANNOT, (xr, "load_dataset", MemoryError())])
 def test_a_sound_file_that_cannot_be_read_now_stays_where_it_is(place, name, cause, monkeypatch):
     """Want of memory and a disk that does not answer say nothing of the file."""
-    file = store.write(member(), values(), {})
+    file = writing.write(member(), values(), {})
 
     def fail(*_, **__):
         raise cause
@@ -104,12 +104,12 @@ def test_a_sound_file_that_cannot_be_read_now_stays_where_it_is(place, name, cau
 
 @pytest.mark.parametrize("package", ["h5netcdf", "h5py"])
 def test_a_reader_that_is_not_installed_is_told_and_no_file_is_called_damaged(package, monkeypatch):
-    file = store.write(member(), values(), {})
+    file = writing.write(member(), values(), {})
     published = publishing.publish([member()])
     for name in [name for name in sys.modules if name.split(".")[0] in (package, "h5netcdf")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
-    for look in (lambda: store.read(member()), lambda: store.published_keys(SPEC), lambda: store.collect([member()])):
+    for look in (lambda: store.read(member()), lambda: survey.published_keys(SPEC), lambda: store.collect([member()])):
         store._remembered.cache_clear()
         with pytest.raises(UsageError, match=f"stored networks cannot be read: .*{package}.*`make env`"):
             look()
@@ -119,7 +119,7 @@ def test_a_reader_that_is_not_installed_is_told_and_no_file_is_called_damaged(pa
 
 def test_every_flipped_bit_is_noticed_before_hdf5_sees_it(rng):
     """HDF5 itself aborts the process on some of them."""
-    file = store.write(member(), values(), {"seconds": 1.5})
+    file = writing.write(member(), values(), {"seconds": 1.5})
     whole = file.read_bytes()
     for place in rng.integers(0, 8 * len(whole), 300):
         damaged = bytearray(whole)
@@ -130,13 +130,13 @@ def test_every_flipped_bit_is_noticed_before_hdf5_sees_it(rng):
 
 
 def test_a_stored_file_is_plain_netcdf_to_others():
-    file = store.write(member(), values(), {})
+    file = writing.write(member(), values(), {})
     assert float(xr.load_dataset(file, engine="h5netcdf").tie) == values()["tie"]
 
 
 @pytest.mark.parametrize("damage", ["truncated", "changed"])
 def test_a_damaged_published_file_is_refused_in_one_line(damage):
-    store.write(member(), values(), {})
+    writing.write(member(), values(), {})
     file = publishing.publish([member()])
     if damage == "truncated":
         file.write_bytes(file.read_bytes()[:-100])
@@ -153,7 +153,7 @@ def test_a_damaged_published_file_is_refused_in_one_line(damage):
 def test_collecting_labels_what_there_is_and_leaves_the_rest_empty():
     members = [member(beta, realization) for realization in range(7) for beta in (1.0, 5.0)]
     for m in members[:-1]:
-        store.write(m, values(int(10 * m.beta) + m.realization, m.detailed), {})
+        writing.write(m, values(int(10 * m.beta) + m.realization, m.detailed), {})
     dataset = store.collect(members)
     assert dict(dataset.sizes).items() >= {"beta": 2, "realization": 7, "detailed": 5}.items()
     assert float(dataset.tie.sel(beta=5.0, realization=3)) == values(53)["tie"]
@@ -165,8 +165,8 @@ def test_collecting_labels_what_there_is_and_leaves_the_rest_empty():
 
 def test_a_diverged_member_says_so_and_never_enters_a_mean():
     bad = values(1, detailed=False) | {"elbo": np.inf}
-    store.write(member(realization=0), bad, {})
-    store.write(member(realization=1), values(2), {})
+    writing.write(member(realization=0), bad, {})
+    writing.write(member(realization=1), values(2), {})
     dataset = store.collect([member(realization=0), member(realization=1)])
     assert dataset.diverged.values.tolist() == [[True, False]]
     assert float(dataset.elbo.mean()) == values(2)["elbo"]
@@ -176,7 +176,7 @@ def test_a_diverged_member_says_so_and_never_enters_a_mean():
 def test_published_results_are_enough_and_working_ones_fill_their_gaps(stores):
     members = [member(beta, realization) for realization in range(2) for beta in (1.0, 5.0)]
     for m in members:
-        store.write(m, values(int(10 * m.beta) + m.realization), {"package": "1.2", "tensorflow": "3.4"})
+        writing.write(m, values(int(10 * m.beta) + m.realization), {"package": "1.2", "tensorflow": "3.4"})
     before = store.collect(members)
     file = publishing.publish(members)
     shutil.rmtree(stores / "working")
@@ -187,15 +187,15 @@ def test_published_results_are_enough_and_working_ones_fill_their_gaps(stores):
     assert (before.attrs["working"], before.attrs["published"]) == (4, 0)
     assert (after.attrs["working"], after.attrs["published"]) == (0, 4)
     more = [*members, member(5.0, 2)]
-    store.write(more[-1], values(999), {})
+    writing.write(more[-1], values(999), {})
     assert float(store.collect(more).tie.sel(beta=5.0, realization=2)) == values(999)["tie"]
     assert publishing.publish(more) == file
     before = file.read_bytes()
     assert publishing.publish(more) == file
     assert file.read_bytes() == before
-    store.write(member(9.0), values(9), {})
+    writing.write(member(9.0), values(9), {})
     assert publishing.publish([member(9.0)]) == file  # publishing a few keeps the others
-    assert len(store.published_keys(SPEC)) == 6
+    assert len(survey.published_keys(SPEC)) == 6
     assert store.collect([member(7.0)]).key.values.tolist() == [[""]]
 
 
@@ -203,15 +203,15 @@ def test_a_file_published_with_its_text_as_strings_is_read_alike():
     """As this project wrote it before text was compressed, and as xarray does."""
     members = [member(), member(5.0, 1)]
     for m in members:
-        store.write(m, values(m.realization), {})
+        writing.write(m, values(m.realization), {})
     file = publishing.publish(members)
-    known, found = store.published_keys(SPEC), store.collect(members)
+    known, found = survey.published_keys(SPEC), store.collect(members)
     assert len(known) == 2
     plain = xr.load_dataset(file, engine="h5netcdf").drop_encoding()
     for name in record.LABELS:
         plain[name] = plain[name].astype(str)
     files.write_sealed(file, bytes(plain.to_netcdf(engine="h5netcdf")))
-    assert store.published_keys(SPEC) == known
+    assert survey.published_keys(SPEC) == known
     xr.testing.assert_identical(store.collect(members), found)
 
 
@@ -223,7 +223,7 @@ def test_publishing_nothing_writes_nothing():
 def test_a_dead_process_s_partial_file_is_swept_away_and_a_living_one_s_is_not():
     import socket
 
-    folder = store.write(member(), values(), {}).parent
+    folder = writing.write(member(), values(), {}).parent
     done = subprocess.Popen(["true"])
     done.wait()
     dead, living, elsewhere = (
@@ -236,14 +236,14 @@ def test_a_dead_process_s_partial_file_is_swept_away_and_a_living_one_s_is_not()
     )
     for file in (dead, living, elsewhere):
         file.write_text("half")
-    store.write(member(2.0), values(), {})
+    writing.write(member(2.0), values(), {})
     assert [file.exists() for file in (dead, living, elsewhere)] == [False, True, True]
 
 
 def test_a_failed_write_leaves_nothing_behind(monkeypatch):
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        store.write(member(), values(), {})
+        writing.write(member(), values(), {})
     assert list(paths.working_store().rglob("*.*")) == []
 
 
@@ -300,29 +300,29 @@ def test_published_results_are_what_they_were_before_the_move_into_folders(name,
 
 @pytest.mark.parametrize("place", ["working", "published"])
 def test_a_file_of_a_later_format_gets_one_line_and_is_left_alone(place, monkeypatch):
-    file = store.write(member(), values(), {})
+    file = writing.write(member(), values(), {})
     if place == "published":
         file = publishing.publish([member()])
     monkeypatch.setattr(record, "FORMAT", 7)
-    later = store.write(member(), values(), {}) if place == "working" else rewritten(file, format=7)
+    later = writing.write(member(), values(), {}) if place == "working" else rewritten(file, format=7)
     monkeypatch.undo()
     monkeypatch.setenv("BETAVAE_RESULTS", str(file.parents[1] if place == "working" else file.parent / "none"))
     monkeypatch.setenv("BETAVAE_PUBLISHED", str(file.parent))
     before = later.read_bytes()
     with pytest.raises(UsageError, match=r"\.nc has format 7, and this version reads up to 1; it is left as it is"):
-        sweep.survey([member()])
+        survey.survey([member()])
     assert later.read_bytes() == before
 
 
 def rewritten(file, **attributes):
     """A published file with other attributes, sealed again."""
     dataset = xr.load_dataset(file, engine="h5netcdf").assign_attrs(attributes)
-    store.save(dataset, file)
+    writing.save(dataset, file)
     return file
 
 
 def test_an_older_format_is_read_through_its_reader(monkeypatch):
-    store.write(member(), values(), {})
+    writing.write(member(), values(), {})
     monkeypatch.setattr(record, "FORMAT", 2)
     monkeypatch.setitem(record.READERS, 1, lambda dataset: dataset.assign(tie=2 * dataset.tie))
     assert float(store.read(member()).tie) == 2 * values()["tie"]
@@ -330,7 +330,7 @@ def test_an_older_format_is_read_through_its_reader(monkeypatch):
 
 def test_results_of_other_digits_do_not_fill_a_cell(stores, monkeypatch):
     for r in range(2):
-        store.write(member(realization=r), values(r), {})
+        writing.write(member(realization=r), values(r), {})
     publishing.publish([member(realization=r) for r in range(2)])
     shutil.rmtree(stores / "working")
     assert store.collect([member(realization=r) for r in range(2)]).attrs["published"] == 2
@@ -342,9 +342,9 @@ def test_results_of_other_digits_do_not_fill_a_cell(stores, monkeypatch):
 
 
 def test_a_stored_member_without_a_later_term_has_it_missing(monkeypatch):
-    store.write(member(), values(), {})
+    writing.write(member(), values(), {})
     publishing.publish([member()])
-    store.write(member(2.0), values(), {})
+    writing.write(member(2.0), values(), {})
     monkeypatch.setattr(record, "SCALARS", (*SCALARS, "tie_later"))
     monkeypatch.setattr(record, "attributes", lambda name: {})
     found = store.collect([member(), member(2.0)])
@@ -355,13 +355,13 @@ def test_a_stored_member_without_a_later_term_has_it_missing(monkeypatch):
 def test_what_is_stored_beside_a_plan_is_found_in_either_store(stores):
     planned, outside = [member(1.0)], [member(3.0), member(1.0, 1), member(7.5)]
     for each in (*planned, *outside[:2]):
-        store.write(each, values(), {})
+        writing.write(each, values(), {})
     publishing.publish([*planned, *outside])
-    store.write(outside[2], values(), {})
-    store.write(Member(Specification("mixing", samples=11, epochs=1), 4.0, 0), values(), {})  # has other settings
+    writing.write(outside[2], values(), {})
+    writing.write(Member(Specification("mixing", samples=11, epochs=1), 4.0, 0), values(), {})  # has other settings
     (store.path(member(9.0))).write_bytes(b"damaged")
-    assert set(store.others(planned)) == set(outside)
+    assert set(survey.others(planned)) == set(outside)
     for file in (stores / "working/mixing").glob("*.nc"):
         file.unlink()
-    assert set(store.others(planned)) == set(outside[:2])
-    assert set(store.others([*planned, *outside])) == set()
+    assert set(survey.others(planned)) == set(outside[:2])
+    assert set(survey.others([*planned, *outside])) == set()

@@ -18,7 +18,7 @@ from betavae_core.results import planning, store, sweep, train_member
 from betavae_core.results.members import Member, Specification
 from betavae_core.theory.terms import SCALARS
 from betavae_workshop import cli
-from betavae_workshop.sweeping import crews, running
+from betavae_workshop.sweeping import crews, running, survey, tasks, writing
 from tests.conftest import betavae, heed_interrupts, lines, without
 
 REMEMBERED = json.loads((Path(__file__).parent / "remembered_members.json").read_text())
@@ -35,9 +35,9 @@ def small(**wanted):
 def test_a_sweep_runs_what_is_missing_and_the_worker_count_decides_nothing(results, crew, monkeypatch, tmp_path):
     members = small()
     assert len(list(running.run(members[1:], crews.here(2)))) == 3
-    assert sweep.survey(members).missing == members[:1]
-    assert [m for m, _ in running.run(sweep.survey(members).missing, crew)] == members[:1]
-    plan = sweep.survey(members)
+    assert survey.survey(members).missing == members[:1]
+    assert [m for m, _ in running.run(survey.survey(members).missing, crew)] == members[:1]
+    plan = survey.survey(members)
     assert (plan.missing, plan.working, plan.diverged) == ([], members, [])
     first = {m.key: store.read(m).attrs["checksum"] for m in members}
     monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path / "again"))
@@ -74,7 +74,7 @@ def test_a_packed_sweep_stores_single_members(results, crew):
     assert [m for m, _ in done] == members
     assert [p["pack"] for _, p in done] == [3, 3, 3, 1]
     assert told == ["3 members together on CPU, 1 worker"]
-    assert sweep.survey(members).working == members
+    assert survey.survey(members).working == members
 
 
 def test_closing_early_stores_the_whole_pack_in_hand(results, crew):
@@ -82,7 +82,7 @@ def test_closing_early_stores_the_whole_pack_in_hand(results, crew):
     going = running.run(members, crew, pack=3)
     assert next(going)[0] == members[0]
     going.close()
-    assert sweep.survey(members).working == members
+    assert survey.survey(members).working == members
 
 
 def test_a_crew_has_as_many_tasks_in_hand_as_it_counts(results):
@@ -99,7 +99,7 @@ def test_a_crew_has_as_many_tasks_in_hand_as_it_counts(results):
     members = small(realizations=3)
     with ThreadPoolExecutor(len(members)) as pool:
         few = crews.Crew(
-            lambda work_on, *rest: pool.submit(task if work_on is train_member.task else work_on, *rest), lambda _: 2
+            lambda work_on, *rest: pool.submit(task if work_on is tasks.task else work_on, *rest), lambda _: 2
         )
         assert {member for member, _ in running.run(members, contextlib.nullcontext([few]))} == set(members)
     assert max(most) == 2
@@ -116,21 +116,21 @@ def test_the_pack_is_halved_until_it_fits():
 def test_a_diverged_member_is_recorded(results, crew):
     wild = Member(Specification("mixing", samples=50, epochs=60, learning_rate=1e6), 1.0, 0)
     list(running.run([wild], crew))
-    assert sweep.survey([wild]).diverged == [wild]
+    assert survey.survey([wild]).diverged == [wild]
     assert np.isnan(store.collect([wild]).tie).all()
 
 
 def test_a_worker_with_other_digits_is_refused(results):
     members = small()[:1]
     with pytest.raises(SweepError, match="a worker has other digits"):
-        train_member.task(members, ["0" * 64], xla=False)
+        tasks.task(members, ["0" * 64], xla=False)
 
 
 @pytest.mark.slow
 def test_threads_of_one_worker_do_not_share_a_trainer(results):
     members = small()
     with ThreadPoolExecutor(3) as pool:
-        threads = [pool.submit(train_member.task, [member], [member.key], False) for member in members]
+        threads = [pool.submit(tasks.task, [member], [member.key], False) for member in members]
         together = [thread.result()[0][0] for thread in threads]
     for member, values in zip(members, together, strict=True):
         [(alone, _)] = train_member.train([member])
@@ -160,7 +160,7 @@ def test_a_sweep_says_what_diverged_and_status_what_no_profile_asks_for(results,
     assert "training diverged in 2 of 2, at beta 1, 3\n" in first.stderr
     assert "0 members to train, 2 there already, 2 of them diverged" in CliRunner().invoke(cli.main, wild).stderr
     [sound] = planning.plan("mixing", "smoke", betas=[3.0], realizations=1)
-    store.write(sound, dict.fromkeys(SCALARS, 1.0), {})
+    writing.write(sound, dict.fromkeys(SCALARS, 1.0), {})
     assert (
         CliRunner().invoke(cli.main, [*smoke, "--beta", "3"]).stderr.endswith("0 members to train, 1 there already\n")
     )
@@ -193,7 +193,7 @@ def test_interrupting_finishes_the_members_in_hand_and_resumes(results):
     assert lines(told)[-1] == f"interrupted: {kept} of 12 are stored; the same command goes on from there"
     assert list(folder.glob(".*")) == []
     members = small(realizations=6, epochs=150)
-    assert len(sweep.survey(members).missing) == 12 - kept
+    assert len(survey.survey(members).missing) == 12 - kept
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ def test_a_full_disk_gets_one_line_and_leaves_whole_members(small_disk, monkeypa
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("betavae: [Errno 28] No space left on device")
     assert "Traceback" not in done.stderr
-    plan = sweep.survey(planning.plan("mixing", "smoke", realizations=3))
+    plan = survey.survey(planning.plan("mixing", "smoke", realizations=3))
     assert len(plan.working) >= 1
     assert len(list((small_disk / "mixing").iterdir())) == len(plan.working)
 

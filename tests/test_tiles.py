@@ -92,7 +92,7 @@ def test_the_noise_of_the_code_in_pixels():
 @pytest.mark.parametrize("name", tiles.NAMES)
 def test_a_fit_reads_the_optimum_and_the_slope_off_the_theory(name):
     ratios = np.array(experiments.RATIOS)
-    found = tiles.read(ratios, tiles.theory(name, ratios).tie.values)
+    found = tiles.reading(tiles.fit(ratios, tiles.theory(name, ratios).tie.values))
     assert found.best * tiles.correction(name, ratios) == pytest.approx(BEST[name], abs=0.0005)
     assert tiles.correction(name, ratios) == pytest.approx(1, abs=0.01)
     assert found.slope == pytest.approx(tiles.slope(name), abs=0.005)
@@ -102,9 +102,9 @@ def test_a_fit_reads_the_optimum_and_the_slope_off_the_theory(name):
 def test_a_fit_reads_what_it_can_follow_exactly():
     """TIE = −2 log b + b + b²/2: its slope b dTIE/db = −2 + b + b² is −0 at b = 1, and 0 there."""
     ratios = np.array(experiments.RATIOS)
-    found = tiles.read(ratios, -2 * np.log(ratios) + ratios + ratios**2 / 2)
+    found = tiles.reading(tiles.fit(ratios, -2 * np.log(ratios) + ratios + ratios**2 / 2))
     assert found == pytest.approx((1.0, 0.0, 0.0), abs=0.002)
-    steeper = tiles.read(ratios, -3 * np.log(ratios) + ratios + ratios**2 / 2)
+    steeper = tiles.reading(tiles.fit(ratios, -3 * np.log(ratios) + ratios + ratios**2 / 2))
     assert steeper.slope == pytest.approx(-1)
     assert steeper.best == pytest.approx((13**0.5 - 1) / 2, abs=0.002)  # b² + b = 3
 
@@ -131,8 +131,8 @@ def test_the_slope_at_the_noise_is_that_of_the_theorem():
 
 def test_a_curve_without_a_minimum_or_with_few_points_has_no_best():
     ratios = np.array(experiments.RATIOS)
-    assert np.isnan(tiles.read(ratios, ratios).best)
-    assert np.isnan(tiles.read(ratios, ratios, ratios > 1).slope)
+    assert np.isnan(tiles.reading(tiles.fit(ratios, ratios)).best)
+    assert np.isnan(tiles.reading(tiles.fit(ratios, ratios, ratios > 1)).slope)
 
 
 def made_up(name, ties, kl_prior):

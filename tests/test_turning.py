@@ -420,7 +420,7 @@ def test_the_fit_reads_theory_s_turned_curve(name):
     """The chapter says: to within half a per cent."""
     process, ratios = LinearGaussian(experiments.experiment(name).mixing), np.array(experiments.RATIOS)
     curve = [linear.rotated_tie(process, b, rotation.right_rotation(process), "full") for b in ratios]
-    assert tiles.read(ratios, np.array(curve)).best == pytest.approx(1, abs=0.005)
+    assert tiles.reading(tiles.fit(ratios, np.array(curve))).best == pytest.approx(1, abs=0.005)
 
 
 # --- what labels are worth -------------------------------------------------------------------------------

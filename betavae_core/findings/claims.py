@@ -18,7 +18,6 @@ WORDS = {  # how an entry of each kind says its verdict
     QUESTION: {HELD: "yes", UNDECIDED: "undecided", REFUTED: "no"},
     RESULT: {HELD: "shown", UNDECIDED: "undecided", REFUTED: "refuted"},
 }
-HEADER = ["kind", "what", "place", "evidence", "estimate", "95 % interval", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -83,11 +82,6 @@ def of_kind(verdicts: list[Verdict], kind: str) -> list[Verdict]:
 def counts(verdicts: list[Verdict], kind: str) -> dict[str, int]:
     """How many entries of a kind have each verdict."""
     return {verdict: sum(v.verdict == verdict for v in of_kind(verdicts, kind)) for verdict in VERDICTS}
-
-
-def rows(verdicts: list[Verdict]) -> list[list[str]]:
-    """Rows under `HEADER`."""
-    return [[*v.entry, v.evidence, v.estimate, v.interval, v.word] for v in verdicts]
 
 
 def headlines(verdicts: list[Verdict], kind: str) -> dict[str, Verdict]:

@@ -20,9 +20,8 @@ def random_models(sources: int, labels, models: int, rng) -> dict[str, np.ndarra
 
     Singular values of A are drawn as `SIGNAL` says, its rotations uniformly (Haar measure), σ = 1.
 
-    Returns
-    -------
-    dict of arrays (labels, model): likelihood, by the most likely turn; procrustes, by the polar factor of Σ s_i μ_iᵀ
+    Returns a dict of arrays (labels, model): likelihood, by the most likely turn; procrustes, by the polar factor of Σ
+    s_i μ_iᵀ.
     """
     k, at = sources, np.array(labels) - 1
     values = np.exp(rng.uniform(*np.log(SIGNAL), (models, k))) ** 2
@@ -64,9 +63,7 @@ def regression(images: Images, features, chosen, labels) -> np.ndarray:
     features : (n, f) array, centred
     chosen, labels : as in `turned_networks.labelled`; m ≥ 2
 
-    Returns
-    -------
-    (labels, draw) array in nats
+    Returns a (labels, draw) array in nats.
     """
     gram, M = features @ features.T, images.precision
     k, everyone = len(M), np.arange(len(features))
@@ -122,9 +119,7 @@ def by_their_means(mean, most: int, draws: int, rng, pool: int = POOL) -> np.nda
 def other_uses(stored: xr.Dataset, beta: float, labels) -> dict[str, np.ndarray]:
     """TIE of a turn, and of `regression` on the latents' means and on pixels, with the same labels at the nearest β.
 
-    Returns
-    -------
-    dict of arrays (labels, choice of any realization); empty where no latents are stored
+    Returns a dict of arrays (labels, choice of any realization); empty where no latents are stored.
     """
     found: dict[str, list] = {"turned": [], "regression on latents": [], "on pixels": []}
     for r, images, data in turned_networks.networks(stored, _nearest(stored, beta)):

@@ -6,6 +6,7 @@ import xarray as xr
 from betavae_core.findings import scores
 from betavae_core.images import experiments
 from betavae_core.networks import posterior
+from betavae_core.networks.posterior import Posterior
 from betavae_core.theory.alignment import align
 
 ACTIVE = 0.01  # nats of KL to the prior, above which a latent counts as used
@@ -27,19 +28,30 @@ def latent_scores(stored: xr.Dataset) -> xr.Dataset:
         data, _ = experiments.draw(stored.experiment, r)
         noise = np.random.default_rng([r, 1]).standard_normal(stored.latent_mean.shape[2:])  # the same at every β
         for b in range(stored.sizes["beta"]):
-            mean, std = (stored[name].values[b, r].astype(float) for name in ("latent_mean", "latent_std"))
-            if np.isfinite(mean).all() and std.any():
-                lower = stored.latent_lower.values[b, r] if "latent_lower" in stored else None
-                q = posterior.stored_as(mean, std, lower, LEAST_STD)
+            if (q := stored_posterior(stored, b, r)) is not None:
                 used = (q.kl_by_latent().mean(0) > ACTIVE).sum()
-                sources = data.sources[: len(mean)]
-                judged = [_judged(sources, latents) for latents in (mean, q.sample(noise))]
-                found[:, b, r] = *judged[0], *judged[1], motion_angle(data, mean), used
-    variables = {name: (("beta", "realization"), found[i]) for i, name in enumerate(NAMES)}
-    return xr.Dataset(variables, coords={"beta": stored.beta, "realization": np.arange(realizations)})
+                sources = data.sources[: len(q.mean)]
+                judged = [*scored(sources, q.mean), *scored(sources, q.sample(noise))]
+                found[:, b, r] = *judged, motion_angle(data, q.mean), used
+    return over_realizations(NAMES, found, stored.beta.values, range(realizations))
 
 
-def _judged(sources, latents) -> tuple[float, float, float]:
+def stored_posterior(stored: xr.Dataset, b: int, r: int) -> Posterior | None:
+    """q of the images of the network at the b-th β of a realization, as it is stored; None if it is missing."""
+    mean, std = (stored[name].values[b, r].astype(float) for name in ("latent_mean", "latent_std"))
+    if not np.isfinite(mean).all() or not std.any():
+        return None
+    lower = stored.latent_lower.values[b, r] if "latent_lower" in stored else None
+    return posterior.stored_as(mean, std, lower, LEAST_STD)
+
+
+def over_realizations(names, values, betas, realizations, attributes=lambda name: {}) -> xr.Dataset:
+    """Values (name, beta, realization) as a Dataset."""
+    variables = {name: (("beta", "realization"), values[i], attributes(name)) for i, name in enumerate(names)}
+    return xr.Dataset(variables, coords={"beta": np.asarray(betas, float), "realization": list(realizations)})
+
+
+def scored(sources, latents) -> tuple[float, float, float]:
     """`SCORES` of latents (n, k)."""
     return scores.mig(sources, latents), scores.sap(sources, latents), scores.correlation(latents)
 
@@ -58,10 +70,7 @@ def exact_in_latents(mean, std, data) -> tuple[np.ndarray, np.ndarray]:
     ----------
     mean, std : (n, k) of q = N(mean, diag std²) of the first n images of ImageData `data`
 
-    Returns
-    -------
-    mean : (n, k)
-    covariance : (k, k), the same for every image
+    Returns mean: (n, k); covariance: (k, k), the same for every image.
     """
     M, exact = data.posterior_precision, data.posterior_mean[: len(mean)]
     second_moment = mean.T @ mean / len(mean) + np.diag((std**2).mean(0))

@@ -8,7 +8,7 @@ import scipy.sparse.linalg
 import xarray as xr
 
 from betavae_core import paths
-from betavae_core.findings import latents, scores
+from betavae_core.findings import latents
 from betavae_core.images import experiments
 from betavae_core.images.datasets import ImageData
 from betavae_core.networks.architecture import PIXELS
@@ -72,18 +72,14 @@ def prediction(experiment: str, betas, realizations) -> xr.Dataset:
     The optimum follows from the covariance of the images alone (`linear.optimum`); each term is then the mean over the
     same images. Their coordinates along the k principal axes stand for them, which are all that it uses.
 
-    Returns
-    -------
-    Dataset over beta × realization: reconstruction, kl_prior, elbo, tie, in nats; eigenvalue over realization × latent
+    Returns a Dataset over beta × realization: reconstruction, kl_prior, elbo, tie, in nats; eigenvalue over realization
+    × latent.
     """
     pixels = experiments.experiment(experiment).pixels
     found = [linear_terms(drawn(experiment, r), betas, pixels) for r in realizations]
-    terms: dict = {
-        name: (("beta", "realization"), np.stack([values[i] for values, _ in found], 1), attributes(name))
-        for i, name in enumerate(PREDICTED)
-    }
-    terms["eigenvalue"] = (("realization", "latent"), np.stack([eigenvalues for _, eigenvalues in found]))
-    return xr.Dataset(terms, coords={"beta": np.asarray(betas, float), "realization": list(realizations)})
+    terms = np.stack([values for values, _ in found], 2)
+    eigenvalues = ("realization", "latent"), np.stack([values for _, values in found])
+    return latents.over_realizations(PREDICTED, terms, betas, realizations, attributes).assign(eigenvalue=eigenvalues)
 
 
 def with_learned_variance(experiment: str, betas, realizations) -> xr.Dataset:
@@ -116,9 +112,7 @@ def latent_scores(experiment: str, betas, realizations, samples: int) -> xr.Data
     μ_i(x) = √(λ_i − β)/λ_i u_iᵀ(x − x̄) while λ_i > β: β changes nothing but the scale of a latent, which no score
     sees, so that each is the same at every such β.
 
-    Returns
-    -------
-    Dataset over beta × realization: mig, sap, correlation; NaN where a latent has collapsed
+    Returns a Dataset over beta × realization: mig, sap, correlation; NaN where a latent has collapsed.
     """
     found = np.full((len(latents.SCORES), len(betas), len(realizations)), np.nan)
     for r, realization in enumerate(realizations):
@@ -128,10 +122,8 @@ def latent_scores(experiment: str, betas, realizations, samples: int) -> xr.Data
         for b, (W, variance) in enumerate(zip(parameters.encoder, parameters.variance, strict=True)):
             if (variance < 1).all():
                 means = Y[:samples] @ W.T
-                judged = scores.mig(sources, means), scores.sap(sources, means), scores.correlation(means)
-                found[:, b, r] = judged
-    variables = {name: (("beta", "realization"), found[i]) for i, name in enumerate(latents.SCORES)}
-    return xr.Dataset(variables, coords={"beta": np.asarray(betas, float), "realization": list(realizations)})
+                found[:, b, r] = latents.scored(sources, means)
+    return latents.over_realizations(latents.SCORES, found, betas, realizations)
 
 
 def beside(stored: xr.Dataset, most: int | None = None, betas=None) -> xr.Dataset:

@@ -60,15 +60,6 @@ def of_turned_sources(samples: int, degrees: float = 45.0, draws: int = 400, rng
 
     At 45° both latents tell either source equally well. With infinitely many samples both scores are 0; what is
     left is the sampling of the larger of two equal numbers: the floor of these scores.
-
-    Parameters
-    ----------
-    samples : int, of the sources in each draw
-    draws : int, over which the scores are averaged
-
-    Returns
-    -------
-    mig, sap : floats
     """
     rng = rng or np.random.default_rng(0)
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))

@@ -22,29 +22,16 @@ def objective(found: xr.Dataset) -> xr.DataArray:
     return found.reconstruction - found.beta * found.kl_prior
 
 
-def best(*stored: xr.Dataset) -> xr.Dataset:
-    """Of several Datasets over beta × realization, R and C of the one with the best objective, network by network."""
-    names = ["reconstruction", "kl_prior"]
-    found = stored[0][names]
-    for other in stored[1:]:
-        found, other = xr.align(found, other[names], join="outer")
-        better = (objective(other) > objective(found)) | found.reconstruction.isnull()
-        found = xr.where(better, other, found)
-    return found
-
-
 def judged(stored: xr.Dataset, reference: xr.Dataset) -> xr.Dataset:
     """How far networks are from a reference at the same β and images, and whether they count as settled.
 
     Parameters
     ----------
     stored : Dataset over beta × realization
-    reference : as `best` gives it, or a prediction; β and realizations that it lacks are not judged
+    reference : R and C, as of a prediction; β and realizations that it lacks are not judged
 
-    Returns
-    -------
-    Dataset over beta × realization: `below`, nats of objective below the reference; `information`, C minus its C;
-    `obliqueness`, NaN where it was not measured; `settled`, 1 or 0, NaN where one of these is missing
+    Returns a Dataset over beta × realization: `below`, nats of objective below the reference; `information`, C minus
+    its C; `obliqueness`, NaN where it was not measured; `settled`, 1 or 0, NaN where one of these is missing.
     """
     stored, reference = xr.align(stored, reference, join="inner")
     below = objective(reference) - objective(stored)

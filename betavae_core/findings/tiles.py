@@ -25,7 +25,6 @@ from betavae_core.findings.judging import rules
 from betavae_core.findings.optima import Estimate
 from betavae_core.images import experiments
 from betavae_core.theory import linear
-from betavae_core.theory.gaussian import LinearGaussian
 
 NAMES = ("tiles", "tiles-diagonal", "tiles-4")
 NEAR = (0.55, 1.7)  # multiples of ν to which curves are fitted; λ_k/σ² is 1.95 or more in each experiment
@@ -62,14 +61,12 @@ class Optimum(NamedTuple):
 
 def theory(experiment: str, ratios) -> xr.Dataset:
     """Terms of the analytical model of an experiment at multiples of ν; see `linear.sweep`."""
-    record = experiments.experiment(experiment)
-    return linear.sweep(LinearGaussian(record.mixing, record.noise_std), ratios)
+    return linear.sweep(experiments.experiment(experiment).process, ratios)
 
 
 def best(experiment: str) -> float:
     """The best β of the theory, in units of ν."""
-    record = experiments.experiment(experiment)
-    return linear.optimal_beta(LinearGaussian(record.mixing, record.noise_std))
+    return linear.optimal_beta(experiments.experiment(experiment).process)
 
 
 def slope(experiment: str) -> float:
@@ -96,8 +93,7 @@ def settled(found: xr.Dataset) -> xr.DataArray:
     A latent that is not switched on yet leaves C short of the theory's by that latent's share, ½ log(λ_m/β), of which
     a network may miss half. TIE decides nothing here.
     """
-    record = experiments.experiment(found.experiment)
-    values = np.linalg.eigvalsh(LinearGaussian(record.mixing, record.noise_std).covariance)
+    values = np.linalg.eigvalsh(experiments.experiment(found.experiment).process.covariance)
     shares = np.maximum(0.5 * np.log(values / found.beta.values[:, None]), 0)
     weakest = np.where(shares > 0, shares, np.inf).min(1, keepdims=True)
     close = np.abs(found.kl_prior.transpose("beta", ...).values - shares.sum(1, keepdims=True)) < 0.5 * weakest
@@ -123,11 +119,6 @@ def _slopes(b) -> np.ndarray:
 
 
 FINE = np.geomspace(*NEAR, 1001)
-
-
-def read(ratios, values, use=None) -> Reading:
-    """Fit a curve near its optimum and read it; see `fit`."""
-    return reading(fit(ratios, values, use))
 
 
 def reading(fitted) -> Reading:
@@ -177,7 +168,7 @@ def slopes(stored: xr.Dataset) -> xr.DataArray:
 
 def correction(experiment: str, ratios) -> float:
     """The theory's best b over what the fit reads off the theory's curve at these b."""
-    return best(experiment) / read(ratios, theory(experiment, ratios).tie.values).best
+    return best(experiment) / reading(fit(ratios, theory(experiment, ratios).tie.values)).best
 
 
 def optimum(stored: xr.Dataset) -> Optimum:
@@ -203,9 +194,7 @@ def power(experiment: str, noise: float, count: int, trials: int = 400, seed: in
     Each trial adds normal noise to the theory's TIE at the grid's β in `NEAR`, independently for each network; the part
     of the trials is returned in which `rules.chance` of the slopes is at most `rules.LEVEL`.
 
-    Parameters
-    ----------
-    noise : standard deviation of a network's TIE, nats
+    `noise` : standard deviation of a network's TIE, nats
     """
     ratios = np.array([b for b in experiments.RATIOS if NEAR[0] <= b <= NEAR[1]])
     curve, rng = theory(experiment, ratios).tie.values, np.random.default_rng(seed)

@@ -13,7 +13,6 @@ import xarray as xr
 from betavae_core.findings import latents, tiles, turning
 from betavae_core.images import experiments
 from betavae_core.images.datasets import ImageData
-from betavae_core.networks import posterior
 from betavae_core.theory import alignment, orthogonal
 from betavae_core.theory.orthogonal import Form
 
@@ -79,9 +78,8 @@ def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
     chosen : (draw, most) numbers of images; the first m of a row are the m that are labelled
     labels : the m
 
-    Returns
-    -------
-    dict of arrays (labels, draw): tie, after turning, and began, as trained, of the same images, nats; margin, as above
+    Returns a dict of arrays (labels, draw): tie, after turning, and began, as trained, of the same images, nats;
+    margin, as above.
     """
     n, at = len(images.mean), np.array(labels) - 1
     told = [
@@ -143,13 +141,10 @@ def read(stored: xr.Dataset, b: int, r: int, data) -> Images | None:
 
     Standard deviations that rounding to half precision made 0 count as `latents.LEAST_STD`.
     """
-    mean, std = (stored[name].values[b, r].astype(float) for name in ("latent_mean", "latent_std"))
-    if not np.isfinite(mean).all() or not std.any():
+    if (q := latents.stored_posterior(stored, b, r)) is None:
         return None
-    lower = stored["latent_lower"].values[b, r] if "latent_lower" in stored else None
-    q = posterior.stored_as(mean, std, lower, latents.LEAST_STD)
-    n = len(mean)
-    return Images(mean, q.covariance(), data.sources[:n], data.posterior_mean[:n], data.posterior_precision)
+    n = len(q.mean)
+    return Images(q.mean, q.covariance(), data.sources[:n], data.posterior_mean[:n], data.posterior_precision)
 
 
 def networks(stored: xr.Dataset, b: int) -> Iterator[tuple[int, Images, ImageData]]:
@@ -185,9 +180,7 @@ def best_betas(stored: xr.Dataset, studied: xr.Dataset, what) -> np.ndarray:
 
     Of labels the median over draws is read. NaN where the fit has no lowest point in its range.
 
-    Parameters
-    ----------
-    stored : of an experiment of tiles; studied : its `study`
+    `stored` : of an experiment of tiles; studied : its `study`
     """
     tie = studied.tie.sel(labels=what).median("draw") if isinstance(what, int) else studied[what]
     trained = stored.isel(realization=studied.realization.values)
@@ -201,9 +194,8 @@ def study(stored: xr.Dataset, labels=LABELS, betas=None) -> xr.Dataset:
 
     Choices of labelled images are random and the same at every β of a realization.
 
-    Returns
-    -------
-    Dataset over beta × realization: `parts`; and × labels × draw: tie, began, margin. NaN where nothing is stored.
+    Returns a Dataset over beta × realization: `parts`; and × labels × draw: tie, began, margin. NaN where nothing is
+    stored.
     """
     picked = stored if betas is None else stored.sel(beta=betas, method="nearest")
     count, k = picked.sizes.get("detailed", 0), experiments.experiment(stored.experiment).latents

@@ -99,11 +99,6 @@ class ImageData:
         """The same images with the standardised ones divided by a unit."""
         return replace(self, pixels=self.pixels / unit, std=self.std * unit, white=self.white / unit**2)
 
-    @property
-    def covariance(self) -> np.ndarray:
-        """Sample covariance of the standardised images, (p, p)."""
-        return np.cov(self.standardised, rowvar=False)
-
 
 def mixing(rng, samples: int, matrix, noise_std: float) -> Drawing:
     """Two digits of different classes, added with weights r: image = r_1 d_1 + r_2 d_2."""
@@ -183,9 +178,7 @@ def linear_sample(process: LinearGaussian, samples: int, rng: np.random.Generato
     The sample is shifted and scaled to have mean 0 and the covariance of the process exactly, so that what a
     trained network misses of the closed form is optimisation error alone.
 
-    Returns
-    -------
-    ImageData of x (samples, N); nothing is standardised
+    Returns an ImageData of x (samples, N); nothing is standardised.
     """
     sources, x = process.sample(samples, rng)
     x = x - x.mean(0)

@@ -1,12 +1,10 @@
-"""The forms in which files of digits come, and what is asked of them: 28 × 28 grey levels and ten classes.
+"""Files of digits, as this project or Keras writes them, and what is asked of any: 28 × 28 grey levels and ten classes.
 
-Read are this project's .npz (images, labels), Keras's mnist.npz (x_train, y_train) and the IDX files of MNIST and
-Fashion-MNIST, compressed or not; labels of IDX images lie beside them. Nothing is unpickled, and nothing is guessed:
-what is not as it should be gets one line that says what was found and what is wanted.
+Nothing is unpickled, and nothing is guessed: what is not as it should be gets one line that says what was found and
+what is wanted. Other forms are read by `betavae data import` alone.
 """
 
 import hashlib
-import math
 import zipfile
 import zlib
 from pathlib import Path
@@ -17,7 +15,6 @@ import numpy as np
 from betavae_core.errors import UsageError, first_line
 
 SIDE, CLASSES = 28, 10
-GZIP = b"\x1f\x8b"  # how such a stream begins
 WANTED = (
     "wanted are whole grey levels from 0 to 255, n x 28 x 28, with a label from 0 to 9 each, as .npz (images and "
     "labels), as Keras's mnist.npz or as IDX files"
@@ -37,30 +34,20 @@ class Digits(NamedTuple):
     labels: np.ndarray
 
 
-def read(file: Path, labels: Path | None = None) -> Digits:
-    """Digits of a file in any of the forms, checked, also against the SHA-256 of the pixels if the file records it.
-
-    `labels` is a second IDX file, found beside the first if None.
-
-    Raises
-    ------
-    DigitsError
-        in one line: what was found, and what is wanted.
-    """
-    start = _start(file)
-    if start.startswith(b"PK"):
-        if labels:
-            raise DigitsError(f"{file} has its own labels; {labels} would not be read")
-        images, told, recorded = _npz(file)
-    elif start[:2] in (GZIP, b"\0\0"):
-        pair = [_idx(file), _idx(labels or partner(file))]
-        (told, images), recorded = sorted(pair, key=np.ndim), None
-    else:
+def read(file: Path) -> Digits:
+    """Digits of a file, checked, also against the SHA-256 of the pixels if the file records it; DigitsError if not."""
+    if not (start := first_bytes(file)).startswith(b"PK"):
         raise DigitsError(f"{file} {_other(start)}; {WANTED}")
-    images = _images(file, images)
-    if recorded not in (None, pixel_hash(images)):
+    images, labels, recorded = _npz(file)
+    found = checked(file, images, labels)
+    if recorded not in (None, pixel_hash(found.images)):
         raise DigitsError(f"{file} is damaged: its pixels do not have the recorded SHA-256 {recorded[:12]}…")
-    return Digits(images, _labels(file, told, len(images)))
+    return found
+
+
+def checked(file: Path, images: np.ndarray, labels: np.ndarray) -> Digits:
+    """Images and labels that were read from a file, if they are digits; DigitsError if not."""
+    return Digits(_images(file, images), _labels(file, labels, len(images)))
 
 
 def pixel_hash(images: np.ndarray) -> str:
@@ -68,29 +55,7 @@ def pixel_hash(images: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
 
 
-def partner(file: Path) -> Path:
-    """The file of labels that belongs to IDX images, or of images to labels; they are named alike."""
-    swaps = [("images", "labels"), ("idx3", "idx1")]
-    if "images" not in file.name:
-        swaps = [(other, one) for one, other in swaps]
-    name = file.name.removesuffix(".gz")
-    for one, other in swaps:
-        name = name.replace(one, other)
-    for candidate in (file.with_name(name), file.with_name(f"{name}.gz")):
-        if candidate != file and candidate.exists():
-            return candidate
-    raise DigitsError(f"{file} is half of a pair of IDX files, and there is no {name} beside it; {WANTED}")
-
-
-def files(file: Path) -> list[Path]:
-    """The files that digits come from: the one named, and for IDX its partner, if it is there."""
-    try:
-        return [file, partner(file)] if _start(file)[:2] in (GZIP, b"\0\0") else [file]
-    except DigitsError:
-        return [file]
-
-
-def _start(file: Path) -> bytes:
+def first_bytes(file: Path) -> bytes:
     try:
         with open(file, "rb") as handle:
             return handle.read(64)
@@ -106,6 +71,8 @@ def _other(start: bytes) -> str:
         return "is a Git LFS pointer, which stands for a file that `git lfs pull` gets"
     if start.startswith(b"\x93NUMPY"):
         return "is a single array (.npy), without labels"
+    if start[:2] in (b"\x1f\x8b", b"\0\0"):
+        return "is compressed or IDX; `betavae data import` makes a file of it that is read"
     if not start:
         return "is damaged: it is empty"
     if all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in start):
@@ -126,43 +93,6 @@ def _npz(file: Path) -> tuple[np.ndarray, np.ndarray, str | None]:
             raise DigitsError(f"{file} holds Python objects, which are never read; {WANTED}") from None
         raise DigitsError(f"{file} is damaged: {first_line(error)}") from None
     raise DigitsError(f"{file} holds {found}; {WANTED}")
-
-
-def _idx(file: Path) -> np.ndarray:
-    """An IDX file: two zero bytes, the type (8: unsigned bytes), the number of axes, their sizes, the numbers."""
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise DigitsError(f"{file} cannot be read: {error.strerror}") from None
-    if content.startswith(GZIP):
-        content = _unpacked(file, content)
-    if content[:3] != b"\0\0\x08" or content[3:4] not in (b"\x01", b"\x03"):
-        raise DigitsError(f"{file} is no IDX file of unsigned bytes (it starts with {content[:4].hex(' ')}); {WANTED}")
-    axes = content[3]
-    shape = np.frombuffer(content[4 : 4 + 4 * axes], ">u4").tolist()
-    numbers = np.frombuffer(content[4 + 4 * axes :], np.uint8)
-    if len(shape) < axes or not numbers.size or numbers.size != math.prod(shape):
-        raise DigitsError(f"{file} is damaged: {numbers.size:,} numbers for axes of {shape}")
-    return numbers.reshape(shape)
-
-
-def _unpacked(file: Path, content: bytes) -> bytes:
-    """What one or several gzip streams hold; DigitsError for a broken one, and for other bytes behind the last."""
-    parts = []
-    while content:
-        if not content.startswith(GZIP):
-            raise DigitsError(
-                f"{file} has {len(content):,} bytes behind the end of its gzip stream, which are none of it"
-            )
-        stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        try:
-            parts.append(stream.decompress(content))
-        except zlib.error as error:
-            raise DigitsError(f"{file} is damaged: {first_line(error)}") from None
-        if not stream.eof:
-            raise DigitsError(f"{file} is damaged: its gzip stream ends too early")
-        content = stream.unused_data.lstrip(b"\0")  # zeros fill up a block of a tape
-    return b"".join(parts)
 
 
 def _images(file: Path, images: np.ndarray) -> np.ndarray:

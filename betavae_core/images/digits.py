@@ -19,27 +19,21 @@ PIXELS = CANVAS**2
 
 
 def load(file: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Digits in any of the forms of `images.digit_files`, checked; this project's own with their pixels verified.
+    """Digits of a file as `images.digit_files` reads it, checked; this project's own with their pixels verified.
 
-    Returns
-    -------
-    images : (n, 28, 28) uint8
-    labels : (n,) uint8
+    Returns images: (n, 28, 28) uint8; labels: (n,) uint8.
 
-    Raises
-    ------
-    DigitsError
-        if the file is missing, unreadable or no file of digits, or its pixels do not have the recorded SHA-256.
+    Raises DigitsError if the file is missing, unreadable or no file of digits, or its pixels do not have the recorded
+    SHA-256.
     """
     file = Path(file or paths.digits())
-    stamps = [part.stat() for part in digit_files.files(file) if part.exists()]
-    images, labels = _loaded(file, *((stamp.st_mtime_ns, stamp.st_size, stamp.st_ino) for stamp in stamps))
-    return images, labels
+    stamp = file.stat() if file.exists() else None
+    return _loaded(file, stamp and (stamp.st_mtime_ns, stamp.st_size, stamp.st_ino))
 
 
 @functools.lru_cache(maxsize=1)
-def _loaded(file: Path, *_stamps) -> tuple[np.ndarray, np.ndarray]:
-    """Digits of a file as it is now, which the stamps stand for: every drawing asks for them."""
+def _loaded(file: Path, _stamp) -> tuple[np.ndarray, np.ndarray]:
+    """Digits of a file as it is now, which the stamp stands for: every drawing asks for them."""
     images, labels = digit_files.read(file)
     if file == paths.EMBEDDED_DIGITS and pixel_hash(images) != EMBEDDED_SHA256:
         raise DigitsError(f"{file} is damaged: its pixels are not those that come with the project; git checkout")
@@ -73,9 +67,7 @@ def paste(tile: np.ndarray, offset=(0.0, 0.0)) -> np.ndarray:
     tile : (28, 28) array
     offset : pair of float, pixels
 
-    Returns
-    -------
-    (40, 40) float32 array with the tile's grey levels
+    Returns a (40, 40) float32 array with the tile's grey levels.
     """
     margin = (CANVAS - tile.shape[0]) / 2
     move = np.float32([[1, 0, margin + offset[0]], [0, 1, margin + offset[1]]])

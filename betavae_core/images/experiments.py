@@ -82,6 +82,11 @@ class Experiment:
         return len(self.mixing[0])
 
     @property
+    def process(self) -> LinearGaussian:
+        """From the sources to the code; where the digits themselves are A, the stand-in."""
+        return LinearGaussian(self.mixing, self.noise_std)
+
+    @property
     def pixels(self) -> int:
         """Pixels of an image."""
         return self.canvas**2
@@ -186,9 +191,7 @@ def draw(name: str, realization: int, samples: int = 1000, scaling: str = "globa
     samples : int, images in each of the two sets
     scaling : "global", one mean and standard deviation for all pixels; "pixel", one for each
 
-    Returns
-    -------
-    training, heldout : ImageData with the same digits and scaling, and independent sources
+    Returns training, heldout: ImageData with the same digits and scaling, and independent sources.
     """
     record = experiment(name)
     rng = np.random.default_rng([0 if record.one_drawing else realization, 0])

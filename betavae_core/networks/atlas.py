@@ -61,10 +61,7 @@ class Atlas:
 def draw(weights, data) -> Atlas:
     """The atlas of the first of some members, trained on ImageData `data`.
 
-    Raises
-    ------
-    UsageError
-        if it has no plane: its latents are not two, or its training diverged.
+    Raises UsageError if it has no plane: its latents are not two, or its training diverged.
     """
     from betavae_core.networks import evaluation
 

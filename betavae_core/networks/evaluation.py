@@ -29,11 +29,9 @@ def evaluate(weights: Weights, data, betas, seeds, draws: int = DRAWS, only=None
     draws : int, latents drawn for each image
     only : numbers of the members to evaluate, all by default
 
-    Returns
-    -------
-    dict of (member,) arrays, the measured terms of `theory.terms`; the objective is R − βC, without any penalty; R and
-    MIE are Monte Carlo means with their standard
-    errors, mie_ess is the median effective sample size of the importance sampling behind MIE, of `IMPORTANCE_DRAWS`
+    Returns a dict of (member,) arrays, the measured terms of `theory.terms`; the objective is R − βC, without any
+    penalty. R and MIE are Monte Carlo means with their standard errors, mie_ess is the median effective sample size of
+    the importance sampling behind MIE, of `IMPORTANCE_DRAWS`.
 
     Source: thesis, Methods, "Calculation of Objective Terms".
     """

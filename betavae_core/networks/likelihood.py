@@ -127,16 +127,11 @@ def log_likelihood(decoder: Decoder, x, q: Posterior, rng, draws: int = 400) -> 
 
     Parameters
     ----------
-    decoder : Decoder
     x : (n, p) standardised images
     q : the encoder's posterior of each image
-    rng : numpy Generator
     draws : int, latents for each image
 
-    Returns
-    -------
-    log_p : (n,) in nats
-    ess : (n,), (Σw)²/Σw², at most `draws`
+    Returns log_p: (n,) in nats; ess: (n,), (Σw)²/Σw², at most `draws`.
     """
     n, k = q.mean.shape
     centre, precision = modes(decoder, x, q.mean)

@@ -19,9 +19,7 @@ from betavae_core.theory.gaussian import log_density_constant
 
 SAMPLES = 2_000
 FIRST_RATE, LAST_RATE = 3e-2, 1e-5  # Adam's step, falling geometrically
-DECAY_2 = (
-    0.9  # of Adam's second moments: log v falls by 20 or more, its gradient with v; 0.999 remembers the first ones
-)
+DECAY_2 = 0.9  # of Adam's second moments: log v falls by 20 or more, its gradient with v; 0.999 remembers for too long
 
 
 class Network(NamedTuple):
@@ -70,10 +68,8 @@ class Whitened(Ensemble):
 def train(processes, betas, steps: int, planned: int) -> tuple[list[Network], list]:
     """Train one network for each process and β, for `steps` of those planned; the processes share N and k.
 
-    Returns
-    -------
-    networks : a `Network` of x for each process
-    samples : an `ImageData` for each, with the covariance of the process exactly
+    Returns networks: a `Network` of x for each process; samples: an `ImageData` for each, with the covariance of the
+    process exactly.
     """
     N, k = processes[0].mixing.shape
     data = [datasets.linear_sample(process, SAMPLES, np.random.default_rng(0)) for process in processes]

@@ -52,10 +52,7 @@ def plan(
     supplement : name of one of the experiment's supplements, in place of what the profile wants
     settings : fields of `Specification`, in place of the profile's
 
-    Raises
-    ------
-    UsageError
-        on an unknown name or a value that cannot be, in one line.
+    Raises UsageError on an unknown name or a value that cannot be, in one line.
     """
     record, chosen = experiments.experiment(experiment), profile(profile_name)
     asked = {"samples": chosen.samples, "epochs": chosen.epochs}

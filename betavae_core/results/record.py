@@ -2,8 +2,6 @@
 
 import contextlib
 import hashlib
-import io
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -56,10 +54,7 @@ def diverged(values: dict) -> bool:
 def understood(dataset: xr.Dataset, name: str) -> xr.Dataset:
     """A Dataset of any known format as one of today's.
 
-    Raises
-    ------
-    FormatError
-        if its format is not known here.
+    Raises FormatError if its format is not known here.
     """
     found = require_known(dataset.attrs.get("format", 1), name)
     return dataset if found == FORMAT else READERS[found](dataset)
@@ -145,22 +140,6 @@ def place(dataset: xr.Dataset, member: Member, stored: xr.Dataset) -> None:
             dataset[name].values[b, r] = value
 
 
-def index(content: bytes, name: str) -> dict[str, tuple[tuple[float, int], bool]]:
-    """(β, realization) of each member of a published file by its key, and whether it diverged; nothing else is read."""
-    with _opened(content) as found:
-        require_known(found.attrs.get("format", 1), name)
-        betas, realizations, diverged = (found.variables[n][...].tolist() for n in ("beta", "realization", "diverged"))
-        keys = _texts(found.variables["key"])
-    flat = zip(itertools.product(betas, realizations), keys, itertools.chain(*diverged), strict=True)
-    return {key.decode(): (cell, bool(lost)) for cell, key, lost in flat if key}
-
-
-def held(content: bytes) -> int:
-    """How many networks a file holds, a published one or that of one member."""
-    with _opened(content) as found:
-        return sum(map(bool, _texts(found.variables["key"]))) if "key" in found.variables else 1
-
-
 def _fill(dtype):
     """What stands for a missing value."""
     return {"f": np.nan, "u": 0, "b": False}.get(np.dtype(dtype).kind, "")
@@ -185,17 +164,3 @@ def parsing() -> Iterator[None]:
         raise UsageError(f"stored networks cannot be read: {error}; `make env` installs what is missing") from None
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise files.Damaged(first_line(error)) from None
-
-
-def _opened(content: bytes):
-    """A file's variables, none of them read yet: an index does not pay for a Dataset."""
-    with parsing():
-        import h5netcdf
-
-        return h5netcdf.File(io.BytesIO(content), "r")
-
-
-def _texts(variable) -> np.ndarray:
-    """Texts as HDF5 has them, strings or letters, in one row."""
-    values = variable[...]
-    return values.ravel() if values.dtype == object else values.view(f"S{values.shape[-1]}").ravel()

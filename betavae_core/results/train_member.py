@@ -22,14 +22,8 @@ PICTURES = 8  # reconstructions kept with a detailed member
 LATENTS = 500  # images whose latents are kept
 
 
-def task(members: list[Member], keys: list[str], xla: bool) -> list[tuple[dict, dict]]:
-    """`train` on one thread, in a worker that stands where the keys come from: same digits, same numerics version."""
-    with _alone(members, keys):
-        return train(members, xla)
-
-
 @contextlib.contextmanager
-def _alone(members: list[Member], keys: list[str]):
+def alone(members: list[Member], keys: list[str]):
     """One thread, one task at a time; SweepError in a worker that stands elsewhere than where the keys come from."""
     os.environ.update(dict.fromkeys(SINGLE_THREAD, "1"))  # TensorFlow reads them when it starts
     if [member.key for member in members] != keys:
@@ -44,7 +38,7 @@ def train(members: list[Member], xla: bool = False) -> list[tuple[dict, dict]]:
     Returns
     -------
     for each member:
-    values : the numbers that `store.write` takes; NaN if training diverged
+    values : the numbers that are stored; NaN if training diverged
     provenance : attributes
     """
     _, _, found = _trained(members, xla)
@@ -56,7 +50,7 @@ def train_and_draw(member: Member, key: str, progress=None) -> tuple[dict, dict,
 
     `progress` is told how many epochs were just done.
     """
-    with _alone([member], [key]):
+    with alone([member], [key]):
         weights, data, [(values, provenance)] = _trained([member], progress=progress)
         plane = weights.latents == 2 and np.isfinite(values["tie"])
         return values, provenance, atlas.draw(weights, data) if plane else None
@@ -65,28 +59,19 @@ def train_and_draw(member: Member, key: str, progress=None) -> tuple[dict, dict,
 def _trained(members: list[Member], xla: bool = False, progress=None):
     """The weights, the first member's training images, and what `train` returns."""
     started = time.perf_counter()
-    weights, drawn, curves = _fitted(members, xla, progress)
+    weights, drawn, curves = fitted(members, xla, progress)
     values = evaluated(weights, members, drawn, curves)
     provenance = {
         "seconds": round((time.perf_counter() - started) / len(members), 2),
         "pack": len(members),
         "xla": int(xla),
-        **_made_by(),
+        **made_by(),
         **vars(members[0].specification),
     }
     return weights, drawn[0][0], [(found, provenance) for found in values]
 
 
-def draw_atlas(member: Member, key: str) -> tuple[Atlas, dict]:
-    """The atlas of a member, which is trained again for it (weights are not kept), and how it was made."""
-    started = time.perf_counter()
-    with _alone([member], [key]):
-        weights, [(data, _)], _ = _fitted([member])
-        drawn = atlas.draw(weights, data)
-    return drawn, {"seconds": round(time.perf_counter() - started, 2), **_made_by(), **vars(member.specification)}
-
-
-def _fitted(members: list[Member], xla: bool = False, progress=None):
+def fitted(members: list[Member], xla: bool = False, progress=None):
     """Members of one specification, trained together: their weights, training and held-out images, and curves."""
     import tensorflow as tf
 
@@ -101,7 +86,7 @@ def _fitted(members: list[Member], xla: bool = False, progress=None):
     return trainer.weights, [drawn[r] for r in seeds], curves
 
 
-def _made_by() -> dict:
+def made_by() -> dict:
     """Versions and device, for a record."""
     import tensorflow as tf
 
@@ -115,7 +100,7 @@ def _made_by() -> dict:
 
 
 def evaluated(weights, members, drawn, curves) -> list[dict]:
-    """What `store.write` takes, for each member; NaN for a member that diverged."""
+    """What is stored of them, for each member; NaN for a member that diverged."""
     from betavae_core.networks import evaluation
 
     betas, seeds = [member.beta for member in members], [member.realization for member in members]

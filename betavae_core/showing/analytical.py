@@ -1,11 +1,12 @@
 """What the analytical chapter shows: numbers, tables and figures at any β, mixing matrix and noise."""
 
 import numpy as np
+from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from betavae_core.findings.optima import exact_peak
 from betavae_core.showing import curves, figures, tables
-from betavae_core.showing.curves import Curve, Mark, Panel, exact
+from betavae_core.showing.curves import Curve, Mark, Panel, mean
 from betavae_core.theory import linear, stationarity
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.terms import LINEAR, TERMS
@@ -26,9 +27,7 @@ def beta_grid(process: LinearGaussian, include) -> np.ndarray:
 def three_routes(process: LinearGaussian, beta: float) -> dict:
     """The optimum by closed form, by the thesis's solver and by training; terms of each and how well they agree.
 
-    Returns
-    -------
-    dict with `closed`, `solver`, `network` (terms in nats) and the counts and gaps that the chapter quotes
+    Returns a dict with `closed`, `solver`, `network` (terms in nats) and the counts and gaps that the chapter quotes.
     """
     closed = linear.terms(process, linear.optimum(process, beta), beta)
     plain, led = (
@@ -105,8 +104,6 @@ def route_rows(routes: dict) -> list[list[str]]:
 
 def identification_note(process: LinearGaussian, beta: float):
     """A note where the optimum is not identified, because active eigenvalues coincide; otherwise None."""
-    from IPython.display import Markdown
-
     if bool(linear.sweep(process, beta).identified[0]):
         return None
     return Markdown(
@@ -148,11 +145,7 @@ def purchase_rows(process: LinearGaussian, best: float, ratio: float) -> list[li
 def identity_panels(dataset, beta: float, optimum: float) -> list[Panel]:
     """Thesis Fig. 3 A-D: ELBO, inference errors, reconstruction objective and conditional independence loss over β.
 
-    Parameters
-    ----------
-    dataset : from `linear.sweep`
-    beta : the page's, one of the dataset's
-    optimum : β of least TIE, marked on the panel of errors
+    `dataset` : from `linear.sweep`; `beta` : the page's, one of these; `optimum` : of least TIE, marked in panel B
     """
     titles = ["ELBO", "inference errors", "reconstruction objective R", "conditional independence loss C"]
     terms = [("elbo",), ("tie", "mie"), ("reconstruction",), ("kl_prior",)]
@@ -164,7 +157,7 @@ def identity_panels(dataset, beta: float, optimum: float) -> list[Panel]:
     for letter, title, names, at in zip("ABCD", titles, terms, [*marks, [], []], strict=True):
         written = 0 if len(names) > 1 else None
         lines = [
-            exact(dataset, name, TERMS[name].symbol, colour=colour, written=written)
+            mean(dataset, name, TERMS[name].symbol, colour=colour, written=written)
             for name, colour in zip(names, (figures.BLUE, figures.ORANGE), strict=False)
         ]
         found.append(Panel(title=f"{letter}  {title}", curves=lines, marks=at, start=beta))
@@ -206,8 +199,8 @@ def fixed_decoder_panel(trained, fixed, best: float, beta: float) -> Panel:
     return Panel(
         title="true inference error",
         curves=[
-            exact(trained, "tie", "decoder trained", written=60),
-            exact(fixed, "tie", "decoder = A", colour=figures.GREEN, written=60),
+            mean(trained, "tie", "decoder trained", written=60),
+            mean(fixed, "tie", "decoder = A", colour=figures.GREEN, written=60),
         ],
         marks=[
             Mark(best, f"β* = {best:.3g}", figures.BLUE),
@@ -227,4 +220,4 @@ def larger_panel(process: LinearGaussian) -> Panel:
         Mark(value, f"λ{i + 1}".translate(figures.SUBSCRIPTS), style=":", height=0.2) for i, value in enumerate(values)
     ]
     marks = [Mark(best, f"β* = {best:.3g}", figures.ORANGE), *collapses]
-    return Panel(title="true inference error", curves=[exact(dataset, "tie", "TIE")], marks=marks)
+    return Panel(title="true inference error", curves=[mean(dataset, "tie", "TIE")], marks=marks)

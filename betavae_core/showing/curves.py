@@ -76,14 +76,9 @@ def over(dataset, term: str, name: str = "networks", shift: float = 0.0, **looks
     return Curve(name=name, beta=dataset.beta.values, **networks, **ends, **looks)
 
 
-def exact(dataset, term: str, name: str, **looks) -> Curve:
-    """A term that is no mean."""
-    return Curve(name=name, beta=dataset.beta.values, value=dataset[term].values, **looks)
-
-
 def mean(dataset, term: str, name: str, shift: float = 0.0, **looks) -> Curve:
-    """Mean of a term over realizations."""
-    value = dataset[term].mean("realization").values - shift
+    """A term, or its mean over realizations if it has some."""
+    value = dataset[term].mean([d for d in dataset[term].dims if d == "realization"]).values - shift
     return Curve(name=name, beta=dataset.beta.values, value=value, **looks)
 
 
@@ -159,37 +154,27 @@ def deep_panels(
 ) -> list[Panel]:
     """Thesis Figs. 4 and 5, A-D, and what else has a panel in `theory.terms` and is stored: each over β.
 
-    Mean, range, held-out mean and extremum, with this build's networks.
-
-    Parameters
-    ----------
-    stored, live : Datasets over beta × realization
-    optima : β to mark on the panel of a term
-    shift : constants taken off a term
-    predicted : Dataset of the linear model, drawn where it has the term
-    settled : Dataset of networks with training that settles, if there are any
+    Mean, range and held-out mean of the networks stored, those of this build, the linear model where it has the term,
+    and networks with training that settles, if there are any; `optima` are marked, and `shift` is taken off a term.
     """
-    there = [name for name in PANELS if np.isfinite(stored[name]).any()]
-    return [
-        _deep_panel(
-            f"{letter}  {TERMS[name].heading}", name, stored, live, optima, shift.get(name, 0.0), predicted, settled
-        )
-        for letter, name in zip(string.ascii_uppercase, there, strict=False)
-    ]
-
-
-def _deep_panel(title: str, name: str, stored, live, optima, away: float, predicted, settled) -> Panel:
-    curves = [
-        over(stored, name, "trained as in the thesis", away),
-        mean(stored, f"{name}{HELDOUT}", "on fresh images", away, colour=GREEN, line=":"),
-    ]
-    if name in predicted:
-        curves.append(mean(predicted, name, "linear model", away, colour=ORANGE, line="--"))
-    if settled is not None:
-        curves.append(over(settled, name, SETTLED, away, colour=GREY, line="-."))
-    curves.append(over(live, name, "trained in this build", away, colour=PINK, line="o"))
-    marks = [Mark(optima[name], f"{optima[name]:g}", height=0.12)] if name in optima else []
-    return Panel(title=title, curves=curves, marks=marks, bend=TERMS[name].bend, unit=TERMS[name].units)
+    panels = []
+    for letter, name in zip(
+        string.ascii_uppercase, (name for name in PANELS if np.isfinite(stored[name]).any()), strict=False
+    ):
+        away, term = shift.get(name, 0.0), TERMS[name]
+        curves = [
+            over(stored, name, "trained as in the thesis", away),
+            mean(stored, f"{name}{HELDOUT}", "on fresh images", away, colour=GREEN, line=":"),
+        ]
+        if name in predicted:
+            curves.append(mean(predicted, name, "linear model", away, colour=ORANGE, line="--"))
+        if settled is not None:
+            curves.append(over(settled, name, SETTLED, away, colour=GREY, line="-."))
+        curves.append(over(live, name, "trained in this build", away, colour=PINK, line="o"))
+        marks = [Mark(optima[name], f"{optima[name]:g}", height=0.12)] if name in optima else []
+        title = f"{letter}  {term.heading}"
+        panels.append(Panel(title=title, curves=curves, marks=marks, bend=term.bend, unit=term.units))
+    return panels
 
 
 def score_panels(scored, used, live=None) -> list[Panel]:
@@ -197,23 +182,14 @@ def score_panels(scored, used, live=None) -> list[Panel]:
 
     live : the same scores of networks of this build, for points
     """
-    return [
-        Panel(
-            title=f"{letter}  {name if name == 'correlation' else name.upper()}",
-            unit="",
-            curves=[
-                over(scored, name, "means of q"),
-                mean(scored, f"{name}_drawn", "z drawn from q", colour=ORANGE, line=":"),
-                *(
-                    []
-                    if live is None or not live.realization.size
-                    else [over(live, name, "trained in this build", colour=PINK, line="o")]
-                ),
-            ],
-            shade=(used[0], used[-1]) if len(used) else None,
-        )
-        for letter, name in zip("ABC", ("correlation", "mig", "sap"), strict=True)
-    ]
+    panels, shade = [], (used[0], used[-1]) if len(used) else None
+    for title, name in {"A  correlation": "correlation", "B  MIG": "mig", "C  SAP": "sap"}.items():
+        drawn = mean(scored, f"{name}_drawn", "z drawn from q", colour=ORANGE, line=":")
+        curves = [over(scored, name, "means of q"), drawn]
+        if live is not None and live.realization.size:
+            curves.append(over(live, name, "trained in this build", colour=PINK, line="o"))
+        panels.append(Panel(title=title, unit="", curves=curves, shade=shade))
+    return panels
 
 
 def angle_panel(angles: dict) -> Panel:

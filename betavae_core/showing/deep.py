@@ -2,6 +2,7 @@
 
 import numpy as np
 import xarray as xr
+from IPython.display import Markdown
 
 from betavae_core.findings import optima
 from betavae_core.images import experiments
@@ -186,8 +187,6 @@ def gained(change: xr.Dataset | None, most_beta: float = 20.0) -> str:
 
 def missing(supplement: experiments.Supplement):
     """A sentence naming the experiments of which a supplement is not stored in full; None if none is missing."""
-    from IPython.display import Markdown
-
     stored = {name for name, found in _supplements(supplement) if _complete(found).all()}
     lacking = [r.name for r in experiments.RECORDS if supplement in r.supplements and r.name not in stored]
     told = f"Networks with {supplement.name} are not all stored ({', '.join(lacking)}); what is there is shown, and "

@@ -89,21 +89,8 @@ def panels(count: int, columns: int = 2, height: float = 2.5) -> tuple[Figure, l
 def mark(axis, beta: float, label: str, colour: str = GREY, style: str = "--", height: float = 0.97) -> None:
     """A labelled vertical line at β."""
     axis.axvline(beta, color=colour, linestyle=style, linewidth=1.1)
-    axis.annotate(
-        label,
-        (beta, height),
-        xycoords=("data", "axes fraction"),
-        xytext=(3, 0),
-        textcoords="offset points",
-        color=colour,
-        fontsize=9,
-        va="top",
-    )
-
-
-def beta_axis(axis, title: str, unit: str = "nats") -> None:
-    """Logarithmic β axis with a title and the unit of what is plotted."""
-    axis.set(xscale="log", xlabel="β", ylabel=unit, title=title)
+    looks = {"textcoords": "offset points", "color": colour, "fontsize": 9, "va": "top"}
+    axis.annotate(label, (beta, height), xycoords=("data", "axes fraction"), xytext=(3, 0), **looks)
 
 
 def latent_space(stored, sources, betas, realization: int = 0) -> Figure:

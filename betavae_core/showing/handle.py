@@ -10,14 +10,13 @@ the latter,
 and the turn that makes the labels most likely, as `findings.turning.rotation_from_labels` does.
 """
 
-import base64
 import html
 import io
-import json
 
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
+from IPython.display import HTML
 from matplotlib import patches
 
 from betavae_core.findings import tiles, turned_networks, turning
@@ -25,6 +24,7 @@ from betavae_core.images import experiments
 from betavae_core.images.datasets import ImageData
 from betavae_core.networks import atlas
 from betavae_core.showing import figures
+from betavae_core.showing.interactive import script, uri
 
 POOL, ROW = 60, 10  # images that may be labelled, and how many stand in a row of their sheet
 OFFERED = (1, 2, 3, 5, 10)  # labels
@@ -38,24 +38,12 @@ TERMS = ("objective", "reconstruction", "kl_prior", "elbo")
 def handle(stored: xr.Dataset, realization: int = 0, compact: bool = False):
     """The plane of a network's latents at β = ν, to be turned by hand or by labels, as HTML.
 
-    Parameters
-    ----------
-    stored : networks of an experiment of tiles with two latents; `results.sweep.load`
-    realization : of the network
-    compact : without the curve of TIE over the angle
+    `stored` : networks of an experiment of tiles with two latents; `compact` : without the curve of TIE over the angle
 
-    Returns
-    -------
-    HTML : a still figure for paper, notebooks and readers without JavaScript, and the numbers from
-        which `handle.js` draws one that moves. Where latents are not stored, a sentence that says so.
-
-    Raises
-    ------
-    ValueError
-        for networks with another number of latents: the plane has two axes.
+    Returns a still figure for paper, notebooks and readers without JavaScript, and the numbers from which `handle.js`
+    draws one that moves; where latents are not stored, a sentence that says so. Raises ValueError for networks with
+    another number of latents: the plane has two axes.
     """
-    from IPython.display import HTML
-
     if (latents := experiments.experiment(stored.experiment).latents) != 2:
         name = stored.experiment
         raise ValueError(f"the plane is drawn of networks with 2 latents; got {latents} in {name}")
@@ -69,11 +57,8 @@ def handle(stored: xr.Dataset, realization: int = 0, compact: bool = False):
         return HTML(f"<p>Latents of {name} at β = ν are not stored; {command} makes them.</p>")
     cell = stored.isel(beta=network).sel(realization=realization)
     numbers = described(images, cell, data)
-    text = json.dumps(numbers, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    text, size = text.replace("</", "<\\/"), "small" if compact else "full"
-    script = f'<script type="application/json">{text}</script>'
-    sheet = f'<figure class="sheet">{_still(images, numbers)}</figure>'
-    return HTML(f'<div class="turning" data-size="{size}">{sheet}{script}</div>')
+    sheet, size = f'<figure class="sheet">{_still(images, numbers)}</figure>', "small" if compact else "full"
+    return HTML(f'<div class="turning" data-size="{size}">{sheet}{script(numbers)}</div>')
 
 
 def at_noise(stored: xr.Dataset) -> int:
@@ -106,7 +91,7 @@ def described(images: turned_networks.Images, cell: xr.Dataset, data: ImageData)
         "cross": cross.tolist(),
         "rest": rest.item(),
         "judged": len(judged.mean),
-        "covariance": _triples(np.linalg.inv(images.precision)[None])[0],
+        "covariance": _triple(np.linalg.inv(images.precision)),
         "images": [_image(images, i) | {"exact": images.target[i].tolist()} for i in seen],
         "pool": [_image(images, i) | {"source": images.sources[i].tolist()} for i in range(count)],
     }
@@ -121,12 +106,11 @@ def described(images: turned_networks.Images, cell: xr.Dataset, data: ImageData)
 
 
 def _image(images: turned_networks.Images, i: int) -> dict:
-    covariance = _triples(images.covariance[i : i + 1])[0]
-    return {"mean": images.mean[i].tolist(), "covariance": covariance}
+    return {"mean": images.mean[i].tolist(), "covariance": _triple(images.covariance[i])}
 
 
-def _triples(covariances) -> list:
-    return covariances[:, [0, 0, 1], [0, 1, 1]].tolist()
+def _triple(covariance) -> list:
+    return covariance[[0, 0, 1], [0, 1, 1]].tolist()
 
 
 def _rounded(content):
@@ -155,7 +139,7 @@ def _sheet(pictures) -> str:
     cells = np.concatenate([cells, np.zeros((-len(cells) % ROW, *cells.shape[1:]))])
     rows = cells.reshape(-1, ROW, *cells.shape[1:]).swapaxes(1, 2)
     whole = rows.reshape(-1, ROW * cells.shape[-1])
-    return f"data:image/webp;base64,{base64.b64encode(atlas.compressed(whole)).decode()}"
+    return uri(atlas.compressed(whole))
 
 
 def _still(images: turned_networks.Images, numbers: dict) -> str:
@@ -174,13 +158,13 @@ def _still(images: turned_networks.Images, numbers: dict) -> str:
         content = io.StringIO()
         figure.savefig(content, format="svg", metadata={"Date": None})
         figures.plt.close(figure)
-    drawn = base64.b64encode(figures.named_in_order(content.getvalue()).encode()).decode()
+    drawn = uri(figures.named_in_order(content.getvalue()).encode(), "svg+xml")
     words = (
         f"q (solid) and exact posterior (dashed) of {len(numbers['images'])} images of "
         f"{numbers['experiment']}, β = {numbers['beta']:.4g}, one standard deviation: {' and '.join(titles)}."
     )
     said = words.replace(" nats", f"{TIED}nats").replace(" = ", f"{TIED}={TIED}")
-    image = f'<img class="plot" alt="{said}" src="data:image/svg+xml;base64,{drawn}">'
+    image = f'<img class="plot" alt="{said}" src="{drawn}">'
     return f"{image}<figcaption>{said}</figcaption>"
 
 

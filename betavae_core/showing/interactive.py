@@ -5,6 +5,7 @@ import html
 import json
 
 import numpy as np
+from IPython.display import HTML
 
 from betavae_core.findings import latents
 from betavae_core.networks import atlas
@@ -31,15 +32,10 @@ def curves(name: str, described: list[Panel], key: bool = False):
     described : panels, in place of the figure's first ones
     key : the figure ends with a key, which is left out too
     """
-    from IPython.display import HTML
-
     start = next((panel.start for panel in described if panel.start), 1.0)
-    text = _json({"start": start, "panels": [_panel(panel) for panel in described]})
+    numbers = script({"start": start, "panels": [_panel(panel) for panel in described]})
     replaced = len(described) + key
-    return HTML(
-        f'<div class="curves" data-figure="{html.escape(name)}" data-replaced="{replaced}">'
-        f'<script type="application/json">{text}</script></div>'
-    )
+    return HTML(f'<div class="curves" data-figure="{html.escape(name)}" data-replaced="{replaced}">{numbers}</div>')
 
 
 def _panel(panel: Panel) -> dict:
@@ -65,15 +61,19 @@ def _number(value: float) -> float | None:
     return float(f"{value:.6g}") if np.isfinite(value) else None
 
 
-def _json(content) -> str:
-    """JSON that can stand in a script element."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+def script(content) -> str:
+    """Content as a script element of JSON."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    return f'<script type="application/json">{text}</script>'
+
+
+def uri(image: bytes, kind: str = "webp") -> str:
+    """A picture as a data URI."""
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
 
 def explorer(process: LinearGaussian, beta: float):
     """The analytical model to be moved, as HTML; starts where the page does, if that has two sources and two data."""
-    from IPython.display import HTML
-
     fits = process.mixing.shape == (2, 2)
     shown = process if fits else EXAMPLE
     entries = ",".join(f"{entry:.12g}" for entry in shown.mixing.ravel())
@@ -88,14 +88,9 @@ def explorer(process: LinearGaussian, beta: float):
 def page_beta(chapter: str, betas, start: float):
     """A place for the control "β of this page", which `page.js` fills; without JavaScript there is none.
 
-    Parameters
-    ----------
-    chapter : that `make chapter` runs at another β
-    betas : (β,) at which networks are stored
-    start : the page's β, which has a stop of its own where none is stored
+    `betas` : (β,) at which networks are stored; `start`, the page's, has a stop of its own; `make chapter` runs
+    `chapter` at another.
     """
-    from IPython.display import HTML
-
     own = "" if start in betas else f' data-own="{_beta(start)}"'
     offered = " ".join(map(_beta, sorted({*map(float, betas), float(start)})))
     given = f'data-chapter="{html.escape(chapter)}" data-betas="{offered}" data-start="{_beta(start)}"{own}'
@@ -109,58 +104,40 @@ def _beta(beta: float) -> str:
 
 def follows(said: dict[float, str], start: float):
     """Words in a sentence that follow the page's β; where nothing is said of that, those of the β on either side."""
-    from IPython.display import HTML
-
     if start not in said:
         sides = max((b for b in said if b < start), default=None), min((b for b in said if b > start), default=None)
         said = said | {start: " and ".join(f"{said[b]} at β = {b:g}" for b in sides if b is not None)}
-    first = said[start]
     texts = html.escape(json.dumps({_beta(beta): text for beta, text in said.items()}, ensure_ascii=False))
-    return HTML(f'<span class="follows" data-said="{texts}">{html.escape(first)}</span>')
+    return HTML(f'<span class="follows" data-said="{texts}">{html.escape(said[start])}</span>')
 
 
 def pictures(sheets: dict[float, np.ndarray], rows: str, start: float):
-    """Pictures at the page's β: all in the page, the one of the β nearest to it shown.
+    """Pictures at the page's β: all in the page, the one of the β nearest to `start` shown at first.
 
-    Parameters
-    ----------
-    sheets : for each β, grey levels (row, column, height, width)
-    rows : what the rows are, for the alternative text
-    start : the β shown at first
+    `sheets` : for each β, grey levels (row, column, height, width); `rows` : what these are, for the alternative text
     """
-    from IPython.display import HTML
-
     first = nearest(sheets, start)
     found = []
     for beta, sheet in sheets.items():
-        hidden = "" if beta == first else " hidden"
-        image = f'<img class="digits" alt="β = {_beta(beta)}: {html.escape(rows)}" src="{_picture(_framed(sheet))}">'
+        hidden, picture = "" if beta == first else " hidden", uri(atlas.compressed(_framed(sheet)))
+        image = f'<img class="digits" alt="β = {_beta(beta)}: {html.escape(rows)}" src="{picture}">'
         found.append(f'<div data-beta="{_beta(beta)}"{hidden}>{image}</div>')
     return HTML(f'<div class="follows pictures">{"".join(found)}</div>')
 
 
 def scatter(means, sources: np.ndarray, start: float):
-    """Posterior means at the page's β, coloured by each source in turn; `page.js` draws them.
+    """Posterior means at the page's β, first at `start`, coloured by each source in turn; `page.js` draws them.
 
-    Parameters
-    ----------
-    means : DataArray over beta, sample and latent
-    sources : (sample or more, 2)
-    start : the β shown at first
+    `means` : DataArray over beta, sample and latent; `sources` : (sample or more, 2)
     """
-    from IPython.display import HTML
-
     shades = np.searchsorted(SHADES, sources[: means.sizes["sample"]]).T.tolist()  # one row a source
     values = means.transpose("beta", "sample", "latent").values.astype(float)
     points = {  # none of a network that diverged
         _beta(beta): [np.round(row, 2).tolist() for row in mean if np.isfinite(row).all()]
         for beta, mean in zip(means.beta.values, values, strict=True)
     }
-    text = _json({"shades": shades, "means": points})
-    first = _beta(nearest(means.beta.values, start))
-    return HTML(
-        f'<div class="follows scatter" data-start="{first}"><script type="application/json">{text}</script></div>'
-    )
+    first, numbers = _beta(nearest(means.beta.values, start)), script({"shades": shades, "means": points})
+    return HTML(f'<div class="follows scatter" data-start="{first}">{numbers}</div>')
 
 
 def nearest(betas, beta: float) -> float:
@@ -175,15 +152,6 @@ def _framed(sheet: np.ndarray) -> np.ndarray:
     return np.concatenate([np.concatenate(list(row), 1) for row in cells])
 
 
-def _picture(picture: np.ndarray) -> str:
-    """A picture of values from −1 to 1 as a data URI."""
-    return _uri(atlas.compressed(picture))
-
-
-def _uri(image: bytes) -> str:
-    return f"data:image/webp;base64,{base64.b64encode(image).decode()}"
-
-
 def latent_plane(experiment: str, beta: float, profile: str = "published", own: atlas.Atlas | None = None):
     """What the networks of realization 0 decode over the plane of their latents, to be moved over, as HTML.
 
@@ -191,8 +159,6 @@ def latent_plane(experiment: str, beta: float, profile: str = "published", own: 
     `plane.js` puts a plane in its place and loads the other sheets from beside the page. `own`, the atlas of a network
     of this build at the page's β, is shown where none is stored. Where no atlas is drawn, a sentence says how.
     """
-    from IPython.display import HTML
-
     members = planning.plan(experiment, profile, realizations=1)
     found = {member.beta: drawn for member in members if (drawn := atlases.read(member))}
     if own:
@@ -203,7 +169,7 @@ def latent_plane(experiment: str, beta: float, profile: str = "published", own: 
     data, _ = members[0].specification.draw(0)
     chosen = np.concatenate(list(data.images()[:CHOICE]), 1)
     most, start = float(np.abs(chosen).max()), nearest(found, beta)
-    text = _json(
+    numbers = script(
         {
             "name": experiment,
             "label": members[0].specification.label,
@@ -211,24 +177,21 @@ def latent_plane(experiment: str, beta: float, profile: str = "published", own: 
             "own": start if found[start] is own else None,
             "reach": atlas.REACH,
             "side": atlas.SIDE,
-            "images": _picture(chosen / most),
+            "images": uri(atlas.compressed(chosen / most)),
             "scale": most,
             "shades": np.searchsorted(SHADES, data.sources[:CLOUD]).T.tolist(),
             "networks": [_network(b, drawn, data) for b, drawn in found.items()],
         }
     )
-    across = f"z₁ from −{atlas.REACH} to {atlas.REACH}, z₂ upwards likewise."
-    words = f"β = {_beta(start)}: images decoded over the plane, {across}"
-    sheet = _uri(found[start].image)
+    reach = f"z₁ from −{atlas.REACH} to {atlas.REACH}, z₂ upwards likewise."
+    words = f"β = {_beta(start)}: images decoded over the plane, {reach}"
+    sheet = uri(found[start].image)
     still = f'<img class="digits" alt="{experiment}, {words}" src="{sheet}"><figcaption>{words}</figcaption>'
-    script = f'<script type="application/json">{text}</script>'
-    return HTML(f'<div class="latent-plane"><figure class="sheet">{still}</figure>{script}</div>')
+    return HTML(f'<div class="latent-plane"><figure class="sheet">{still}</figure>{numbers}</div>')
 
 
 def latent_planes(experiments, beta: float, profile: str = "published", own: atlas.Atlas | None = None):
     """A `latent_plane` for each experiment, the first one open, to which `own` belongs."""
-    from IPython.display import HTML
-
     owned = {experiments[0]: own}
     found = [(name, latent_plane(name, beta, profile, owned.get(name)).data) for name in experiments]
     folded = (f"<summary>{name}</summary>{plane}</details>" for name, plane in found)

@@ -53,14 +53,9 @@ def _assigned(source: str) -> dict[str, ast.expr]:
 def check_handed(cells: list[str]) -> None:
     """Check what papermill has handed to the chapter that runs, whoever started it; nothing if it is handed nothing.
 
-    Parameters
-    ----------
-    cells : sources of the cells that ran so far, IPython's `In`; papermill's own begins with a comment
+    `cells` : sources of the cells that ran so far, IPython's `In`; papermill's own begins with a comment
 
-    Raises
-    ------
-    UsageError
-        on a parameter that the chapter does not have, or a value that breaks a rule.
+    Raises UsageError on a parameter that the chapter does not have, or a value that breaks a rule.
     """
     for before, injected in itertools.pairwise(cells):
         if injected.startswith(HANDED):

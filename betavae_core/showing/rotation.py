@@ -3,11 +3,11 @@
 import numpy as np
 from matplotlib import ticker
 from matplotlib.figure import Figure
-from scipy import optimize, stats
+from scipy import stats
 
 from betavae_core.showing import figures, tables
 from betavae_core.showing.curves import Curve, Panel
-from betavae_core.theory import identity, linear, penalties, propositions
+from betavae_core.theory import identity, linear, penalties, propositions, search
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.rotation import FAMILIES, least_rotated_tie, right_rotation, rotated_tie
 
@@ -32,16 +32,10 @@ def random_rotations(process: LinearGaussian, draws: int, rng) -> np.ndarray:
 
 def cell_rows(found, drawn, ratio: float) -> list[list[str]]:
     """Rows of the table of the two by two; β relative to the noise ratio."""
-    rows = [
-        ("principal axes, as trained", "diagonal", *found["principal", "diagonal"]),
-        ("principal axes", "full", *found["principal", "full"]),
-        ("the sources' own, imposed", "diagonal", *found["right", "diagonal"]),
-        ("the sources' own", "full", *found["right", "full"]),
-        (f"random, median of {len(drawn)}", "full", *np.median(drawn, 0)),
-    ]
-    return [
-        [turn, family, tables.number(b / ratio, 4), tables.number(max(tie, 0.0), 5)] for turn, family, b, tie in rows
-    ]
+    names = ["principal axes, as trained", "principal axes", "the sources' own, imposed", "the sources' own"]
+    rows = [(name, key[1], *found[key]) for name, key in zip(names, found, strict=True)]
+    rows.append((f"random, median of {len(drawn)}", "full", *np.median(drawn, 0)))
+    return [[turn, family, tables.number(b / ratio, 4), tables.number(max(t, 0.0), 5)] for turn, family, b, t in rows]
 
 
 def rotation_figure(process: LinearGaussian, found, drawn) -> Figure:
@@ -56,14 +50,15 @@ def rotation_figure(process: LinearGaussian, found, drawn) -> Figure:
     for family, colour in (("diagonal", figures.GREEN), ("full", figures.ORANGE)):
         curves.plot(betas, both[family], color=colour)
     curves.fill_between(betas, both["full"], both["diagonal"], color=figures.GREEN, alpha=0.12, linewidth=0)
-    labels = [("principal axes,\neither family", trained, figures.BLUE, 14)]
-    labels += [("own,\ndiagonal", both["diagonal"], figures.GREEN, 8)]
-    labels += [("own, full", both["full"], figures.ORANGE, -30)]
-    for text, curve, colour, away in labels:
+    for text, curve, colour, away in (
+        ("principal axes,\neither family", trained, figures.BLUE, 14),
+        ("own,\ndiagonal", both["diagonal"], figures.GREEN, 8),
+        ("own, full", both["full"], figures.ORANGE, -30),
+    ):
         place = (betas[3], float(curve[3]))
         curves.annotate(text, place, xytext=(4, away), textcoords="offset points", color=colour, fontsize=9)
     curves.set_ylim(-0.12 * float(trained.max()), 1.08 * float(trained.max()) + 1e-9)
-    figures.beta_axis(curves, "A  TIE")
+    curves.set(xscale="log", xlabel="β", ylabel="nats", title="A  TIE")
     cloud.plot(drawn[:, 0] / noise, drawn[:, 1], ".", color=figures.GREY, alpha=0.6)
     for key, colour in (("principal", figures.BLUE), ("right", figures.GREEN)):
         beta, tie = found[key, "diagonal"]
@@ -98,11 +93,7 @@ def many_source_models(models: int, rng) -> dict[int, np.ndarray]:
 
 def many_source_rows(found: dict[int, np.ndarray]) -> list[list[str]]:
     """Rows of the table of medians over models, one row a number of sources."""
-    digits = (3, 3, 3, 3, 1)
-    return [
-        [str(k), *(tables.number(value, n) for value, n in zip(np.median(rows, 0), digits, strict=True))]
-        for k, rows in found.items()
-    ]
+    return [[str(k), *map(tables.number, np.median(rows, 0), (3, 3, 3, 3, 1))] for k, rows in found.items()]
 
 
 def many_source_figure(found: dict[int, np.ndarray]) -> Figure:
@@ -121,8 +112,8 @@ def many_source_figure(found: dict[int, np.ndarray]) -> Figure:
         axis.set(title=title, xlabel="law", ylabel="searched", yscale="log", xscale="log")
         if ends[0] < SHOWN:
             axis.set(xlim=(SHOWN, 2 * ends[1]), ylim=(SHOWN, 2 * ends[1]))
-        axis.xaxis.set_minor_formatter("")
-        axis.yaxis.set_minor_formatter("")
+        for side in (axis.xaxis, axis.yaxis):
+            side.set_minor_formatter("")
     for axis in (axes[0].xaxis, axes[0].yaxis):
         axis.set_major_locator(ticker.FixedLocator([1, 1.5, 2, 3]))
         axis.set_major_formatter("{x:g}")
@@ -133,10 +124,8 @@ def likelihood_check(models: int, rng) -> float:
     """Largest fall below β = 1 or rise above it of the log-likelihood, in nats, over random models."""
     betas = np.sort(np.append(10 ** rng.uniform(-2, 2, 59), 1.0))
     sign = np.sign(1 - 0.5 * (betas[1:] + betas[:-1]))
-    steps = [
-        sign * np.diff(linear.sweep(propositions.random_process(rng), betas).log_likelihood.values)
-        for _ in range(models)
-    ]
+    processes = (propositions.random_process(rng) for _ in range(models))
+    steps = [sign * np.diff(linear.sweep(process, betas).log_likelihood.values) for process in processes]
     return float(max(0.0, -np.min(steps)))
 
 
@@ -157,10 +146,8 @@ def learned_noise(process: LinearGaussian, dimensions) -> list[dict[str, float]]
             variance = linear.learned_decoder_variance(wider.covariance, beta, k)
             return float(linear.sweep(wider, beta, decoder_variance=variance).tie[0])
 
-        grid = np.linspace(np.log(0.3), np.log(3 * max(best / noise, 1)), 60)
-        least = int(np.argmin([error(point) for point in grid]))
-        bounds = grid[max(least - 1, 0)], grid[min(least + 1, 59)]
-        searched = float(np.exp(optimize.minimize_scalar(error, bounds=bounds, method="bounded").x))
+        log_beta, _ = search.least(error, np.linspace(np.log(0.3), np.log(3 * max(best / noise, 1)), 60))
+        searched = float(np.exp(log_beta))
         at_one = linear.learned_decoder_variance(wider.covariance, 1.0, k)
         found.append({"N": N, "at_one": at_one, "searched": searched, "formula": float(N / filled)})
     return found

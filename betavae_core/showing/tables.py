@@ -3,6 +3,8 @@
 import math
 import re
 
+from IPython.display import Markdown
+
 from betavae_core.findings import verdicts
 from betavae_core.findings.claims import HELD, REFUTED, UNDECIDED, WORDS, Verdict, counts, headlines, of_kind
 from betavae_core.findings.judging.ledger import CLAIM, KINDS, QUESTION, RESULT
@@ -57,8 +59,6 @@ def table(header: list[str], rows: list[list[str]], caption: str, name: str, kin
 
     Without rows, it says that nothing is stored.
     """
-    from IPython.display import Markdown
-
     rows = rows or [["none stored", *["–"] * (len(header) - 1)]]
     align = [":--"] + ["--:" if kind == "betavae-numbers" else ":--"] * (len(header) - 1)
     shown = [[_as_text(cell) for cell in cells] for cells in (header, *rows)]
@@ -94,8 +94,6 @@ def answers(found: list[Verdict]):
 
     Of a headline that stands for several entries the weakest verdict counts.
     """
-    from IPython.display import Markdown
-
     parts = []
     for kind in KINDS:
         said = [badge(verdict, f"{n} {WORDS[kind][verdict]}") for verdict, n in counts(found, kind).items() if n]

@@ -72,16 +72,9 @@ def _trainings(name: str, profile: str) -> dict[str, xr.Dataset]:
     return found
 
 
-def _shorter(name: str, profile: str) -> xr.Dataset:
-    """Networks trained for 2,000 epochs, be that a supplement or the experiment itself."""
-    extras = [extra.name for extra in experiments.experiment(name).supplements]
-    return _networks(name, profile, SHORTER if SHORTER in extras else None)
-
-
 def _linear_objective(name: str, ratios) -> xr.DataArray:
     """L of the linear optimum; the same for every realization, whose codes have one covariance."""
-    record = experiments.experiment(name)
-    betas = ratios.values * experiments.code_noise(record.mixing, record.noise_std)
+    betas = ratios.values * tiles.code_noise(name)
     found = prediction.prediction(name, betas, [0]).isel(realization=0)
     return (found.reconstruction - found.beta * found.kl_prior).assign_coords(beta=ratios.values)
 
@@ -90,7 +83,7 @@ def family_rows(profile: str) -> list[list[str]]:
     """Rows of a table: networks whose encoder has a full covariance beside those with a diagonal one."""
     rows = []
     for name in tiles.NAMES:
-        full, diagonal = _networks(name, profile, FULL), _shorter(name, profile)
+        full, diagonal = _networks(name, profile, FULL), _trainings(name, profile)[SHORTER]
         full, diagonal = xr.align(full, diagonal, join="inner", exclude=["detailed"])
         both = np.isfinite(full.tie) & np.isfinite(diagonal.tie)
         if both.any():
@@ -156,7 +149,7 @@ def between(found: Estimate, decimals: int = 3) -> str:
 
 def texts(stores: dict[str, xr.Dataset], longest: xr.Dataset, beta: float) -> dict[str, str]:
     """What the prose quotes: what is missing or not settled, the result in a sentence, theory at this page's β."""
-    wanted, there = (sum(count) for count in zip(*map(_filled, stores.values()), strict=True))
+    wanted, there = sum(s.tie.size for s in stores.values()), sum(int((s.key != "").sum()) for s in stores.values())
     missing = f"{there} of {wanted} networks are stored; betavae sweep {' '.join(tiles.NAMES)} trains the rest."
     near, dead = (sum(count) for count in zip(*map(_unsettled, stores.values()), strict=True))
     live = tiles.theory("tiles", [beta / tiles.code_noise("tiles")]).tie[0] if beta > 0 else np.inf
@@ -212,11 +205,6 @@ def lead(profile: str) -> str:
         f"({between(planned, 2)} for the difference); trained until its decoders had turned, it differs by "
         f"{between(longer)}"
     )
-
-
-def _filled(found: xr.Dataset) -> tuple[int, int]:
-    """Networks wanted, and those of them that are there."""
-    return found.tie.size, int((found.key != "").sum())
 
 
 def _unsettled(stored: xr.Dataset) -> tuple[int, int]:

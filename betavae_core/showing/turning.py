@@ -63,18 +63,30 @@ def law(rng) -> dict[int, dict[str, np.ndarray]]:
     return {k: labels.random_models(k, counts, models, rng) for k, (models, counts) in MODELS.items()}
 
 
+def _band(axis, x, tie, line: str, band: float = 0.18) -> None:
+    """Median and middle 80 % of TIE (x, draw), of those that are there."""
+    axis.fill_between(x, *np.nanquantile(tie, (0.1, 0.9), axis=1), color=line, alpha=band, linewidth=0)
+    axis.plot(x, np.nanmedian(tie, 1), color=line)
+
+
+def _ticks(axis, x, y=None, **looks) -> None:
+    """Logarithmic axes with these ticks and no others."""
+    axis.set(xscale="log", yscale="log", **looks)
+    axis.set_xticks(x, [f"{tick:g}" for tick in x])
+    if y is not None:
+        axis.set_yticks(y, [f"{tick:g}" for tick in y])
+    axis.minorticks_off()
+
+
 def law_figure(found) -> Figure:
     """A panel for each number of sources: mean, median and nine tenths of the models over m, and the law."""
     figure, axes = figures.panels(len(found), columns=3, height=2.8)
     for axis, (k, ties) in zip(axes, found.items(), strict=True):
         counts, tie = MODELS[k][1], ties["likelihood"]
-        axis.fill_between(counts, *np.quantile(tie, (0.1, 0.9), axis=1), color=figures.BLUE, alpha=0.18, linewidth=0)
-        axis.plot(counts, np.median(tie, 1), color=figures.BLUE)
+        _band(axis, counts, tie, figures.BLUE)
         axis.plot(counts, tie.mean(1), "o", color=figures.BLUE, markersize=4)
         axis.plot(counts, [linear.label_law(k, m) for m in counts], "--", color=figures.ORANGE)
-        axis.set(xscale="log", yscale="log", xlabel="labels m", title=f"{k} sources", ylabel="TIE, nats")
-        axis.set_xticks([3, 10, 30, 100, 300], ["3", "10", "30", "100", "300"])
-        axis.minorticks_off()
+        _ticks(axis, [3, 10, 30, 100, 300], xlabel="labels m", title=f"{k} sources", ylabel="TIE, nats")
     return figure
 
 
@@ -93,18 +105,14 @@ def labels_figure(study: xr.Dataset, gain: float) -> Figure:
     at, (figure, [axis]) = study.sel(beta=1, method="nearest"), figures.panels(1, 1, height=3.2)
     tie = at.tie.stack(every=("realization", "draw")).transpose("labels", "every").values
     counts, best, trained = at.labels.values, float(at.best.mean()), float(at.trained.mean())
-    axis.fill_between(counts, *np.quantile(tie, (0.1, 0.9), axis=1), color=figures.BLUE, alpha=0.18, linewidth=0)
-    axis.plot(counts, np.median(tie, 1), color=figures.BLUE)
+    _band(axis, counts, tie, figures.BLUE)
     axis.plot(counts, tie.mean(1), "o", color=figures.BLUE, markersize=4)
     axis.plot(counts, [best + linear.label_law(2, int(m)) for m in counts], "--", color=figures.ORANGE)
     lines = (trained, "as trained", 4), (trained - gain, "the best β", -13), (best, "best rotation", 4)
     for height, text, away in lines:
         axis.axhline(height, color=figures.GREY, linewidth=1)
         axis.annotate(text, (100, height), xytext=(0, away), textcoords="offset points", ha="right", color=figures.GREY)
-    axis.set(xscale="log", yscale="log", xlabel="labels m", ylabel="nats", title="TIE")
-    axis.set_xticks(counts, [f"{m}" for m in counts])
-    axis.set_yticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])
-    axis.minorticks_off()
+    _ticks(axis, counts, [0.01, 0.1, 1, 10], xlabel="labels m", ylabel="nats", title="TIE")
     return figure
 
 
@@ -113,21 +121,15 @@ def beta_figure(found: dict[str, xr.Dataset], count: int) -> Figure:
     figure, axes = figures.panels(len(found), columns=3, height=2.7)
     for axis, (label, study) in zip(axes, found.items(), strict=True):
         tie = study.tie.sel(labels=count).transpose("beta", "realization", "draw").values.reshape(len(study.beta), -1)
-        axis.fill_between(
-            study.beta, *np.nanquantile(tie, (0.1, 0.9), axis=1), color=figures.ORANGE, alpha=0.2, linewidth=0
-        )
         axis.plot(study.beta, study.trained.mean("realization"), color=figures.BLUE)
-        axis.plot(study.beta, np.nanmedian(tie, 1), color=figures.ORANGE)
+        _band(axis, study.beta, tie, figures.ORANGE, 0.2)
         axis.plot(study.beta, study.best.mean("realization"), "--", color=figures.GREEN)
-        unit = "β/ν" if label in tiles.NAMES else "β"
-        axis.set(xscale="log", yscale="log", xlabel=unit, ylabel="TIE, nats", title=label)
-        ticks = [t for t in (0.1, 1, 10, 100, 1000) if 0.99 * study.beta.min() <= t <= study.beta.max()]
-        axis.set_xticks(ticks, [f"{t:g}" for t in ticks])
+        x = [t for t in (0.1, 1, 10, 100, 1000) if 0.99 * study.beta.min() <= t <= study.beta.max()]
+        axis.set(yscale="log", xscale="log")
         low, high = axis.get_ylim()
         wanted = (0.01, 0.1, 1, 10, 100) if high > 50 * low else (0.2, 0.5, 1, 2, 5, 10)
-        ticks = [t for t in wanted if low <= t <= high]
-        axis.set_yticks(ticks, [f"{t:g}" for t in ticks])
-        axis.minorticks_off()
+        unit = "β/ν" if label in tiles.NAMES else "β"
+        _ticks(axis, x, [t for t in wanted if low <= t <= high], xlabel=unit, ylabel="TIE, nats", title=label)
     return figure
 
 
@@ -138,8 +140,15 @@ def _near(label: str, study: xr.Dataset) -> xr.Dataset:
     return study.isel(beta=int(study.trained.mean("realization").argmin("beta")))
 
 
-def _two(value) -> str:
-    return tables.number(float(value), 3 if abs(float(value)) < 1 else 2)
+def _two(values) -> list[str]:
+    """Numbers to two decimals, to three below one."""
+    return [tables.number(float(value), 3 if abs(float(value)) < 1 else 2) for value in values]
+
+
+def _turned(at: xr.Dataset, what: str = "median") -> list[str]:
+    """TIE as trained, turned by each of `SHOWN` labels and at the best rotation; of draws the median or the mean."""
+    ties = [getattr(at.tie.sel(labels=m), what)("draw").mean() for m in SHOWN]
+    return _two((at.trained.mean(), *ties, at.best.mean()))
 
 
 def experiment_rows(found: dict[str, xr.Dataset], what: str = "median") -> list[list[str]]:
@@ -148,30 +157,20 @@ def experiment_rows(found: dict[str, xr.Dataset], what: str = "median") -> list[
     for label, study in found.items():
         at = _near(label, study)
         beta = "ν" if label in tiles.NAMES else f"{float(at.beta):g}"
-        ties = [getattr(at.tie.sel(labels=m), what)("draw").mean() for m in SHOWN]
-        row = [f"{label} ({at.sizes['realization']})", beta]
-        rows.append([*row, *map(_two, (at.trained.mean(), *ties, at.best.mean()))])
+        rows.append([f"{label} ({at.sizes['realization']})", beta, *_turned(at, what)])
     return rows
 
 
 def worse_rows(found: dict[str, xr.Dataset]) -> list[list[str]]:
     """Rows of a table: per cent of draws that end worse than they began, where `experiment_rows` looks."""
-    rows = []
-    for label, study in found.items():
-        at = _near(label, study)
-        each = (at.tie > at.began).mean(("realization", "draw"))
-        rows.append([label, *(f"{100 * float(each.sel(labels=m)):.1f}" for m in (1, *SHOWN, 100))])
-    return rows
+    near = {label: _near(label, study) for label, study in found.items()}
+    each = {label: 100 * (at.tie > at.began).mean(("realization", "draw")) for label, at in near.items()}
+    return [[label, *(f"{float(part.sel(labels=m)):.1f}" for m in (1, *SHOWN, 100))] for label, part in each.items()]
 
 
 def beta_rows(study: xr.Dataset) -> list[list[str]]:
     """Rows of a table over β: as trained, medians of labels, the best rotation."""
-    rows = []
-    for beta in study.beta.values:
-        at = study.sel(beta=beta)
-        ties = [at.tie.sel(labels=m).median("draw").mean() for m in SHOWN]
-        rows.append([f"{float(beta):.3g}", *(_two(value) for value in (at.trained.mean(), *ties, at.best.mean()))])
-    return rows
+    return [[f"{float(beta):.3g}", *_turned(study.sel(beta=beta))] for beta in study.beta.values]
 
 
 def part_rows(found: dict[str, xr.Dataset]) -> list[list[str]]:
@@ -183,17 +182,17 @@ def part_rows(found: dict[str, xr.Dataset]) -> list[list[str]]:
             at = study.sel(beta=beta, method="nearest").mean("realization")
             values = at.trained, at.trained - at.best, at.means, at["size"], at["shape"]
             unit = " ν" if label in tiles.NAMES else ""
-            rows.append([label, f"{beta:g}{unit}", *map(_two, values), tables.number(float(at.factor), 2)])
+            rows.append([label, f"{beta:g}{unit}", *_two(values), tables.number(float(at.factor), 2)])
     return rows
 
 
 def regression_rows(stored: dict[str, xr.Dataset], places: dict[str, float]) -> list[list[str]]:
     """Rows of a table: median TIE of a turn and of ridge regressions on latents and on pixels, of the same labels."""
-    rows = []
-    for label, beta in places.items():
-        for name, tie in labels.other_uses(stored[label], beta, REGRESSED).items():
-            rows.append([f"{label}, β = {beta:.4g}", name, *map(_two, np.median(tie, 1))])
-    return rows
+    return [
+        [f"{label}, β = {beta:.4g}", name, *_two(np.median(tie, 1))]
+        for label, beta in places.items()
+        for name, tie in labels.other_uses(stored[label], beta, REGRESSED).items()
+    ]
 
 
 def best_rows(stored: dict[str, xr.Dataset], found: dict[str, xr.Dataset]) -> list[list[str]]:
@@ -220,7 +219,7 @@ def tail_rows(stored: xr.Dataset) -> list[list[str]]:
         for m, tie, before in zip(FEW, ties, began, strict=True):
             share, low, high = (100 * part for part in labels.share(tie > before))
             values = np.median(tie), tie.mean(), np.quantile(tie, 0.9)
-            rows.append([name, str(m), *map(_two, values), f"{share:.1f} ({low:.1f} to {high:.1f})"])
+            rows.append([name, str(m), *_two(values), f"{share:.1f} ({low:.1f} to {high:.1f})"])
     return rows
 
 
@@ -234,5 +233,5 @@ def margin_rows(study: xr.Dataset, count: int) -> list[list[str]]:
         if inside.any():
             name = f"{low:g} to {high:g}" if np.isfinite(high) else f"above {low:g}"
             each = f"{100 * inside.mean():.0f}", f"{100 * worse[inside].mean():.0f}"
-            rows.append([name, *each, _two(np.median(tie[inside])), _two(tie[inside].mean())])
+            rows.append([name, *each, *_two((np.median(tie[inside]), tie[inside].mean()))])
     return rows

@@ -60,15 +60,9 @@ def align(second_moment, cross, precision) -> tuple[np.ndarray, np.ndarray]:
     cross : (..., k, k) array K = E[m μᵀ M]
     precision : (k, k) array M
 
-    Returns
-    -------
-    value : (...) array, the least value in nats
-    permutation : (..., k, k) array P, so that s ≈ P z
+    Returns value: (...) array, the least value in nats; permutation: (..., k, k) array P, so that s ≈ P z.
 
-    Raises
-    ------
-    ValueError
-        above six latents, unless Q is diagonal.
+    Raises ValueError above six latents, unless Q is diagonal.
     """
     diagonal = np.diagonal(second_moment, axis1=-2, axis2=-1)
     off_diagonal = second_moment - diagonal[..., None] * np.eye(len(precision))
@@ -126,9 +120,7 @@ def rotate_repeated(vectors, mixing, groups, scale) -> np.ndarray:
     groups : from `eigenspaces`
     scale : (..., k) array of decoder lengths d
 
-    Returns
-    -------
-    (N, k) array, or (..., N, k) where eigenvalues repeat (the best permutation may change with d).
+    Returns a (N, k) array, or (..., N, k) where eigenvalues repeat (the best permutation may change with d).
     """
     k = vectors.shape[1]
     if len(groups) == k:

@@ -17,17 +17,12 @@ def kl_divergence(mean_q, covariance_q, mean_p, covariance_p) -> float:
     mean_q, mean_p : (k,) array
     covariance_q, covariance_p : (k, k) array, symmetric and positive definite
 
-    Returns
-    -------
-    float, in nats
+    Returns a float, in nats.
 
     >>> round(kl_divergence([1.0], [[1.0]], [0.0], [[1.0]]), 6)
     0.5
 
-    Raises
-    ------
-    scipy.linalg.LinAlgError
-        if a covariance is not positive definite.
+    Raises scipy.linalg.LinAlgError if a covariance is not positive definite.
     """
     factor_q = np.linalg.cholesky(np.asarray(covariance_q, float))
     factor_p = np.linalg.cholesky(np.asarray(covariance_p, float))
@@ -56,10 +51,7 @@ def posterior(mixing, noise_variance) -> tuple[np.ndarray, np.ndarray]:
     mixing : (N, k) array B
     noise_variance : float s²
 
-    Returns
-    -------
-    gain : (k, N) array G
-    precision : (k, k) array M
+    Returns gain: (k, N) array G; precision: (k, k) array M.
 
     Source: thesis, Appendices 2 (B = A) and 5 (B = D).
     """
@@ -84,11 +76,8 @@ class LinearGaussian:
     mixing : (N, k) nested list or array A, with N ≥ k ≥ 1
     noise_std : float σ > 0
 
-    Raises
-    ------
-    ValueError
-        if the mixing matrix is ragged, empty, wider than tall or not finite,
-        or the noise is not finite and positive.
+    Raises ValueError if the mixing matrix is ragged, empty, wider than tall or not finite, or the noise is not finite
+    and positive.
 
     Source: thesis, Results, "Analytically Tractable β-VAE".
     """

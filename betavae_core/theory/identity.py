@@ -50,9 +50,7 @@ def optimum_given_decoder(decoder, beta, decoder_variance: float = 1.0) -> Param
     gram = decoder.T @ decoder
     encoder = np.linalg.solve(gram + level[..., None] * np.eye(len(gram)), decoder.T)
     return Parameters(
-        np.broadcast_to(decoder, (*level.shape[:-1], *decoder.shape)),
-        encoder,
-        level / (level + np.diag(gram)),
+        np.broadcast_to(decoder, (*level.shape[:-1], *decoder.shape)), encoder, level / (level + np.diag(gram))
     )
 
 
@@ -67,9 +65,7 @@ def terms(process, parameters: Parameters, beta, decoder_variance: float = 1.0) 
     TIE is the least over signed permutations of the latents. All are computed as sums of squares, with
     Σ^½ = [A, σI] and M^½ from a QR factorisation, so that large terms never cancel and no divergence is negative.
 
-    Returns
-    -------
-    dict of arrays shaped like β, in nats, named as in `theory.terms.LINEAR`.
+    Returns a dict of arrays shaped like β, in nats, named as in `theory.terms.LINEAR`.
 
     Source: thesis, Appendices 1 and 4.
     """

@@ -35,16 +35,10 @@ def optimum(source, beta, latents: int | None = None, decoder_variance: float = 
     latents : int k, with a bare covariance only (a process has its own k)
     decoder_variance : float σ_x²
 
-    Returns
-    -------
-    Parameters. Signs and order of the latents are free. Where an eigenvalue repeats, any rotation within
-    its eigenspace is optimal too: for a process the one with the least true inference error is returned.
-    (A signal-free direction is interchangeable with the noise; TIE does not depend on which is taken.)
-
-    Raises
-    ------
-    ValueError
-        on a bad β, covariance or number of latents, and for repeated eigenvalues above six latents.
+    Returns `Parameters`. Signs and order of the latents are free. Where an eigenvalue repeats, any rotation within its
+    eigenspace is optimal too: for a process the one with the least true inference error is returned. (A signal-free
+    direction is interchangeable with the noise; TIE does not depend on which is taken.) Raises ValueError on a bad β,
+    covariance or number of latents, and for repeated eigenvalues above six latents.
     """
     level = (checked_beta(beta) * decoder_variance)[..., None]
     values, vectors = spectrum(source, latents)
@@ -131,15 +125,10 @@ def many_source_law(process) -> tuple[float, float]:
     >>> round(ratio, 4), round(gain, 4)
     (1.4142, 0.0537)
 
-    Returns
-    -------
-    ratio : float ≥ 1
-    gain : float ≥ 0, in nats
+    Returns ratio: float ≥ 1; gain: float ≥ 0, in nats.
 
-    Raises
-    ------
-    ValueError
-        if the mixing matrix has not full rank: a direction without signal has no high signal-to-noise ratio.
+    Raises ValueError if the mixing matrix has not full rank: a direction without signal has no high signal-to-noise
+    ratio.
     """
     values, _ = spectrum(process)
     noise = process.noise_std**2
@@ -164,9 +153,7 @@ def turned_tie(process, rotation) -> float:
     >>> turned_tie(process, np.eye(2)), turned_tie(process, [[0, -1], [1, 0]])  # tr AᵀA = 7.5
     (0.0, 7.5)
 
-    Parameters
-    ----------
-    rotation : (k, k) orthogonal array U, what is left over; a reflection is one too
+    `rotation` : (k, k) orthogonal array U, what is left over; a reflection is one too
 
     Returns nats, ≥ 0. Raises ValueError if the rotation is not orthogonal. Source: new here.
     """
@@ -213,11 +200,8 @@ def learned_decoder_variance(covariance, beta: float, latents: int) -> float:
     beta : float > 0
     latents : int k < N
 
-    Raises
-    ------
-    ValueError
-        on a bad β, covariance or number of latents; where k latents leave no variance over (as k = N does), since then
-        the objective grows without bound as σ_x² → 0 for β < 1 and is flat for β = 1.
+    Raises ValueError on a bad β, covariance or number of latents; where k latents leave no variance over (as k = N
+    does), since then the objective grows without bound as σ_x² → 0 for β < 1 and is flat for β = 1.
 
     Source: new here; learning σ_x² is Rybkin et al., 2021.
     """

@@ -39,10 +39,7 @@ def least(form: Form, starts: int = 1) -> tuple[np.ndarray, np.ndarray]:
 
     `starts` : for more than two latents, how many of the best starts of either kind the search goes on from
 
-    Returns
-    -------
-    turns : (..., 2, k, k), a rotation and a reflection
-    values : (..., 2), f of each
+    Returns turns: (..., 2, k, k), a rotation and a reflection; values: (..., 2), f of each.
     """
     k = form.linear.shape[-1]
     H = form.quadratic.reshape(-1, k**2, k**2)

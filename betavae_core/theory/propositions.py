@@ -24,11 +24,7 @@ STATEMENTS = {
     "fixed_decoder": "fixed decoder: MIE* is least at β = 1",
 }
 
-KINDS = (
-    "optimum",
-    "orthogonal",
-    "shared",
-)  # of stationary points; the last two are saddle points
+KINDS = ("optimum", "orthogonal", "shared")  # of stationary points; the last two are saddle points
 AT_OPTIMUM = 1e-7  # relative gap of the objective below which a solution is the global optimum
 SHARED = 1e-4  # of the largest entry of DᵀD + bI: off-diagonal from which latents share directions
 
@@ -158,21 +154,6 @@ def _steepest(process, layers: Layers, beta: float, step: float = 1e-5) -> float
         rows.append((up - down) / (2 * step))
     hessian = np.array(rows)
     return float(np.linalg.eigvalsh((hessian + hessian.T) / 2)[-1])
-
-
-def likelihood_slope(process: LinearGaussian, beta) -> np.ndarray:
-    """Slope of the log-likelihood at the optimum, in nats per unit of β (σ_x = 1); shaped like β.
-
-    d log p/dβ = ½ (1 − β) Σ_{λ_i > β} (1 + λ_i − β)⁻², the sum over the k leading eigenvalues
-
-    >>> process = LinearGaussian([[2.0, 1.0], [0.5, 1.5]])
-    >>> likelihood_slope(process, [0.5, 1.0, 9.0]).round(4).tolist()
-    [0.0453, 0.0, -0.0]
-    """
-    beta = linear.checked_beta(beta)[..., None]
-    values = np.linalg.eigvalsh(process.covariance)[::-1][: process.mixing.shape[1]]
-    above = np.maximum(values - beta, 0)
-    return 0.5 * (1 - beta[..., 0]) * ((above > 0) / (1 + above) ** 2).sum(-1)
 
 
 def posterior_correlation(process: LinearGaussian) -> float:

@@ -7,9 +7,8 @@ signed permutations (and rotations within repeated eigenvalues): the principal a
 """
 
 import numpy as np
-from scipy import optimize
 
-from betavae_core.theory import alignment, gaussian
+from betavae_core.theory import alignment, gaussian, search
 from betavae_core.theory.identity import optimum_given_decoder, single_beta
 
 FAMILIES = ("diagonal", "full")
@@ -39,14 +38,8 @@ def rotated_tie(process, beta: float, rotation, family: str = "diagonal") -> flo
     rotation : (k, k) orthogonal array Q, counted from the Û of `numpy.linalg.svd(A)`, where singular values repeat too
     family : "diagonal" or "full", the covariance of q
 
-    Returns
-    -------
-    float in nats, the least over signed permutations of the latents
-
-    Raises
-    ------
-    ValueError
-        on a bad β, rotation or family, and above six latents with a diagonal q off the principal axes.
+    Returns a float in nats, the least over signed permutations of the latents. Raises ValueError on a bad β, rotation
+    or family, and above six latents with a diagonal q off the principal axes.
 
     Source: new here.
     """
@@ -87,26 +80,8 @@ def least_rotated_tie(process, rotation, family: str = "diagonal") -> tuple[floa
 
     noise = process.noise_std**2
     largest = noise + np.linalg.norm(process.mixing, 2) ** 2
-    grid = np.linspace(np.log(noise / 10), np.log(largest), GRID)
-    best = int(np.argmin([error(point) for point in grid]))
-    bounds = grid[max(best - 1, 0)], grid[min(best + 1, GRID - 1)]
-    found = optimize.minimize_scalar(error, bounds=bounds, method="bounded", options={"xatol": 1e-9})
-    return float(np.exp(found.x)), float(found.fun)  # pyright: ignore
-
-
-def best_beta_bounds(process, decoder_variance: float = 1.0) -> tuple[float, float]:
-    """Bounds on the β with the least true inference error: σ²/σ_x² ≤ β* < λ_1/σ_x².
-
-    For one source β* = σ²/σ_x²; for two, β* σ_x²/σ² ≤ √2 as well, because the better permutation has ρ_1 = ρ_2 ≥ 1/√2.
-
-    Returns
-    -------
-    lower, upper : floats, equal if the process has a single source or no signal
-    """
-    noise, k = process.noise_std**2, process.mixing.shape[1]
-    largest = gaussian.spectrum(process)[0][0]
-    few = {1: noise, 2: np.sqrt(2) * noise}
-    return noise / decoder_variance, float(min(largest, few.get(k, largest))) / decoder_variance
+    log_beta, tie = search.least(error, np.linspace(np.log(noise / 10), np.log(largest), GRID), xatol=1e-9)
+    return float(np.exp(log_beta)), tie
 
 
 def checked_rotation(rotation, k: int) -> np.ndarray:

@@ -78,9 +78,7 @@ def stationary_points(process, beta: float, starts: int, rng, ascent: int = 0) -
     nothing, a direction that is not among the leading ones, or several latents that share their
     directions. `ascent` steps of `_ascended` lead away from them.
 
-    Returns
-    -------
-    list of Parameters, one for each start that converged, in order of falling objective
+    Returns a list of Parameters, one for each start that converged, in order of falling objective.
     """
     Sigma, (N, k) = process.covariance, process.mixing.shape
 
@@ -112,10 +110,7 @@ def _ascended(D, Sigma, beta: float, steps: int) -> np.ndarray:
 def solve_stationarity(process, beta: float, starts: int = 8, rng=None) -> Parameters:
     """Best solution of the stationarity equations among led random starts; see `stationary_points`.
 
-    Raises
-    ------
-    ValueError
-        if no start converged.
+    Raises ValueError if no start converged.
     """
     points = stationary_points(process, beta, starts, rng or np.random.default_rng(0), ASCENT)
     if not points:

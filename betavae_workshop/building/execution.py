@@ -11,7 +11,6 @@ from pathlib import Path
 
 from betavae_core import built, files, paths
 from betavae_core.errors import BuildError, UsageError
-from betavae_core.images import digit_files
 from betavae_core.paths import CHAPTERS, EXECUTED
 from betavae_workshop import environment
 from betavae_workshop.building import chapters, kept, parameters, processes
@@ -20,6 +19,8 @@ from betavae_workshop.building.processes import Job
 from betavae_workshop.building.progress import Progress
 
 KINDS = (".ipynb", ".claims.json", ".json")  # an execution leaves a notebook, verdicts if it has some, and its record
+
+HANDED = ("rates.py", "speed.py")  # of the workshop, whose tables the chapters that quote are handed
 
 
 def digest(chapter: str, values: dict, records: list[Path]) -> str:
@@ -30,7 +31,7 @@ def digest(chapter: str, values: dict, records: list[Path]) -> str:
         parts += found() if name in reached.mentioned else []
     stored = paths.working_store().glob("*/*.nc") if "working_store" in reached.mentioned else ()
     working = sorted(file.name for file in stored)  # names that stand for contents
-    return files.digest([sys.version, environment.decisive(), values, working], parts)
+    return kept.digest([sys.version, environment.decisive(), values, working], parts)
 
 
 def _published(kinds: tuple[str, ...]) -> list[Path]:
@@ -41,7 +42,7 @@ DATA = {  # files behind the names of `paths` that code may mention
     "BENCH": lambda: [paths.BENCH],
     "CALIBRATION": lambda: [paths.CALIBRATION],
     "GPU": lambda: [paths.GPU],
-    "digits": lambda: digit_files.files(paths.digits()),
+    "digits": lambda: [paths.digits()],
     "published_store": lambda: _published((".nc",)),
     "atlases": lambda: _published((".json", ".webp")),
 }
@@ -89,7 +90,8 @@ def require_networks(chapter: str, values: dict) -> None:
     if not (needed := parameters.needs(chapter)):
         return
     from betavae_core.images import experiments  # they take as long to load as all else
-    from betavae_core.results import planning, sweep
+    from betavae_core.results import planning
+    from betavae_workshop.sweeping import survey
 
     for name in needed:
         profile = values.get("profile", "published")
@@ -98,7 +100,7 @@ def require_networks(chapter: str, values: dict) -> None:
         if not betas <= {member.beta for member in members}:
             some = ", ".join(f"{beta:g}" for beta in sorted({member.beta for member in members}))
             raise UsageError(f"chapter {chapter} shows {name} at every β; profile {profile} has {some} alone")
-        if not sweep.whole(members):
+        if not survey.whole(members):
             digits = f" of the digits in {paths.digits()}" if paths.digits() != paths.EMBEDDED_DIGITS else ""
             raise UsageError(
                 f"chapter {chapter} shows networks of {name}, and no realization{digits} is stored with every β; "
@@ -107,18 +109,23 @@ def require_networks(chapter: str, values: dict) -> None:
 
 
 def _tell_those_that_quote(stage: Path) -> None:
-    """Write what `betavae_core.built` reads: the names, parameters and run times of the other chapters."""
+    """Write what `betavae_core.built` reads: names, parameters and run times of the other chapters, tables of rates."""
+    from betavae_workshop import rates, speed  # they take as long to load as all else
+
     told = []
     for name in chapters.names():
         known = {} if name in QUOTING else _record(name, stage)
         given = parameters.defaults(name) | known.get("parameters", {})
         told.append({"chapter": name, "quotes": name in QUOTING, "parameters": given, "seconds": known.get("seconds")})
-    files.write_text(stage / built.FILE, json.dumps(told))
+    files.write_text(stage / built.FILE, json.dumps({"chapters": told, "speed": speed.told(), "rates": rates.told()}))
 
 
 def _digest(chapter: str, values: dict, stage: Path) -> str:
-    others = [name for name in chapters.names() if name not in QUOTING] if chapter in QUOTING else []
-    return digest(chapter, values, [_file(stage, name, kind) for name in others for kind in (".json", ".claims.json")])
+    if chapter not in QUOTING:
+        return digest(chapter, values, [])
+    others = [name for name in chapters.names() if name not in QUOTING]
+    records = [_file(stage, name, kind) for name in others for kind in (".json", ".claims.json")]
+    return digest(chapter, values, [*records, *(paths.ROOT / "betavae_workshop" / name for name in HANDED)])
 
 
 def _is_told_done(job: Job, stage: Path, progress: Progress) -> bool:

@@ -4,6 +4,8 @@ Undoing a word, or going back to a branch, finds what was executed then; a page 
 """
 
 import contextlib
+import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
@@ -57,3 +59,12 @@ def _prune() -> None:
 def _newest_first(chapter: Path) -> list[Path]:
     whole = [execution for execution in chapter.iterdir() if not execution.name.startswith(".")]
     return sorted(whole, key=lambda execution: execution.stat().st_mtime_ns, reverse=True)
+
+
+def digest(settings: list, parts: list[Path]) -> str:
+    """Content hash of settings and files; a file counts with its path inside the project, or with its name."""
+    state = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for part in parts:
+        name = part.relative_to(paths.ROOT) if part.is_relative_to(paths.ROOT) else part.name
+        state.update(str(name).encode() + (part.read_bytes() if part.exists() else b"absent"))
+    return state.hexdigest()

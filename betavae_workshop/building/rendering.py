@@ -11,6 +11,7 @@ from betavae_core import files
 from betavae_core.errors import BuildError
 from betavae_core.paths import BUILD, CHAPTERS, PACKAGE, ROOT
 from betavae_workshop import environment
+from betavae_workshop.building import kept
 
 CONFIG, CONTENTS = ROOT / "_config.yml", ROOT / "_toc.yml"
 MADE_FROM = ".made-from"  # beside the pages: the hash of what they were rendered from
@@ -82,7 +83,7 @@ def _digest(stage: Path, chapter: str | None = None) -> str:
     parts = [CONFIG, CONTENTS, ROOT / "requirements.lock", *(CHAPTERS / "_ext").glob("*.py")]
     parts += [*PACKAGE.rglob("*.py"), *(ROOT / "betavae_workshop").rglob("*.py")]
     parts += [file for file in (stage / "book").rglob("*") if file.is_file() and not file.match("book/*.json")]
-    return files.digest([sys.version, chapter], sorted(parts))
+    return kept.digest([sys.version, chapter], sorted(parts))
 
 
 def _run(command: list) -> None:

@@ -11,6 +11,8 @@ from betavae_core.errors import UsageError
 from betavae_workshop.commands.serving import serve
 from betavae_workshop.commands.values import Group, Whole, new_file
 
+LEDGER = ["kind", "what", "place", "evidence", "estimate", "95 % interval", "verdict"]
+
 
 @click.command()
 @click.option("--profile", default="published", show_default=True, help="Stored networks that the deep chapters show.")
@@ -170,12 +172,13 @@ def import_(file, labels, target):
     Set BETAVAE_DIGITS to the path that is printed to use them.
     """
     from betavae_core import paths
-    from betavae_core.images import digit_files, digits
+    from betavae_core.images import digits
+    from betavae_workshop import digit_forms
 
     target = target or paths.IMPORTED_DIGITS
     if target.resolve() == paths.EMBEDDED_DIGITS:
         raise UsageError(f"{target} holds the digits that come with the project; --to another file")
-    images, told = digit_files.read(file, labels)
+    images, told = digit_forms.read(file, labels)
     digits.write(target, images, told)
     click.echo(f"digits: {target} ({len(images):,}; BETAVAE_DIGITS={target} uses them)")
 
@@ -201,7 +204,8 @@ def claims():
     if sys.stdout.isatty():  # as wide as the terminal, borders aside
         room = min(1, (shutil.get_terminal_size().columns - 3 * len(width) - 1) / sum(width))
         width = [max(8, int(room * column)) for column in width]
-    click.echo(tabulate(claims.rows(verdicts), headers=claims.HEADER, maxcolwidths=width, tablefmt="simple_grid"))
+    rows = [[*v.entry, v.evidence, v.estimate, v.interval, v.word] for v in verdicts]
+    click.echo(tabulate(rows, headers=LEDGER, maxcolwidths=width, tablefmt="simple_grid"))
     waiting = [name for name in chapters.names() if not (paths.EXECUTED / f"book/{name}.ipynb").exists()]
     if waiting:
         click.echo(f"without {', '.join(waiting)}, which `make book` executes", err=True)

@@ -146,13 +146,14 @@ def _digits() -> Finding:
 def _store(folder: Path, pattern: str, mended: str) -> Finding:
     """How many networks a store holds of each experiment, and its damaged files."""
     from betavae_core.results import record
+    from betavae_workshop.sweeping import survey
 
     counts: collections.Counter[str] = collections.Counter()
     damaged = []
     for file in sorted(folder.glob(pattern)):
         try:
             experiment = file.stem.split(",")[0] if file.parent == folder else file.parent.name
-            counts[experiment] += record.held(files.read_sealed(file))
+            counts[experiment] += survey.held(files.read_sealed(file))
         except (files.Damaged, record.FormatError):
             damaged.append(file.name)
     aside = len([*folder.glob("*/*.bad")])

@@ -13,7 +13,7 @@ def with_progress(training, members) -> list:
     """Have members trained, behind a bar on a terminal, with a line a minute elsewhere; returns those that diverged."""
     from tqdm import tqdm
 
-    from betavae_core.results import sweep
+    from betavae_workshop.sweeping import survey
 
     lost, said = [], time.monotonic()
     try:
@@ -25,7 +25,7 @@ def with_progress(training, members) -> list:
                     click.echo(f"{done} of {len(members)} are stored", err=True)
                     said = time.monotonic()
     except KeyboardInterrupt:
-        there = len(members) - len(sweep.survey(members).missing)
+        there = len(members) - len(survey.survey(members).missing)
         click.echo(f"interrupted: {there} of {len(members)} are stored; the same command goes on from there", err=True)
         sys.exit(130)
     return lost

@@ -100,14 +100,13 @@ def sweep(jobs, workers, scheduler, pack, jax, explain, **options):
     if jax and (workers or scheduler or not find_spec("jax")):
         raise UsageError("--jax trains on this machine only, where JAX is installed: pip install jax, or jax[cuda13]")
     from betavae_core import paths
-    from betavae_core.results import store, sweep
-    from betavae_workshop.sweeping import running
+    from betavae_workshop.sweeping import running, survey, writing
 
     planned = planned_for(**options)
     if not explain:
-        store.check_writable()
+        writing.check_writable()
     for label, members in planned:
-        plan = sweep.survey(members)
+        plan = survey.survey(members)
         done = f"{len(plan.working) + len(plan.published)} there already"
         lost = f", {len(plan.diverged)} of them diverged" if plan.diverged else ""
         click.echo(f"{label}: {_members(len(plan.missing))} to train, {done}{lost}", err=True)
@@ -158,10 +157,10 @@ def status(names, profile):
     betavae status
     betavae status mixing --profile thesis
     """
-    from betavae_core.results import store, sweep
+    from betavae_workshop.sweeping import survey
 
     for label, members in planned_for(names, profile):
-        plan = sweep.survey(members)
+        plan = survey.survey(members)
         click.echo(f"{label}: {len(members) - len(plan.missing)} of {len(members)}")
         for beta in sorted({member.beta for member in members}):
             wanted, working, published, diverged = (
@@ -170,7 +169,7 @@ def status(names, profile):
             )
             stores = f"{working} working, {published} published" + (f", {diverged} diverged" if diverged else "")
             click.echo(f"  beta {beta:<9.10g} {working + published:3d} of {wanted} ({stores})")
-        others = store.others(members)
+        others = survey.others(members)
         for beta in sorted({member.beta for member in others}):
             count = sum(member.beta == beta for member in others)
             click.echo(f"  beta {beta:<9.10g} {count:3d} that profile {profile} does not ask for")

@@ -23,7 +23,7 @@ def bench(rounds, file):
     """
     from tabulate import tabulate
 
-    from betavae_core.showing import speed
+    from betavae_workshop import speed
     from betavae_workshop.timing import bench
 
     rows = bench.run(rounds=rounds, report=lambda line: click.echo(line, err=True))

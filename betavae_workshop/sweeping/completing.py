@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
-from betavae_core.results import store, train_member
+from betavae_core.results import store
 from betavae_core.results.members import Member
 from betavae_core.theory.terms import SCALARS
-from betavae_workshop.sweeping import crews, publishing
+from betavae_workshop.sweeping import crews, publishing, tasks
+
+BATCH = 20  # networks filled in at a time: a published file is written whole
 
 
 def lacking(members: list[Member]) -> list[Member]:
@@ -22,6 +24,13 @@ def fill_in(members: list[Member], gaps: list[float], crew=None) -> Iterator[tup
     trained it. Crew and errors are as for `running.run`.
     """
     asked = {member: ([member], [member.key], False) for member in members}
-    for member, [(values, _)] in crews.each_done(crew, train_member.task, asked):
-        gaps.append(publishing.complete(member, values))
-        yield member, {}
+    waiting: dict[Member, dict] = {}
+    try:
+        for member, [(values, _)] in crews.each_done(crew, tasks.task, asked):
+            waiting[member] = values
+            if len(waiting) == BATCH:
+                gaps += publishing.complete(waiting)
+                waiting.clear()
+            yield member, {}
+    finally:
+        gaps += publishing.complete(waiting) if waiting else []

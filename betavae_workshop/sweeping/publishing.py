@@ -8,6 +8,7 @@ from betavae_core.errors import UsageError
 from betavae_core.results import record, store
 from betavae_core.results.members import Member
 from betavae_core.theory.terms import SCALARS, attributes
+from betavae_workshop.sweeping import survey, writing
 
 
 def publish(members: list[Member]) -> Path | None:
@@ -19,7 +20,7 @@ def publish(members: list[Member]) -> Path | None:
     target, base, known = (
         store.published(specification),
         store.load_published(specification),
-        store.published_keys(specification),
+        survey.published_keys(specification),
     )
     new = {member: found for member in members if member.key not in known and (found := store.read(member)) is not None}
     if not new:
@@ -33,27 +34,38 @@ def publish(members: list[Member]) -> Path | None:
     for name in record.LABELS:
         dataset[name] = dataset[name].astype(str)
     target.parent.mkdir(parents=True, exist_ok=True)
-    store.save(dataset, target)
+    writing.save(dataset, target)
     return target
 
 
-def complete(member: Member, values: dict) -> float:
-    """Add what is stored of a member lacks of some values; the largest difference of those that it had, in nats.
+def complete(found: dict[Member, dict]) -> list[float]:
+    """Add what is stored of members of one specification lacks of these values; the published file is written once.
 
-    Raises
-    ------
-    UsageError
-        if it is not stored.
+    Returns the largest difference of those that each had, in nats. Raises UsageError for one that is not stored.
     """
-    base, file = store.load_published(member.specification), store.published(member.specification)
-    if base is None or member.key not in base.key.values:
-        base, file = store.read(member), store.path(member)
-        if base is None:
+    specification = next(iter(found)).specification
+    base, gaps = store.load_published(specification), []
+    whole = None if base is None else record.widened(base, base.beta.values, base.sizes["realization"])
+    places = {} if whole is None else {key: index for index, key in np.ndenumerate(whole.key.values)}
+    for member, values in found.items():
+        if member.key in places:
+            gaps.append(_filled_in(whole, places[member.key], values))
+        elif (own := store.read(member)) is None:
             raise UsageError(f"{member.key} is not stored")
-        cells, index = base, ()
-    else:
-        cells = record.widened(base, base.beta.values, base.sizes["realization"])
-        index = tuple(int(place[0]) for place in np.nonzero(cells.key.values == member.key))
+        else:
+            gaps.append(_filled_in(own, (), values))
+            own.attrs["checksum"] = record.checksum(own)
+            writing.save(own, store.path(member))
+    if whole is not None and any(member.key in places for member in found):
+        whole.attrs = base.attrs
+        for name in record.LABELS:
+            whole[name] = whole[name].astype(str)
+        writing.save(whole, store.published(specification))
+    return gaps
+
+
+def _filled_in(cells, index: tuple, values: dict) -> float:
+    """Put values where none are; the largest difference of those that are there."""
     gap = 0.0
     for name in SCALARS:
         known = float(cells[name].values[index]) if name in cells else np.nan
@@ -63,8 +75,4 @@ def complete(member: Member, values: dict) -> float:
             cells[name].values[index] = values[name]
         else:
             cells[name] = ((), values[name], attributes(name))
-    cells.attrs = base.attrs | ({} if index else {"checksum": record.checksum(cells)})
-    for name in record.LABELS if index else ():
-        cells[name] = cells[name].astype(str)
-    store.save(cells, file)
     return gap

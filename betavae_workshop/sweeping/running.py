@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
 
 from betavae_core import paths
-from betavae_core.results import atlases, record, store, train_member
+from betavae_core.results import atlases, record, store
 from betavae_core.results.members import Member
-from betavae_workshop.sweeping import crews
+from betavae_workshop.sweeping import crews, tasks, writing
 
 
 def run(members: Iterable[Member], crew=None, pack: int | None = None, report=None) -> Iterator[tuple[Member, dict]]:
@@ -48,7 +48,7 @@ def run(members: Iterable[Member], crew=None, pack: int | None = None, report=No
                         there = [member for member in together if store.read(member) is not None]
                         yield from ((member, {}) for member in there)
                         if wanted := [member for member in together if member not in there]:
-                            future = submit(train_member.task, wanted, [member.key for member in wanted], found.xla)
+                            future = submit(tasks.task, wanted, [member.key for member in wanted], found.xla)
                             running[future] = wanted, submit
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     kept = keep(future.result(), running[future][0])
@@ -89,15 +89,15 @@ def draw_atlases(members: Iterable[Member], crew=None, report=None) -> Iterator[
         return
     if report:
         report(f"{len(missing)} to draw; each network is trained again for it")
-    for member, drawn in crews.each_done(crew, train_member.draw_atlas, {m: (m, m.key) for m in missing}):
-        atlases.write(member, *drawn)
+    for member, drawn in crews.each_done(crew, tasks.draw_atlas, {m: (m, m.key) for m in missing}):
+        writing.write_atlas(member, *drawn)
         yield member
 
 
 def keep(results, members: list[Member]) -> list[tuple[Member, dict]]:
     """Store trained members; (member, provenance) of each, which says too whether training diverged."""
     for member, (values, provenance) in zip(members, results, strict=True):
-        store.write(member, values, {**provenance, "revision": revision()})
+        writing.write(member, values, {**provenance, "revision": revision()})
     return [
         (member, provenance | {"diverged": record.diverged(values)})
         for member, (values, provenance) in zip(members, results, strict=True)

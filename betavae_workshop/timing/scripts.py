@@ -26,13 +26,14 @@ WARM = 2  # epochs of a first network, which loads and compiles what all share
 
 def member(experiment: str, epochs: int, folder: Path) -> Path:
     """Train, evaluate and store a network as a sweep does; returns the file."""
-    from betavae_core.results import store, train_member
+    from betavae_core.results import train_member
     from betavae_core.results.members import Member, Specification
+    from betavae_workshop.sweeping import writing
 
     os.environ["BETAVAE_RESULTS"] = str(folder)
     wanted = Member(Specification(experiment, epochs=epochs), 1.0, REALIZATION)
     [(values, provenance)] = train_member.train([wanted])
-    return store.write(wanted, values, provenance)
+    return writing.write(wanted, values, provenance)
 
 
 def keras_script(experiment: str, epochs: int, folder: Path) -> Path:

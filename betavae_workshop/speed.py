@@ -1,11 +1,16 @@
-"""Tables of what was measured of this project's speed, from the files that `make bench` and `make gpu-check` leave."""
+"""Tables of what was measured of this project's speed, from the files that `make bench` and `make gpu-check` leave.
 
+A build hands them to the chapter on reproduction (`betavae_core.built`).
+"""
+
+import json
 import math
 from collections.abc import Iterator
 
 import numpy as np
 import scipy.stats
 
+from betavae_core import paths
 from betavae_core.networks import architecture
 from betavae_core.results import planning
 
@@ -23,24 +28,27 @@ RATE = "member-steps/s"
 TERMS = ("reconstruction", "kl_prior", "tie")
 EVALUATION = 0.7  # seconds of one core for each member, measured: draws and importance sampling on both sets of images
 COSTED = ("mixing", "localisation")
-HEADER = [
-    "experiment",
-    "contender",
-    "processes × threads",
-    "member-steps/s",
-    "ms per step",
-    "this project is faster by",
-]
-WHOLE_HEADER = [
-    "experiment",
-    "by",
-    "processes × threads",
-    "s per network",
-    "networks per hour",
-    "this project is faster by",
-]
+LAYOUT, FASTER = "processes × threads", "this project is faster by"
+HEADER = ["experiment", "contender", LAYOUT, "member-steps/s", "ms per step", FASTER]
+WHOLE_HEADER = ["experiment", "by", LAYOUT, "s per network", "networks per hour", FASTER]
 COST_HEADER = ["machine", "mixing, h", "localisation, h", "together, h"]
 EPOCHS = 1000  # of a whole network
+
+
+def told() -> dict:
+    """All that the chapter shows: tables by name, each its header and rows, and the numbers that its prose quotes."""
+    timed, measured = (json.loads(file.read_text()) for file in (paths.BENCH, paths.GPU))
+    together = ["experiment", "networks together", "this project, steps/s", "plain JAX, steps/s"]
+    swept = ["experiment", "networks", "epochs", "seconds", "training", "s per network"]
+    tables = {
+        "steps": (HEADER, table(timed)),
+        "networks": (WHOLE_HEADER, whole_table(timed)),
+        "together": ([*together, "memory, GB, by arithmetic"], speed_rows(measured)),
+        "sweeps": (swept, sweep_rows(measured)),
+        "beside": (["β", "R", "C", "TIE"], beside_rows(measured)),
+        "cost": (COST_HEADER, thesis_cost(timed, measured)),
+    }
+    return tables | {"beyond": beyond(measured), "evaluation": EVALUATION}
 
 
 def table(rows: list[dict]) -> list[list[str]]:
@@ -54,14 +62,7 @@ def table(rows: list[dict]) -> list[list[str]]:
 def whole_table(rows: list[dict]) -> list[list[str]]:
     """For each experiment and way to a stored network its better layout: seconds for one, as many an hour, ratio."""
     return [
-        [
-            experiment,
-            label,
-            layout,
-            f"{EPOCHS / rate:.1f}",
-            f"{3600 * rate / EPOCHS:.0f}",
-            f"{ratio:.2f} ×",
-        ]
+        [experiment, label, layout, f"{EPOCHS / rate:.1f}", f"{3600 * rate / EPOCHS:.0f}", f"{ratio:.2f} ×"]
         for experiment, label, layout, rate, ratio in _best(rows, WHOLE, "member")
     ]
 

@@ -1,4 +1,7 @@
-"""The stored error rates of verdicts: what was simulated, the file that `calibration` writes, and its tables."""
+"""The stored error rates of verdicts: what was simulated, the file that `calibration` writes, and its tables.
+
+A build hands them to the page of claims (`betavae_core.built`).
+"""
 
 import json
 from collections.abc import Iterator
@@ -15,6 +18,17 @@ KINDS = {"normal": "normal", "sign at random": "stored, signs at random", "as it
 def load() -> dict:
     """The stored rates: `seed`, `trials`, and the rows of `rules`, `intervals` and `tiles`."""
     return json.loads(paths.CALIBRATION.read_text(encoding="utf-8"))
+
+
+def told() -> dict:
+    """The tables by name, each its header and rows."""
+    table, counts = load(), [f"n = {n}" for n in COUNTS]
+    return {
+        "errors": (["rule, noise", *counts], error_rows(table)),
+        "power": (["rule, noise", *counts], power_rows(table)),
+        "intervals": (["curve, noise", *counts], interval_rows(table)),
+        "tiles": (["experiment, noise", "theory", *(f"n = {n}" for n in REALIZATIONS)], tile_rows(table)),
+    }
 
 
 def _cells(table: dict) -> Iterator[tuple[str, str, list[list[dict]]]]:
