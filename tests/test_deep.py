@@ -313,7 +313,7 @@ def test_several_networks_train_on_all_cores_and_tell_what_they_do(tmp_path, mon
     monkeypatch.setenv("BETAVAE_NOTE", str(note))
     monkeypatch.setattr(notes.Work, "at", lambda self, *at, told=notes.Work.at: (seen.append(at), told(self, *at)))
     monkeypatch.setattr(machine, "cores", lambda: 2)
-    members = planning.plan("mixing", betas=[3.0], realizations=2, epochs=100)
+    members = planning.plan("mixing", betas=[3.0], realizations=2, epochs=100, samples=200)
     together = train_live.train_live(members)
     last = notes.Note.read(note)
     assert re.fullmatch(r"trains 2 networks at β = 3, about \d+ s", last.announced)
@@ -334,7 +334,10 @@ GLUED = "application/papermill.record/"  # how glue marks what a sentence quotes
 @pytest.mark.slow
 @pytest.mark.parametrize(("chapter", "beta"), [("localisation", 3.0)])
 def test_a_chapter_at_a_beta_of_which_nothing_is_stored_speaks_of_no_other(chapter, beta, tmp_path):
-    """The chapter itself, executed as `make chapter` does, but for few epochs; the page of before said β = 2."""
+    """The chapter itself, executed as `make chapter` does, but for few epochs; the page of before said β = 2.
+
+    Over 2 % of the suite: all that the chapter computes, and three processes that load TensorFlow.
+    """
     values, told = {"beta": beta, "epochs": 20, "realizations": 2}, []
     (tmp_path / "book").mkdir()
     with Progress([chapter], told.append) as progress:
