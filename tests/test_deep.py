@@ -1,6 +1,7 @@
 """Predictions against the analytical model, angles against known turns, and a live network's labels and pictures."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -138,8 +139,10 @@ def test_all_supplements_are_published():
 
 @pytest.fixture(scope="module")
 def trained():
-    """Two networks at a β of which nothing is stored."""
-    return live.train("mixing", 3.0, realizations=2, epochs=60)[0]
+    """Two networks at a β of which nothing is stored, in this process: others would have to load TensorFlow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, "cores", lambda: 1)
+        return live.train("mixing", 3.0, realizations=2, epochs=60)[0]
 
 
 def test_live_members_are_labelled_like_stored_ones(trained):
@@ -336,12 +339,18 @@ GLUED = "application/papermill.record/"  # how glue marks what a sentence quotes
 def test_a_chapter_at_a_beta_of_which_nothing_is_stored_speaks_of_no_other(chapter, beta, tmp_path):
     """The chapter itself, executed as `make chapter` does, but for few epochs; the page of before said β = 2.
 
-    Over 2 % of the suite: all that the chapter computes, and three processes that load TensorFlow.
+    Over 2 % of the suite: all that the chapter computes. On one core it trains in its kernel, so that TensorFlow is
+    loaded once.
     """
     values, told = {"beta": beta, "epochs": 20, "realizations": 2}, []
     (tmp_path / "book").mkdir()
-    with Progress([chapter], told.append) as progress:
-        failures = processes.execute([processes.Job(chapter, values, f"{chapter} of a test")], tmp_path, progress)
+    cores = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(cores)})
+        with Progress([chapter], told.append) as progress:
+            failures = processes.execute([processes.Job(chapter, values, f"{chapter} of a test")], tmp_path, progress)
+    finally:
+        os.sched_setaffinity(0, cores)
     shutil.rmtree(paths.BUILD / "kept" / chapter / f"{chapter} of a test", ignore_errors=True)
     assert not failures
     assert re.fullmatch(rf"{chapter}: trains 2 networks at β = {beta:.10g}, about \d+ s", told[0])
