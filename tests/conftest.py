@@ -149,6 +149,9 @@ def copied(folder, chapters):
     for text in [*chapters.glob("*.md"), paths.CHAPTERS / "references.bib"]:
         shutil.copy(text, folder / "book")
     shutil.copy(chapters / "_toc.yml", folder)
+    for card in (paths.BUILD / "cache").glob("card-*.png"):  # else each copy would draw it
+        (folder / "_build/cache").mkdir(parents=True, exist_ok=True)
+        shutil.copy(card, folder / "_build/cache")
     return Copy(folder)
 
 
