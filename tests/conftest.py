@@ -13,12 +13,19 @@ os.environ.pop("OPENBLAS_CORETYPE", None)  # other kernels, other last digits th
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from playwright.sync_api import sync_playwright
 
 from betavae_core import paths
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_workshop.building import pdf
 from betavae_workshop.sweeping import crews
+
+pytest_plugins = ["tests.costs"]
+
+# A fixed budget, and the same cases on every machine; `pytest --hypothesis-profile=default` draws others.
+settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=50, database=None)
+settings.load_profile("fixed")
 
 
 @pytest.fixture
@@ -142,6 +149,9 @@ def copied(folder, chapters):
     for text in [*chapters.glob("*.md"), paths.CHAPTERS / "references.bib"]:
         shutil.copy(text, folder / "book")
     shutil.copy(chapters / "_toc.yml", folder)
+    for card in (paths.BUILD / "cache").glob("card-*.png"):  # else each copy would draw it
+        (folder / "_build/cache").mkdir(parents=True, exist_ok=True)
+        shutil.copy(card, folder / "_build/cache")
     return Copy(folder)
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import types
 
 import pytest
 
@@ -11,6 +12,7 @@ from betavae_core.theory.gaussian import LinearGaussian
 
 sys.path.insert(0, str(paths.CHAPTERS / "_ext"))
 import bundle
+import pages
 
 MODULES = ("explorer", "curves", "page", "scroll", "plane")
 TAGS = "".join(f'<script type="module" src="../_static/scripts/{name}.js?v=1"></script>\n' for name in MODULES)
@@ -65,3 +67,27 @@ def test_modules_keep_their_names_apart_and_run_once_in_order(tmp_path):
     assert script.count("made.push") == 1
     assert script.count("= run(() =>") == 3
     assert "const { add: more } = $base;" in script
+
+
+def test_the_picture_of_links_is_drawn_once_and_again_where_it_is_damaged_or_what_draws_it_has_changed(
+    tmp_path, monkeypatch
+):
+    drawn, draw = [], pages.drawn_card
+    monkeypatch.setattr(pages, "drawn_card", lambda: drawn.append(1) or draw())
+    monkeypatch.setattr(paths, "BUILD", tmp_path)
+    app = types.SimpleNamespace(builder=types.SimpleNamespace(name="html"), outdir=tmp_path)
+    (tmp_path / "_static").mkdir()
+
+    def put():
+        pages.put_card(app, None)
+        return (tmp_path / pages.CARD).read_bytes()
+
+    first = put()
+    assert first.startswith(b"\x89PNG")
+    assert (put(), len(drawn)) == (first, 1)
+    (kept,) = (tmp_path / "cache").iterdir()
+    kept.write_bytes(kept.read_bytes()[:-1])
+    assert (put(), len(drawn)) == (first, 2)
+    monkeypatch.setattr(sys, "version", "another")
+    assert (put(), len(drawn)) == (first, 3)
+    assert len(list((tmp_path / "cache").iterdir())) == 1

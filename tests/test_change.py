@@ -43,8 +43,8 @@ class Changed:
         return done.stdout
 
     def told(self, program):
-        """What a program prints as JSON."""
-        return json.loads(self.run("-c", "import json, numpy as np\n" + program))
+        """What a program prints as JSON, which may call what `HELP` defines."""
+        return json.loads(self.run("-c", HELP + program))
 
 
 @pytest.fixture
@@ -52,17 +52,29 @@ def copy(tmp_path):
     return Changed(tmp_path)
 
 
-MISSING = """
-from betavae_core.results import planning
-from betavae_workshop.sweeping import survey
-print(json.dumps([len(survey.survey(plan).missing) for plan in planning.plans()]))
+HELP = """
+import json, numpy as np
+
+def betavae(line):
+    "What a command line prints; many in one process load TensorFlow, and the process that trains, once."
+    from click.testing import CliRunner
+    from betavae_workshop import cli
+    done = CliRunner().invoke(cli.main, line.split())
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+def missing():
+    "How much is missing of each plan."
+    from betavae_core.results import planning
+    from betavae_workshop.sweeping import survey
+    return [len(survey.survey(plan).missing) for plan in planning.plans()]
 """
 
 
 @pytest.fixture(scope="module")
 def missing(tmp_path_factory):
     """What is missing of each plan before a change."""
-    return Changed(tmp_path_factory.mktemp("unchanged")).told(MISSING)
+    return Changed(tmp_path_factory.mktemp("unchanged")).told("print(json.dumps(missing()))")
 
 
 def with_a_metric(copy):
@@ -84,12 +96,11 @@ def with_a_metric(copy):
 
 def test_a_metric_is_a_line_and_a_formula(copy, missing):
     with_a_metric(copy)
-    assert copy.told(MISSING) == missing
-    found = copy.told("""
+    lacks, *found = copy.told("""
 from betavae_workshop.sweeping import crews
 from betavae_core.results import planning, sweep
 from betavae_workshop.sweeping import running
-old = sweep.load("mixing")
+lacks, old = missing(), sweep.load("mixing")
 if __name__ == "__main__":
     members = planning.plan("mixing", "smoke", realizations=1)
     list(running.run(members, crews.here(1)))
@@ -98,8 +109,9 @@ if __name__ == "__main__":
     from betavae_core.showing import curves, live
     shown = [[panel.title for panel in curves.deep_panels(d, new, {}, {}, {})][-1] for d in (old, new)]
     shown.append([row[0] for row in live.table(new.isel(beta=[0]))[1]][-1])
-    print(json.dumps([counts, new.spread.attrs, shown]))
+    print(json.dumps([lacks, counts, new.spread.attrs, shown]))
 """)
+    assert lacks == missing
     assert found == [
         [13 * EXPERIMENTS["mixing"].realizations, 0, 0, 2, 2, 2],
         {"units": "1", "long_name": "variance of q"},
@@ -110,25 +122,26 @@ if __name__ == "__main__":
 
 def test_evaluate_fills_a_new_metric_in_where_networks_are_stored(copy):
     """One is published, one in the working store; what was known of both stays."""
-    small = ["mixing", "--samples", "60", "--epochs", "10", "--beta", "5"]
-    for count in ("1", "2"):
-        copy.run("-m", "betavae_workshop", "sweep", *small, "--realizations", count, "--jobs", "1")
-        if count == "1":
-            copy.run("-m", "betavae_workshop", "publish", *small, "--realizations", "1")
+    small = "mixing --samples 60 --epochs 10 --beta 5 --realizations"
     look = """
-from betavae_core.results import sweep
-found = sweep.load("mixing", betas=[5.0], realizations=2, samples=60, epochs=10)
-spread = found.get("spread", found.tie * 0)
-print(json.dumps([found.tie.values[0].tolist(), found.attrs["published"], spread.values[0].tolist()]))
+def look():
+    from betavae_core.results import sweep
+    found = sweep.load("mixing", betas=[5.0], realizations=2, samples=60, epochs=10)
+    spread = found.get("spread", found.tie * 0)
+    return [found.tie.values[0].tolist(), found.attrs["published"], spread.values[0].tolist()]
 """
-    before = copy.told(look)
+    before = copy.told(f"""{look}
+for verb, count in (("sweep", "1 --jobs 1"), ("publish", "1"), ("sweep", "2 --jobs 1")):
+    betavae(f"{{verb}} {small} {{count}}")
+print(json.dumps(look()))
+""")
     with_a_metric(copy)
-    told = copy.run("-m", "betavae_workshop", "evaluate", *small, "--realizations", "2", "--jobs", "1")
+    told, after, again = copy.told(f"""{look}
+print(json.dumps([betavae("evaluate {small} 2 --jobs 1"), look(), betavae("evaluate {small} 2")]))
+""")
     assert told.startswith("mixing,samples=60,epochs=10: filled in for 2; their known terms come out within 0 nats")
-    after = copy.told(look)
     assert after[:2] == before[:2] == [before[0], 1]
     assert all(0 < value < 2 for value in after[2])
-    again = copy.run("-m", "betavae_workshop", "evaluate", *small, "--realizations", "2")
     assert again == "mixing,samples=60,epochs=10: no stored network lacks a term\n"
 
 
@@ -141,11 +154,13 @@ def test_a_setting_is_a_field(copy, missing):
             '    decay: float = field(default=0.9, metadata={"help": "Adam\'s first decay."})\n\n    def __post_init__',
         ),
     )
-    assert copy.told(MISSING) == missing
-    assert "--decay X" in copy.run("-m", "betavae_workshop", "sweep", "--help")
-    words = ["sweep", "mixing", "--explain", "--beta", "1", "--realizations", "1"]
-    assert copy.run("-m", "betavae_workshop", *words, "--decay", "0.9") == ""
-    assert copy.run("-m", "betavae_workshop", *words, "--decay", "0.5") == "beta 1: in no store, realization 0\n"
+    lacks, shown, default, other = copy.told("""
+line = "sweep mixing --explain --beta 1 --realizations 1 --decay"
+print(json.dumps([missing(), betavae("sweep --help"), betavae(line + " 0.9"), betavae(line + " 0.5")]))
+""")
+    assert lacks == missing
+    assert "--decay X" in shown
+    assert (default, other) == ("", "beta 1: in no store, realization 0\n")
     assert len(copy.touched) == 1
 
 
@@ -168,15 +183,17 @@ def test_an_experiment_is_a_record_and_its_drawing(copy, missing):
             '\n    Experiment("flipped", datasets.flipped, 3, "mixing, upside down"),\n)\nEXPERIMENTS',
         ),
     )
-    assert copy.told(MISSING) == [*missing, 39]
-    assert "flipped          mixing, upside down" in copy.run("-m", "betavae_workshop", "sweep", "--help")
-    assert "flipped: 0 of 39" in copy.run("-m", "betavae_workshop", "status")
-    copy.run("-m", "betavae_workshop", "sweep", "flipped", "--profile", "smoke", "--realizations", "1", "--jobs", "1")
-    stored = copy.run("-m", "betavae_workshop", "status", "flipped", "--profile", "smoke")
+    lacks, shown, before, _, stored, published = copy.told("""
+if __name__ == "__main__":
+    lines = ["sweep --help", "status", "sweep flipped --profile smoke --realizations 1 --jobs 1",
+             "status flipped --profile smoke", "publish flipped --profile smoke"]
+    print(json.dumps([missing(), *map(betavae, lines)]))
+""")
+    assert lacks == [*missing, 39]
+    assert "flipped          mixing, upside down" in shown
+    assert "flipped: 0 of 39" in before
     assert "flipped,samples=100,epochs=20: 2 of 4" in stored
-    assert "flipped,samples=100,epochs=20.nc" in copy.run(
-        "-m", "betavae_workshop", "publish", "flipped", "--profile", "smoke"
-    )
+    assert "flipped,samples=100,epochs=20.nc" in published
     assert len(copy.touched) == 2
 
 
@@ -198,7 +215,6 @@ def test_images_that_are_not_digits_are_a_record_and_a_drawing(copy, missing, tm
     words = '"disc", datasets.disc, 2, "a disc, moved", noise_std=0.5, digits=False, canvas=24'
     record = f"\n    Experiment({words}),\n)\nEXPERIMENTS"
     copy.change("betavae_core/images/experiments.py", ("\n)\nEXPERIMENTS", record))
-    assert copy.told(MISSING) == [*missing, 26]
     images, labels = digits.load()
     other = digits.write(tmp_path / "other.npz", images[::-1], labels[::-1])
     seen = """
@@ -209,7 +225,7 @@ from betavae_core.showing import deep
 from betavae_workshop.sweeping import crews, running, tasks
 from betavae_core.results import members, planning, sweep
 if __name__ == "__main__":
-    wanted = planning.plan("disc", "smoke", realizations=1)
+    lacks, wanted = missing(), planning.plan("disc", "smoke", realizations=1)
     key = wanted[0].key
     list(running.run(wanted, crews.here(1)))
     stored = sweep.load("disc", "smoke", realizations=1)
@@ -217,14 +233,15 @@ if __name__ == "__main__":
     rows.append(latents.latent_scores(stored).mig.shape)
     rows.append(tasks.draw_atlas(wanted[0], key)[0].pictures.shape)
     gap = deep.discrepancy_rows(stored, prediction.prediction("disc", stored.beta.values, [0]))
+    status = betavae("status disc --profile smoke")
     members._digits_hash.cache_clear()
     os.environ["BETAVAE_DIGITS"] = OTHER
-    print(json.dumps([rows, len(gap), wanted[0].key == key]))
+    print(json.dumps([lacks, rows, len(gap), wanted[0].key == key, status]))
 """.replace("OTHER", repr(str(other)))
-    assert copy.told(seen) == [[[4, 7, 24, 24], [10, 3, 24, 24], [2, 5], [15, 15, 24, 24]], 2, True]
-    assert "disc,samples=100,epochs=20: 2 of 4" in copy.run(
-        "-m", "betavae_workshop", "status", "disc", "--profile", "smoke"
-    )
+    lacks, *found, status = copy.told(seen)
+    assert lacks == [*missing, 26]
+    assert found == [[[4, 7, 24, 24], [10, 3, 24, 24], [2, 5], [15, 15, 24, 24]], 2, True]
+    assert "disc,samples=100,epochs=20: 2 of 4" in status
     assert len(copy.touched) == 2
 
 
@@ -249,7 +266,6 @@ def test_a_family_of_encoders_is_a_class_and_its_name(copy, missing):
     """Both libraries train it, its members have keys of their own, and what is stored of it is what it is."""
     line = ('"full": Full}', '"full": Full, "shared": Shared}')
     copy.change("betavae_core/networks/posterior.py", ("FAMILIES: dict", SHARED), line)
-    assert copy.told(MISSING) == missing
     seen = """
 from betavae_core.images import experiments
 from betavae_core.networks import jax_training, training
@@ -264,13 +280,15 @@ if __name__ == "__main__":
     data, _ = experiments.draw("mixing", 0, samples=60)
     curves = [t.fit([data], [5.0], [0], 20) for t in (training.trainer(family="shared"),
                                                       jax_training.Trainer(family="shared"))]
-    print(json.dumps([bool(np.isfinite(stored.tie.values).all()), float(np.ptp(std, axis=1).max()),
+    print(json.dumps([missing(), betavae("sweep --help"),
+                      bool(np.isfinite(stored.tie.values).all()), float(np.ptp(std, axis=1).max()),
                       float(np.ptp(std[:, 0])), float(abs(curves[0] / curves[1] - 1).max())]))
 """
-    finite, apart, over_images, libraries = copy.told(seen)
+    lacks, shown, finite, apart, over_images, libraries = copy.told(seen)
+    assert lacks == missing
     assert finite and apart == 0 < over_images
     assert libraries < 1e-4
-    assert "diagonal or full or shared" in copy.run("-m", "betavae_workshop", "sweep", "--help").replace("\n", " ")
+    assert "diagonal or full or shared" in shown.replace("\n", " ")
     assert len(copy.touched) == 1
 
 
@@ -344,5 +362,5 @@ def test_a_format_of_stored_files_is_a_number_and_a_reader(copy, missing):
         ("FORMAT = 1 ", "FORMAT = 2 "),
         ("READERS = {}", 'READERS = {1: lambda dataset: dataset.rename(tie="error").rename(error="tie")}'),
     )
-    assert copy.told(MISSING) == missing
+    assert copy.told("print(json.dumps(missing()))") == missing
     assert copy.touched == {"betavae_core/results/record.py"}

@@ -1,6 +1,7 @@
 """Predictions against the analytical model, angles against known turns, and a live network's labels and pictures."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -138,8 +139,10 @@ def test_all_supplements_are_published():
 
 @pytest.fixture(scope="module")
 def trained():
-    """Two networks at a β of which nothing is stored."""
-    return live.train("mixing", 3.0, realizations=2, epochs=60)[0]
+    """Two networks at a β of which nothing is stored, in this process: others would have to load TensorFlow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, "cores", lambda: 1)
+        return live.train("mixing", 3.0, realizations=2, epochs=60)[0]
 
 
 def test_live_members_are_labelled_like_stored_ones(trained):
@@ -313,7 +316,7 @@ def test_several_networks_train_on_all_cores_and_tell_what_they_do(tmp_path, mon
     monkeypatch.setenv("BETAVAE_NOTE", str(note))
     monkeypatch.setattr(notes.Work, "at", lambda self, *at, told=notes.Work.at: (seen.append(at), told(self, *at)))
     monkeypatch.setattr(machine, "cores", lambda: 2)
-    members = planning.plan("mixing", betas=[3.0], realizations=2, epochs=100)
+    members = planning.plan("mixing", betas=[3.0], realizations=2, epochs=100, samples=200)
     together = train_live.train_live(members)
     last = notes.Note.read(note)
     assert re.fullmatch(r"trains 2 networks at β = 3, about \d+ s", last.announced)
@@ -334,11 +337,20 @@ GLUED = "application/papermill.record/"  # how glue marks what a sentence quotes
 @pytest.mark.slow
 @pytest.mark.parametrize(("chapter", "beta"), [("localisation", 3.0)])
 def test_a_chapter_at_a_beta_of_which_nothing_is_stored_speaks_of_no_other(chapter, beta, tmp_path):
-    """The chapter itself, executed as `make chapter` does, but for few epochs; the page of before said β = 2."""
+    """The chapter itself, executed as `make chapter` does, but for few epochs; the page of before said β = 2.
+
+    Over 2 % of the suite: all that the chapter computes. On one core it trains in its kernel, so that TensorFlow is
+    loaded once.
+    """
     values, told = {"beta": beta, "epochs": 20, "realizations": 2}, []
     (tmp_path / "book").mkdir()
-    with Progress([chapter], told.append) as progress:
-        failures = processes.execute([processes.Job(chapter, values, f"{chapter} of a test")], tmp_path, progress)
+    cores = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(cores)})
+        with Progress([chapter], told.append) as progress:
+            failures = processes.execute([processes.Job(chapter, values, f"{chapter} of a test")], tmp_path, progress)
+    finally:
+        os.sched_setaffinity(0, cores)
     shutil.rmtree(paths.BUILD / "kept" / chapter / f"{chapter} of a test", ignore_errors=True)
     assert not failures
     assert re.fullmatch(rf"{chapter}: trains 2 networks at β = {beta:.10g}, about \d+ s", told[0])

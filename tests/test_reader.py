@@ -256,7 +256,7 @@ def test_a_build_that_is_ended_while_chapters_run_leaves_nothing_running(trio):
 def test_a_disk_that_fills_up_is_one_line(trio, size, what):
     trio.write()
     built = trio.folder / "_build"
-    built.mkdir()
+    built.mkdir(exist_ok=True)
     if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", built], capture_output=True).returncode:
         pytest.skip("mounting a file system takes root")
     try:
@@ -271,7 +271,7 @@ def test_a_disk_that_fills_up_is_one_line(trio, size, what):
 
 def test_a_build_folder_that_cannot_be_written_is_one_line(trio):
     trio.write()
-    (trio.folder / "_build").mkdir()
+    (trio.folder / "_build").mkdir(exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", trio.folder / "_build"]
     if subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("mounting a file system takes root")

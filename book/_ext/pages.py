@@ -1,11 +1,15 @@
 """Sphinx extension: pages describe themselves by their first paragraph, links get a card, chapters can be launched."""
 
+import contextlib
+import io
 import re
+import sys
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
 from docutils import nodes
+from pybtex import plugin
 
 LENGTH = 200  # characters; what search engines show
 CARD = "_static/card.png"
@@ -94,10 +98,29 @@ def as_restructured_text(app, what, name, obj, options, lines):
     lines[:] = found
 
 
-def draw_card(app, exception):
-    """A picture of 1200 × 630: the book's title, what it found, and the two curves that show it."""
+def put_card(app, exception):
+    """The picture of links, as it was drawn last if nothing that draws it has changed: that loads for two seconds."""
     if exception or app.builder.name != "html":
         return
+    from betavae_core import files, paths
+
+    parts = [Path(__file__), paths.ROOT / "requirements.lock", paths.PACKAGE / "showing/figures.py"]
+    parts += sorted((paths.PACKAGE / "theory").glob("*.py"))
+    kept = paths.BUILD / "cache" / f"card-{files.digest([sys.version], parts)[:16]}.png"
+    try:
+        card = files.read_sealed(kept)
+    except (OSError, files.Damaged):
+        card = drawn_card()
+        with contextlib.suppress(OSError):  # then it is drawn again
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            for old in kept.parent.glob("card-*.png"):
+                old.unlink()
+            files.write_sealed(kept, card)
+    (Path(app.outdir) / CARD).write_bytes(card)
+
+
+def drawn_card() -> bytes:
+    """A picture of 1200 × 630: the book's title, what it found, and the two curves that show it."""
     import matplotlib.pyplot as plt
     import numpy as np
 
@@ -126,8 +149,15 @@ def draw_card(app, exception):
     axis.set_title(MESSAGE, fontsize=36, loc="left", pad=24)
     figure.suptitle("A closer look at disentangling in β-VAE", fontsize=22, x=0.066, ha="left", color=figures.GREY)
     figure.tight_layout()
-    figure.savefig(Path(app.outdir) / CARD, metadata={"Software": None})
+    figure.savefig(drawn := io.BytesIO(), metadata={"Software": None})
     plt.close(figure)
+    return drawn.getvalue()
+
+
+def find_plugins_once():
+    """Citations ask for these plugins one by one, and each time all that is installed is searched for them."""
+    for group, name in (("pybtex.backends", "plaintext"), ("pybtex.style.formatting", "plain")):
+        plugin.register_plugin(group, name, plugin.find_plugin(group, name), force=True)
 
 
 def setup(app):
@@ -137,5 +167,6 @@ def setup(app):
     app.connect("html-page-context", describe)
     app.connect("html-page-context", mend_roles)
     app.connect("html-page-context", launch)
-    app.connect("build-finished", draw_card)
+    app.connect("build-finished", put_card)
+    find_plugins_once()
     return {"parallel_read_safe": True, "parallel_write_safe": True}
