@@ -33,11 +33,11 @@ def random_rotations(process: LinearGaussian, draws: int, rng) -> np.ndarray:
 def cell_rows(found, drawn, ratio: float) -> list[list[str]]:
     """Rows of the table of the two by two; β relative to the noise ratio."""
     rows = [
-        ("principal axes, as trained", "diagonal", *found["principal", "diagonal"]),
+        ("principal axes (trained)", "diagonal", *found["principal", "diagonal"]),
         ("principal axes", "full", *found["principal", "full"]),
-        ("the sources' own, imposed", "diagonal", *found["right", "diagonal"]),
-        ("the sources' own", "full", *found["right", "full"]),
-        (f"random, median of {len(drawn)}", "full", *np.median(drawn, 0)),
+        ("sources' own axes (imposed)", "diagonal", *found["right", "diagonal"]),
+        ("sources' own axes", "full", *found["right", "full"]),
+        (f"random (median of {len(drawn)})", "full", *np.median(drawn, 0)),
     ]
     return [
         [turn, family, tables.number(b / ratio, 4), tables.number(max(tie, 0.0), 5)] for turn, family, b, tie in rows
