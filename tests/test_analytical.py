@@ -34,7 +34,7 @@ def test_the_page_follows_its_parameters(case, monkeypatch):
     betas = analytical.beta_grid(process, [1.0, beta, best, ratio])
     trained, fixed = linear.sweep(process, betas), linear.sweep(process, betas, decoder=process.mixing)
     routes = analytical.three_routes(process, beta)
-    assert routes["solving"].startswith("The best objective found differs")
+    assert routes["solving"].startswith("The best objective differs")
     assert routes["led_global"] > 0
     assert len(analytical.route_rows(routes)) == len(LINEAR)
     summary = analytical.summary(process, best)
