@@ -34,7 +34,7 @@ def test_the_page_follows_its_parameters(case, monkeypatch):
     betas = analytical.beta_grid(process, [1.0, beta, best, ratio])
     trained, fixed = linear.sweep(process, betas), linear.sweep(process, betas, decoder=process.mixing)
     routes = analytical.three_routes(process, beta)
-    assert routes["solving"].startswith("The best objective found differs")
+    assert routes["solving"].startswith("The best objective differs")
     assert routes["led_global"] > 0
     assert len(analytical.route_rows(routes)) == len(LINEAR)
     summary = analytical.summary(process, best)
@@ -75,8 +75,8 @@ SIX_OF_TEN = LinearGaussian(np.random.default_rng([10, 6, 0]).standard_normal((1
 @pytest.mark.parametrize(
     ("ascent", "told"),
     [
-        (stationarity.ASCENT, "The best objective found differs from the closed form by [^ ]+( × 10[^ ]+)? nats."),
-        (50, r"The search ended 0\.0\d+ nats below the closed form: it has not found the optimum\."),
+        (stationarity.ASCENT, "The best objective differs from the closed form by [^ ]+( × 10[^ ]+)? nats."),
+        (50, r"The best solution found is 0\.0\d+ nats below the closed form, so the solver missed the optimum\."),
     ],
 )
 def test_the_search_for_six_latents_says_whether_it_has_found_the_optimum(ascent, told):
@@ -92,5 +92,5 @@ def test_a_search_that_found_nothing_says_so(process, monkeypatch):
     monkeypatch.setattr(analytical, "EARLY_STEPS", 1)
     monkeypatch.setattr(stationarity, "stationary_points", lambda *_: [])
     routes = analytical.three_routes(process, 1.0)
-    assert routes["solving"] == "No start that was led converged, so the solver says nothing of the optimum."
+    assert routes["solving"] == "No start converged after the ascent, so the solver says nothing about the optimum."
     assert {row[2] for row in analytical.route_rows(routes)} == {"–"}

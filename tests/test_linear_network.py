@@ -50,7 +50,7 @@ def test_cases_in_which_plain_weights_diverged(mixing, noise_std, monkeypatch):
     assert network["objective"] == pytest.approx(closed["objective"], abs=0.01)
     assert network["tie"] == pytest.approx(closed["tie"], rel=0.05)
     told = analytical.training_sentence(analytical.STEPS, closed, network)
-    assert told.endswith(("both have settled.", "the objective has settled, TIE has not."))
+    assert told.endswith(("both have settled.", "the objective has settled but TIE has not."))
 
 
 def test_measured_terms_are_those_of_the_optimum_at_the_optimum(process):
@@ -99,8 +99,8 @@ def test_what_has_not_settled_is_said_and_never_as_nan():
     closed = dict.fromkeys(LINEAR, 2.0)
     for changed, told in (
         ({}, "both have settled"),
-        ({"tie": 2.1}, "the objective has settled, TIE has not"),
-        ({"objective": 1.9}, "The objective has not settled, so this network says nothing of the optimum"),
+        ({"tie": 2.1}, "the objective has settled but TIE has not"),
+        ({"objective": 1.9}, "The objective has not settled, so this network says nothing about the optimum"),
         ({"tie": np.nan}, "training has diverged"),
         ({"objective": -np.inf, "tie": np.nan}, "training has diverged"),
     ):

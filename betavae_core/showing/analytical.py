@@ -64,11 +64,11 @@ def found_optimum(gap: float, closed) -> bool:
 def solver_sentence(gaps: list[float], closed) -> str:
     """What the solver came to: how far the best of its solutions, if there is one, is from the closed form."""
     if not gaps:
-        return "No start that was led converged, so the solver says nothing of the optimum."
+        return "No start converged after the ascent, so the solver says nothing about the optimum."
     if found_optimum(gaps[0], closed):
-        return f"The best objective found differs from the closed form by {tables.number(gaps[0], 4)} nats."
+        return f"The best objective differs from the closed form by {tables.number(gaps[0], 4)} nats."
     size, where = tables.number(abs(gaps[0]), 4), "below" if gaps[0] < 0 else "above"
-    return f"The search ended {size} nats {where} the closed form: it has not found the optimum."
+    return f"The best solution found is {size} nats {where} the closed form, so the solver missed the optimum."
 
 
 def trained_linear_network(process: LinearGaussian, beta: float, steps: int) -> dict[str, float]:
@@ -87,13 +87,13 @@ def has_settled(name: str, closed, network) -> bool:
 def training_sentence(steps: int, closed, network) -> str:
     """What training came to: how far objective and TIE are from the optimum, and which of them has settled."""
     if not np.isfinite([network[name] for name in LINEAR]).all():
-        return f"After {steps:,} steps training has diverged: nothing can be said of this network."
+        return f"After {steps:,} steps training has diverged, so this network says nothing about the optimum."
     gaps = [tables.number(float(network[name] - closed[name]), 4) for name in SETTLED]
     told = f"After {steps:,} steps its objective differs from the optimum by {gaps[0]} nats and its TIE by {gaps[1]}"
     objective, tie = (has_settled(name, closed, network) for name in SETTLED)
     if not objective:
-        return f"{told}. The objective has not settled, so this network says nothing of the optimum."
-    return f"{told}: {'both have settled' if tie else 'the objective has settled, TIE has not'}."
+        return f"{told}. The objective has not settled, so this network says nothing about the optimum."
+    return f"{told}: {'both have settled' if tie else 'the objective has settled but TIE has not'}."
 
 
 def route_rows(routes: dict) -> list[list[str]]:
@@ -132,12 +132,12 @@ def summary(process: LinearGaussian, best: float) -> dict[str, float]:
 def purchase_rows(process: LinearGaussian, best: float, ratio: float) -> list[list[str]]:
     """Rows of the table of what the best β buys."""
     values = summary(process, best)
-    rows = [("trained decoder, plain autoencoder", 1.0, values["tie_one"])]
+    rows = [("trained decoder, plain VAE", 1.0, values["tie_one"])]
     if ratio != 1:
-        rows.append(("trained decoder, noise ratio repaired", ratio, values["tie_ratio"]))
+        rows.append(("trained decoder, β at the noise ratio", ratio, values["tie_ratio"]))
     rows += [
         ("trained decoder, best β", best, values["tie_best"]),
-        ("decoder fixed at the truth: the best any diagonal encoder can do", ratio, values["tie_fixed_best"]),
+        ("decoder fixed at the truth (the best that a diagonal encoder can do)", ratio, values["tie_fixed_best"]),
     ]
     return [[text, f"{beta:.5g}", tables.number(tie, 4)] for text, beta, tie in rows]
 

@@ -77,7 +77,7 @@ def explorer(process: LinearGaussian, beta: float):
     fits = process.mixing.shape == (2, 2)
     shown = process if fits else EXAMPLE
     entries = ",".join(f"{entry:.12g}" for entry in shown.mixing.ravel())
-    words = "" if fits else "<p>The explorer has room for two sources and two data: it shows the thesis’s example.</p>"
+    words = "" if fits else "<p>The explorer takes two sources and two data: it shows the thesis’s example.</p>"
     return HTML(
         f'{words}<div class="explorer" data-size="full" data-beta="{beta:g}" data-mixing="{entries}" '
         f'data-noise="{shown.noise_std:g}"><p>The explorer needs JavaScript; the figures of this page show the same '

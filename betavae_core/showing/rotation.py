@@ -32,9 +32,9 @@ def random_rotations(process: LinearGaussian, draws: int, rng) -> np.ndarray:
 
 def cell_rows(found, drawn, ratio: float) -> list[list[str]]:
     """Rows of the table of the two by two; β relative to the noise ratio."""
-    names = ["principal axes, as trained", "principal axes", "the sources' own, imposed", "the sources' own"]
+    names = ["principal axes (trained)", "principal axes", "sources' own axes (imposed)", "sources' own axes"]
     rows = [(name, key[1], *found[key]) for name, key in zip(names, found, strict=True)]
-    rows.append((f"random, median of {len(drawn)}", "full", *np.median(drawn, 0)))
+    rows.append((f"random (median of {len(drawn)})", "full", *np.median(drawn, 0)))
     return [[turn, family, tables.number(b / ratio, 4), tables.number(max(t, 0.0), 5)] for turn, family, b, t in rows]
 
 

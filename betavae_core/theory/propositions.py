@@ -11,16 +11,16 @@ from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.stationarity import Layers
 
 STATEMENTS = {
-    "exchange": "no optimum is beaten, at its own β, by that of another β",
+    "exchange": "at its own β, no optimum is beaten by that of another β",
     "objective": "L* does not increase",
     "kl_prior": "C* does not increase",
     "reconstruction": "R* does not increase",
     "elbo": "ELBO* rises up to β = 1 and falls after it",
     "slope": "ΔELBO* lies between (β₂ − 1) ΔC* and (β₁ − 1) ΔC*",
-    "limit": "C* ≤ (R* − R of the prior)/β, so C* → 0 as β → ∞",
+    "limit": "C* ≤ (R* − R₀)/β, so C* → 0 as β → ∞",
     "mie_slope": "ΔMIE* lies between Δlog p − (β₁ − 1) ΔC* and Δlog p − (β₂ − 1) ΔC*",
     "mie": "MIE* = log-likelihood − ELBO*, and is not negative",
-    "likelihood": "linear model: likelihood rises up to β = 1 and falls after it, where MIE* is zero",
+    "likelihood": "linear model: likelihood rises up to β = 1, where MIE* is zero, and falls after it",
     "fixed_decoder": "fixed decoder: MIE* is least at β = 1",
 }
 
