@@ -56,7 +56,7 @@ def complete(found: dict[Member, dict]) -> list[float]:
             gaps.append(_filled_in(own, (), values))
             own.attrs["checksum"] = record.checksum(own)
             writing.save(own, store.path(member))
-    if whole is not None and any(member.key in places for member in found):
+    if base is not None and whole is not None and any(member.key in places for member in found):
         whole.attrs = base.attrs
         for name in record.LABELS:
             whole[name] = whole[name].astype(str)
