@@ -138,7 +138,7 @@ REACH = {  # one file of each folder, and the chapters that it can reach
     "betavae_workshop/timing/bench.py": set(),
     "betavae_workshop/sweeping/running.py": set(),
     "betavae_core/results/store.py": LOADING,
-    "betavae_core/findings/tiles.py": {"tiles", "turning", "intro"},
+    "betavae_core/findings/tiles.py": {"beyond", "tiles", "turning", "intro"},
     "betavae_core/findings/turned_networks.py": {"turning", "intro"},
     "betavae_core/findings/labels.py": {"turning"},
     "betavae_core/showing/deep.py": {"mixing", "localisation", "beyond", "methods"},

@@ -41,6 +41,7 @@ PROBED = (0.7, 1.0, 1.2, 1.45, 2.0)  # at which other training and the full fami
 SETTLED = {"epochs": 2000, "learning_rate": 3e-3, "settling": 0.8, "warmup": 0.2}  # by L and C of a pilot
 TURNED = SETTLED | {"epochs": 6000}  # with two sources the decoder has turned, too, but for a few of orthogonal columns
 SETTLING = Supplement("training that settles", SETTLED | {"epochs": 1000}, BETAS, 30)  # as long as the thesis trains
+PENALISED = "total correlation, γ = 20"  # against data/predictions/tiles-gamma.json
 THESIS = {"epochs": 1000, "learning_rate": 1e-3, "settling": 0.0, "warmup": 0.0}
 
 
@@ -119,6 +120,9 @@ def _tiles(name: str, shows: str, mixing, realizations: int, settings: dict, bes
         Supplement("the thesis's training", THESIS, probed, 3),
         *(Supplement(f"{epochs:,} epochs", SETTLED | {"epochs": epochs}, near, count) for epochs, count in beside),
     )
+    if name == "tiles":
+        penalised = Supplement(PENALISED, settings | {"gamma": 20.0}, (1.0, float(betas[RATIOS.index(1.0)])), 3)
+        supplements = (*supplements, penalised)
     return Experiment(name, datasets.tiles, realizations, shows, mixing, 1.0, betas, supplements, settings=settings)
 
 
