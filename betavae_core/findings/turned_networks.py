@@ -73,13 +73,13 @@ def choices(n: int, most: int, draws: int, rng) -> np.ndarray:
 def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
     """Turn the latents by each choice of labelled images, and judge by all images that are not labelled.
 
+    Returns a dict of arrays (labels, draw): tie, after turning, and began, as trained, of the same images, nats;
+    margin, as above.
+
     Parameters
     ----------
     chosen : (draw, most) numbers of images; the first m of a row are the m that are labelled
     labels : the m
-
-    Returns a dict of arrays (labels, draw): tie, after turning, and began, as trained, of the same images, nats;
-    margin, as above.
     """
     n, at = len(images.mean), np.array(labels) - 1
     told = [

@@ -28,17 +28,17 @@ def rotation_from_labels(means, variances, sources) -> np.ndarray:
     >>> rotation_from_labels(latents, np.full((3, 2), 0.1), latents @ turn.T).round(6).tolist()
     [[0.6, -0.8], [0.8, 0.6]]
 
-    Parameters
-    ----------
-    means : (m, k) array μ of the m labelled images, k ≤ 8
-    variances : (m, k) array v where q is diagonal, else (m, k, k) covariances S
-    sources : (m, k) array s of the same images, standardised: of mean 0 and variance 1 over all images
-
     Returns a (k, k) orthogonal array T: T μ is in the order and with the signs of the sources. Latents that have
     collapsed are turned among each other in some way that is as good as any other, since q does not see it. Raises
     ValueError for fewer than k labels or labels that do not span k directions, which leave a reflection open (labels
     that nearly fail to span leave it to chance, which `margin` tells beforehand); for variances that are not positive,
     sources that cannot be standardised, more than 8 latents, and shapes that do not fit.
+
+    Parameters
+    ----------
+    means : (m, k) array μ of the m labelled images, k ≤ 8
+    variances : (m, k) array v where q is diagonal, else (m, k, k) covariances S
+    sources : (m, k) array s of the same images, standardised: of mean 0 and variance 1 over all images
     """
     turns, values = orthogonal.least(likelihood(*_checked(means, variances, sources)), STARTS)
     return orthogonal.better(turns, values)

@@ -48,9 +48,10 @@ class ImageData:
     sources (n, k), posterior_mean (n, k): p_gt(s|x) = N(posterior_mean, process.posterior_covariance)
     process: from the sources to the code
     classes: the digits shown
-    white: energy of noise that is averaged over, never drawn: E‖ε‖² of an ε that is independent of all else, off the
-        span of the images. The image to be decoded is x + ε and the encoder sees x, so ‖x + ε − x̂‖² is on average
-        ‖x − x̂‖² + white. A noise that a network sees on a thousand images, again and again, it learns by heart
+    white: E‖ε‖² of noise ε that is averaged over, never drawn; independent of all else, off the span of the images
+
+    With `white` the image to be decoded is x + ε and the encoder sees x. On average ‖x + ε − x̂‖² is then
+    ‖x − x̂‖² + white. A network would learn by heart a noise that was drawn once for each of a thousand images.
     """
 
     pixels: np.ndarray

@@ -62,12 +62,12 @@ def paste(tile: np.ndarray, offset=(0.0, 0.0)) -> np.ndarray:
 
     Sub-pixel offsets are interpolated bilinearly. Ink is cut beyond 10 px, where the digit leaves the canvas.
 
+    Returns a (40, 40) float32 array with the tile's grey levels.
+
     Parameters
     ----------
     tile : (28, 28) array
     offset : pair of float, pixels
-
-    Returns a (40, 40) float32 array with the tile's grey levels.
     """
     margin = (CANVAS - tile.shape[0]) / 2
     move = np.float32([[1, 0, margin + offset[0]], [0, 1, margin + offset[1]]])

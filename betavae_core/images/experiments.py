@@ -188,14 +188,14 @@ def white_noise(name: str, scaling: str = "global") -> float:
 def draw(name: str, realization: int, samples: int = 1000, scaling: str = "global") -> tuple[ImageData, ImageData]:
     """Training and held-out images of one realization of an experiment.
 
+    Returns training, heldout: ImageData with the same digits and scaling, and independent sources.
+
     Parameters
     ----------
     name : of an experiment
     realization : int, seeds digits, sources and noise, the same for every β (and for no other purpose)
     samples : int, images in each of the two sets
     scaling : "global", one mean and standard deviation for all pixels; "pixel", one for each
-
-    Returns training, heldout: ImageData with the same digits and scaling, and independent sources.
     """
     record = experiment(name)
     rng = np.random.default_rng([0 if record.one_drawing else realization, 0])

@@ -21,6 +21,10 @@ TRAVERSAL = np.linspace(-3, 3, 7)
 def evaluate(weights: Weights, data, betas, seeds, draws: int = DRAWS, only=None) -> dict[str, np.ndarray]:
     """R by Monte Carlo over z ~ q, C by TensorFlow Probability, MIE by importance sampling, both forms of TIE.
 
+    Returns a dict of (member,) arrays, the measured terms of `theory.terms`; the objective is R − βC, without any
+    penalty. R and MIE are Monte Carlo means with their standard errors, mie_ess is the median effective sample size of
+    the importance sampling behind MIE, of `IMPORTANCE_DRAWS`.
+
     Parameters
     ----------
     weights : of the members, as a trainer hands them on
@@ -28,10 +32,6 @@ def evaluate(weights: Weights, data, betas, seeds, draws: int = DRAWS, only=None
     betas, seeds : one number each per member; the seeds key the Monte Carlo draws
     draws : int, latents drawn for each image
     only : numbers of the members to evaluate, all by default
-
-    Returns a dict of (member,) arrays, the measured terms of `theory.terms`; the objective is R − βC, without any
-    penalty. R and MIE are Monte Carlo means with their standard errors, mie_ess is the median effective sample size of
-    the importance sampling behind MIE, of `IMPORTANCE_DRAWS`.
 
     Source: thesis, Methods, "Calculation of Objective Terms".
     """

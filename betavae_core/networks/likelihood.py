@@ -125,13 +125,13 @@ def obliqueness(decoder: Decoder, z) -> float:
 def log_likelihood(decoder: Decoder, x, q: Posterior, rng, draws: int = 400) -> tuple[np.ndarray, np.ndarray]:
     """Importance-sampled log p(x) of each image, and the effective sample size of its draws.
 
+    Returns log_p: (n,) in nats; ess: (n,), (Σw)²/Σw², at most `draws`.
+
     Parameters
     ----------
     x : (n, p) standardised images
     q : the encoder's posterior of each image
     draws : int, latents for each image
-
-    Returns log_p: (n,) in nats; ess: (n,), (Σw)²/Σw², at most `draws`.
     """
     n, k = q.mean.shape
     centre, precision = modes(decoder, x, q.mean)

@@ -45,14 +45,14 @@ def plan(
     >>> [(member.beta, member.realization) for member in plan("mixing", betas=[1, 2], realizations=2)]
     [(1.0, 0), (2.0, 0), (1.0, 1), (2.0, 1)]
 
+    Raises UsageError on an unknown name or a value that cannot be, in one line.
+
     Parameters
     ----------
     experiment, profile_name : names
     betas, realizations : replace the profile's
     supplement : name of one of the experiment's supplements, in place of what the profile wants
     settings : fields of `Specification`, in place of the profile's
-
-    Raises UsageError on an unknown name or a value that cannot be, in one line.
     """
     record, chosen = experiments.experiment(experiment), profile(profile_name)
     asked = {"samples": chosen.samples, "epochs": chosen.epochs}

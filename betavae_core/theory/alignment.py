@@ -54,15 +54,15 @@ def align(second_moment, cross, precision) -> tuple[np.ndarray, np.ndarray]:
     Where Q is diagonal, as for the linear model's optimum, the latents separate and P is a linear
     assignment, for any k; otherwise all signed permutations are tried.
 
+    Returns value: (...) array, the least value in nats; permutation: (..., k, k) array P, so that s ≈ P z.
+
+    Raises ValueError above six latents, unless Q is diagonal.
+
     Parameters
     ----------
     second_moment : (..., k, k) array Q = E[m mᵀ + diag v]
     cross : (..., k, k) array K = E[m μᵀ M]
     precision : (k, k) array M
-
-    Returns value: (...) array, the least value in nats; permutation: (..., k, k) array P, so that s ≈ P z.
-
-    Raises ValueError above six latents, unless Q is diagonal.
     """
     diagonal = np.diagonal(second_moment, axis1=-2, axis2=-1)
     off_diagonal = second_moment - diagonal[..., None] * np.eye(len(precision))
@@ -113,14 +113,14 @@ def rotate_repeated(vectors, mixing, groups, scale) -> np.ndarray:
     For a permutation π the best rotation Q of a group solves the orthogonal Procrustes problem
     max_Q Σ_i q_iᵀ Uᵀ a_π(i); the permutation with the largest Σ_i d_i q_iᵀ Uᵀ a_π(i) is taken.
 
+    Returns a (N, k) array, or (..., N, k) where eigenvalues repeat (the best permutation may change with d).
+
     Parameters
     ----------
     vectors : (N, k) array U
     mixing : (N, k) array A
     groups : from `eigenspaces`
     scale : (..., k) array of decoder lengths d
-
-    Returns a (N, k) array, or (..., N, k) where eigenvalues repeat (the best permutation may change with d).
     """
     k = vectors.shape[1]
     if len(groups) == k:

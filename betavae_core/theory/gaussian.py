@@ -12,17 +12,17 @@ def kl_divergence(mean_q, covariance_q, mean_p, covariance_p) -> float:
 
     KL(q ‖ p) = ½ { tr(Σ_p⁻¹ Σ_q) + (μ_p − μ_q)ᵀ Σ_p⁻¹ (μ_p − μ_q) − k + log det Σ_p − log det Σ_q }
 
+    Returns a float, in nats.
+
+    Raises scipy.linalg.LinAlgError if a covariance is not positive definite.
+
     Parameters
     ----------
     mean_q, mean_p : (k,) array
     covariance_q, covariance_p : (k, k) array, symmetric and positive definite
 
-    Returns a float, in nats.
-
     >>> round(kl_divergence([1.0], [[1.0]], [0.0], [[1.0]]), 6)
     0.5
-
-    Raises scipy.linalg.LinAlgError if a covariance is not positive definite.
     """
     factor_q = np.linalg.cholesky(np.asarray(covariance_q, float))
     factor_p = np.linalg.cholesky(np.asarray(covariance_p, float))
@@ -46,12 +46,12 @@ def posterior(mixing, noise_variance) -> tuple[np.ndarray, np.ndarray]:
 
     p(z|x) = N(G x, M⁻¹),  M = I_k + BᵀB/s²,  G = M⁻¹ Bᵀ/s²
 
+    Returns gain: (k, N) array G; precision: (k, k) array M.
+
     Parameters
     ----------
     mixing : (N, k) array B
     noise_variance : float s²
-
-    Returns gain: (k, N) array G; precision: (k, k) array M.
 
     Source: thesis, Appendices 2 (B = A) and 5 (B = D).
     """
@@ -71,13 +71,13 @@ class LinearGaussian:
     >>> LinearGaussian([[1.0, 0.0], [1.0, 1.0]]).posterior_precision.tolist()
     [[3.0, 1.0], [1.0, 2.0]]
 
+    Raises ValueError if the mixing matrix is ragged, empty, wider than tall or not finite, or the noise is not finite
+    and positive.
+
     Parameters
     ----------
     mixing : (N, k) nested list or array A, with N ≥ k ≥ 1
     noise_std : float σ > 0
-
-    Raises ValueError if the mixing matrix is ragged, empty, wider than tall or not finite, or the noise is not finite
-    and positive.
 
     Source: thesis, Results, "Analytically Tractable β-VAE".
     """

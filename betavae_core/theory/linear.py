@@ -28,17 +28,17 @@ from betavae_core.theory.terms import attributes
 def optimum(source, beta, latents: int | None = None, decoder_variance: float = 1.0) -> Parameters:
     """Global optimum of the linear β-VAE, in closed form.
 
+    Returns `Parameters`. Signs and order of the latents are free. Where an eigenvalue repeats, any rotation within its
+    eigenspace is optimal too: for a process the one with the least true inference error is returned. (A signal-free
+    direction is interchangeable with the noise; TIE does not depend on which is taken.) Raises ValueError on a bad β,
+    covariance or number of latents, and for repeated eigenvalues above six latents.
+
     Parameters
     ----------
     source : LinearGaussian, or a bare (N, N) data covariance Σ
     beta : float or (...) array, > 0
     latents : int k, with a bare covariance only (a process has its own k)
     decoder_variance : float σ_x²
-
-    Returns `Parameters`. Signs and order of the latents are free. Where an eigenvalue repeats, any rotation within its
-    eigenspace is optimal too: for a process the one with the least true inference error is returned. (A signal-free
-    direction is interchangeable with the noise; TIE does not depend on which is taken.) Raises ValueError on a bad β,
-    covariance or number of latents, and for repeated eigenvalues above six latents.
     """
     level = (checked_beta(beta) * decoder_variance)[..., None]
     values, vectors = spectrum(source, latents)
@@ -194,14 +194,14 @@ def learned_decoder_variance(covariance, beta: float, latents: int) -> float:
     >>> round(learned_decoder_variance(np.diag([9.0, 4.0, 1.0, 1.0]), 1.0, 2), 6)
     1.0
 
+    Raises ValueError on a bad β, covariance or number of latents; where k latents leave no variance over (as k = N
+    does), since then the objective grows without bound as σ_x² → 0 for β < 1 and is flat for β = 1.
+
     Parameters
     ----------
     covariance : (N, N) array Σ
     beta : float > 0
     latents : int k < N
-
-    Raises ValueError on a bad β, covariance or number of latents; where k latents leave no variance over (as k = N
-    does), since then the objective grows without bound as σ_x² → 0 for β < 1 and is flat for β = 1.
 
     Source: new here; learning σ_x² is Rybkin et al., 2021.
     """

@@ -31,15 +31,15 @@ def rotated_tie(process, beta: float, rotation, family: str = "diagonal") -> flo
     >>> round(rotated_tie(process, 1.0, right_rotation(process)), 5)
     0.20695
 
+    Returns a float in nats, the least over signed permutations of the latents. Raises ValueError on a bad β, rotation
+    or family, and above six latents with a diagonal q off the principal axes.
+
     Parameters
     ----------
     process : LinearGaussian
     beta : float > 0
     rotation : (k, k) orthogonal array Q, counted from the Û of `numpy.linalg.svd(A)`, where singular values repeat too
     family : "diagonal" or "full", the covariance of q
-
-    Returns a float in nats, the least over signed permutations of the latents. Raises ValueError on a bad β, rotation
-    or family, and above six latents with a diagonal q off the principal axes.
 
     Source: new here.
     """

@@ -103,10 +103,11 @@ def put_card(app, exception):
     if exception or app.builder.name != "html":
         return
     from betavae_core import files, paths
+    from betavae_workshop.building import kept as executions
 
     parts = [Path(__file__), paths.ROOT / "requirements.lock", paths.PACKAGE / "showing/figures.py"]
     parts += sorted((paths.PACKAGE / "theory").glob("*.py"))
-    kept = paths.BUILD / "cache" / f"card-{files.digest([sys.version], parts)[:16]}.png"
+    kept = paths.BUILD / "cache" / f"card-{executions.digest([sys.version], parts)[:16]}.png"
     try:
         card = files.read_sealed(kept)
     except (OSError, files.Damaged):
