@@ -16,6 +16,7 @@ with environment.muted():  # TensorFlow writes lines as it loads, and as it star
 from betavae_core.findings import prediction
 from betavae_core.images import experiments
 from betavae_core.networks import architecture
+from betavae_core.theory.gaussian import log_density_constant
 
 
 def one_network(beta: float, epochs: int, realization: int = 0) -> list[tuple[str, float, float]]:
@@ -29,7 +30,7 @@ def one_network(beta: float, epochs: int, realization: int = 0) -> list[tuple[st
     network = evaluation.evaluate(trainer.weights, [data], [beta], [realization])
 
     linear = prediction.prediction("mixing", [beta], [realization]).squeeze()
-    shared = training.log_density_constant(architecture.PIXELS)
+    shared = log_density_constant(architecture.PIXELS)
     shift = {"reconstruction": shared, "elbo": shared}
     names = ("reconstruction", "kl_prior", "elbo", "tie")
     return [

@@ -70,7 +70,9 @@ def _plain(data, threads):
             return -loss[None]
 
     trainer = Trainer(training.Ensemble(), xla=False)
-    whole = types.SimpleNamespace(standardised=data.standardised, scores=data.standardised, components=None)
+    whole = types.SimpleNamespace(
+        standardised=data.standardised, scores=data.standardised, components=None, white=data.white
+    )
     return lambda count: trainer.fit([whole], [1.0], [0], count)
 
 
