@@ -16,6 +16,7 @@ FULL_DIGITS = DATA / "mnist_full.npz"
 IMPORTED_DIGITS = DATA / "imported.npz"
 BENCH = DATA / "bench.json"
 CALIBRATION = DATA / "calibration.json"
+PREDICTIONS = DATA / "predictions"  # committed before the networks that test them
 GPU = DATA / "gpu.json"  # what was measured on one, in `gpu.check` and in sweeps
 
 

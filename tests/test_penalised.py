@@ -1,11 +1,16 @@
 """What is predicted for penalised and variance-learning networks, against theory and a direct computation."""
 
+import json
+
 import numpy as np
 import pytest
+import xarray as xr
 
+from betavae_core import paths
 from betavae_core.findings import penalised, prediction
 from betavae_core.images import experiments
 from betavae_core.networks.posterior import Posterior
+from betavae_core.showing import penalised as showing
 from betavae_core.theory import identity, linear
 from betavae_core.theory.gaussian import LinearGaussian
 
@@ -58,3 +63,26 @@ def test_a_learned_variance_moves_the_best_beta_of_tiles_to_the_theory_s():
     parameters = linear.optimum(process, levels)
     theory = identity.terms(process, parameters, levels)["tie"]
     assert found.tie.values[:, 0] == pytest.approx(theory, abs=1e-6)
+
+
+def test_the_table_of_penalised_networks_says_what_is_stored_and_what_was_predicted():
+    """From the published files and the committed predictions, read here by other lines."""
+    (file,) = paths.published_store().glob("tiles,*gamma=20.0.nc")
+    beside = file.with_name(file.name.replace(",gamma=20.0", ""))
+    stored, plain = (xr.load_dataset(each, engine="h5netcdf") for each in (file, beside))
+    predicted = json.loads((paths.PREDICTIONS / "tiles-gamma.json").read_text())["finite_sample"]
+    found = showing.compared()
+    assert list(found) == [0.006, 1.0]
+    images = experiments.draw("tiles", 0)[0].standardised
+    for terms, beta in zip(found.values(), stored.beta.values, strict=True):
+        for term, (without, penalty, expected, _) in terms.items():
+            rows = [row[term] for row in predicted if row["beta"] == beta and row["gamma"] == 20]
+            assert len(rows) == 3
+            assert penalty == pytest.approx(stored[term].sel(beta=beta).values.mean())
+            assert expected == pytest.approx(sum(rows) / 3)
+            if beta in plain.beta.values:
+                assert without == pytest.approx(plain[term].sel(beta=beta, realization=[0, 1, 2]).values.mean())
+            else:
+                assert np.isnan(without)
+        variance = linear.optimum(np.cov(images.T, bias=True), beta, latents=2).variance
+        assert terms["kl_prior"][-1] == pytest.approx(-0.5 * np.log(variance).sum(), abs=1e-6)  # E μ² = 1 − v there

@@ -6,8 +6,10 @@ import pytest
 
 from betavae_core.paths import CHAPTERS
 
-DONE = ("introduction", "background", "theory", "analytical", "rotation", "methods", "appendices", "contents")
-DONE += ("discussion", "claims", "tiles", "reproduce")
+DONE = (
+    *("introduction", "background", "theory", "analytical", "rotation", "methods", "appendices", "contents"),
+    *("discussion", "claims", "tiles", "reproduce"),
+)
 LONG, LONGEST, SHARE = 30, 45, 0.04  # words in a long sentence, in the longest, and how many may be long
 DIRECTIVE = re.compile(r"^ *```\{(?:code-cell|table)\}.*?^ *```$", re.MULTILINE | re.DOTALL)
 MATHS = re.compile(r"\n*^ *```\{math\}\n(.*?)^ *```$\n*", re.MULTILINE | re.DOTALL)

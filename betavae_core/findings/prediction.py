@@ -101,9 +101,8 @@ def with_learned_variance(experiment: str, betas, realizations) -> xr.Dataset:
         values[:k] = np.linalg.eigvalsh(Y.T @ Y / len(Y))
         variances = [linear.learned_decoder_variance(np.diag(values), beta, k) for beta in betas]
         found[:, :, r] = linear_terms(images, np.array(variances) * betas, pixels)[0][-1], variances
-    over = ("beta", "realization")
-    variables: dict = {"tie": (over, found[0], attributes("tie")), "decoder_variance": (over, found[1])}
-    return xr.Dataset(variables, coords={"beta": np.asarray(betas, float), "realization": list(realizations)})
+    names = "tie", "decoder_variance"
+    return latents.over_realizations(names, found, betas, realizations)
 
 
 def latent_scores(experiment: str, betas, realizations, samples: int) -> xr.Dataset:

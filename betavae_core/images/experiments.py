@@ -41,7 +41,7 @@ PROBED = (0.7, 1.0, 1.2, 1.45, 2.0)  # at which other training and the full fami
 SETTLED = {"epochs": 2000, "learning_rate": 3e-3, "settling": 0.8, "warmup": 0.2}  # by L and C of a pilot
 TURNED = SETTLED | {"epochs": 6000}  # with two sources the decoder has turned, too, but for a few of orthogonal columns
 SETTLING = Supplement("training that settles", SETTLED | {"epochs": 1000}, BETAS, 30)  # as long as the thesis trains
-PENALISED = "total correlation, γ = 20"  # against data/predictions/tiles-gamma.json
+PENALISED = "total correlation, γ = {:g}"  # against data/predictions/tiles-gamma.json
 THESIS = {"epochs": 1000, "learning_rate": 1e-3, "settling": 0.0, "warmup": 0.0}
 
 
@@ -108,21 +108,21 @@ def code_noise(mixing, noise_std: float = 1.0) -> float:
     return PIXELS * noise_std**2 / LinearGaussian(mixing, noise_std).covariance.trace()
 
 
-def _tiles(name: str, shows: str, mixing, realizations: int, settings: dict, beside=()) -> Experiment:
+def _tiles(name: str, shows: str, mixing, realizations: int, settings: dict, beside=(), gammas=()) -> Experiment:
     """An experiment of tiles, with β around the optimum that theory predicts, and the full family beside it.
 
     `beside` : (epochs, realizations) of shorter or longer training that settles, near the optimum
+    `gammas` : weights of the penalty on total correlation, each at β = 1 and ν
     """
     grids = RATIOS, PROBED, RATIOS[2:12]
     betas, probed, near = (tuple(round(code_noise(mixing) * ratio, 3) for ratio in ratios) for ratios in grids)
+    at_noise = (1.0, betas[RATIOS.index(1.0)])
     supplements = (
         Supplement("full covariance", SETTLED | {"family": "full"}, probed, 6),
         Supplement("the thesis's training", THESIS, probed, 3),
         *(Supplement(f"{epochs:,} epochs", SETTLED | {"epochs": epochs}, near, count) for epochs, count in beside),
+        *(Supplement(PENALISED.format(gamma), settings | {"gamma": gamma}, at_noise, 3) for gamma in gammas),
     )
-    if name == "tiles":
-        penalised = Supplement(PENALISED, settings | {"gamma": 20.0}, (1.0, float(betas[RATIOS.index(1.0)])), 3)
-        supplements = (*supplements, penalised)
     return Experiment(name, datasets.tiles, realizations, shows, mixing, 1.0, betas, supplements, settings=settings)
 
 
@@ -152,7 +152,7 @@ RECORDS = (
         noise_std=0.1,
         betas=FINE_BETAS,
     ),
-    _tiles("tiles", "two digits in tiles of their own", MIXING, 12, TURNED, [(2000, 6)]),
+    _tiles("tiles", "two digits in tiles of their own", MIXING, 12, TURNED, [(2000, 6)], [20.0]),
     _tiles("tiles-diagonal", "tiles with orthogonal columns", DIAGONAL, 12, TURNED, [(2000, 6), (20_000, 12)]),
     _tiles("tiles-4", "four digits in tiles of their own, four sources", FOUR, 6, SETTLED),
 )

@@ -10,7 +10,6 @@ from betavae_core.images import experiments
 from betavae_core.results import sweep
 from betavae_core.showing import tables
 
-PREDICTIONS = paths.DATA / "predictions" / "tiles-gamma.json"
 GAMMA = 20.0
 HEADER = ["β/ν", "term", "γ = 0", f"γ = {GAMMA:g}", f"predicted, γ = {GAMMA:g}", "linear optimum, γ = 0"]
 
@@ -20,10 +19,10 @@ def compared() -> dict[float, dict[str, list[float]]]:
 
     Means over the realizations that were trained with the penalty; NaN where no network is stored.
     """
-    penalised = sweep.load("tiles", supplement=experiments.PENALISED)
+    penalised = sweep.load("tiles", supplement=experiments.PENALISED.format(GAMMA))
     plain = sweep.load("tiles").reindex(beta=penalised.beta, realization=penalised.realization)
     optimum = prediction.prediction("tiles", penalised.beta.values, penalised.realization.values)
-    predicted = json.loads(PREDICTIONS.read_text())["finite_sample"]
+    predicted = json.loads((paths.PREDICTIONS / "tiles-gamma.json").read_text())["finite_sample"]
     found = {}
     for beta in penalised.beta.values:
         wanted = [row for row in predicted if (row["beta"], row["gamma"]) == (beta, GAMMA)]

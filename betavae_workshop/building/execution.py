@@ -42,6 +42,7 @@ DATA = {  # files behind the names of `paths` that code may mention
     "BENCH": lambda: [paths.BENCH],
     "CALIBRATION": lambda: [paths.CALIBRATION],
     "GPU": lambda: [paths.GPU],
+    "PREDICTIONS": lambda: sorted(paths.PREDICTIONS.glob("*.json")),
     "digits": lambda: [paths.digits()],
     "published_store": lambda: _published((".nc",)),
     "atlases": lambda: _published((".json", ".webp")),

@@ -31,11 +31,16 @@ def publish(members: list[Member]) -> Path | None:
     for member, found in new.items():
         record.place(dataset, member, found)
     dataset.attrs = {"experiment": specification.experiment, "format": record.FORMAT}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _save(dataset, target)
+    return target
+
+
+def _save(dataset, target: Path) -> None:
+    """Write a Dataset as it is published: its labels as text of one length."""
     for name in record.LABELS:
         dataset[name] = dataset[name].astype(str)
-    target.parent.mkdir(parents=True, exist_ok=True)
     writing.save(dataset, target)
-    return target
 
 
 def complete(found: dict[Member, dict]) -> list[float]:
@@ -58,9 +63,7 @@ def complete(found: dict[Member, dict]) -> list[float]:
             writing.save(own, store.path(member))
     if base is not None and whole is not None and any(member.key in places for member in found):
         whole.attrs = base.attrs
-        for name in record.LABELS:
-            whole[name] = whole[name].astype(str)
-        writing.save(whole, store.published(specification))
+        _save(whole, store.published(specification))
     return gaps
 
 
