@@ -9,7 +9,7 @@ from betavae_core.images import experiments
 from betavae_core.images.digits import CANVAS
 from betavae_core.results import planning, store, sweep
 from betavae_core.showing import tables
-from betavae_core.showing.curves import Curve, Panel, mean, over
+from betavae_core.showing.curves import SETTLED, Curve, Panel, mean, over
 from betavae_core.showing.figures import GREY, ORANGE, PINK
 from betavae_core.showing.live import elsewhere, reproduced, shift
 from betavae_core.theory.terms import HELDOUT
@@ -212,15 +212,17 @@ def _complete(stored: xr.Dataset) -> np.ndarray:
     return np.isfinite(stored.elbo).all("realization").values
 
 
-def score_panels(scored, used, live=None) -> list[Panel]:
+def score_panels(scored, used, live=None, settled=None) -> list[Panel]:
     """Correlation of the latents, MIG and SAP over β, of means and of draws; shaded where both latents are in use.
 
-    live : the same scores of networks of this build, for points
+    live, settled : the same scores of networks of this build, for points, and of those with training that settles
     """
     panels, shade = [], (used[0], used[-1]) if len(used) else None
     for title, name in {"A  correlation": "correlation", "B  MIG": "mig", "C  SAP": "sap"}.items():
         drawn = mean(scored, f"{name}_drawn", "z drawn from q", colour=ORANGE, line=":")
         curves = [over(scored, name, "means of q"), drawn]
+        if settled is not None:
+            curves.append(mean(settled, name, f"means of q, {SETTLED}", colour=GREY, line="-."))
         if live is not None and live.realization.size:
             curves.append(over(live, name, "trained in this build", colour=PINK, line="o"))
         panels.append(Panel(title=title, unit="", curves=curves, shade=shade))
