@@ -150,7 +150,7 @@ def read(stored: xr.Dataset, b: int, r: int, data) -> Images | None:
 def networks(stored: xr.Dataset, b: int) -> Iterator[tuple[int, Images, ImageData]]:
     """Each realization whose latents at the b-th β are stored, with its images."""
     for r in range(stored.sizes.get("detailed", 0)):
-        data, _ = experiments.draw(stored.experiment, r)
+        data = experiments.training(stored.experiment, r)
         if (images := read(stored, b, r, data)) is not None:
             yield r, images, data
 
@@ -201,7 +201,7 @@ def study(stored: xr.Dataset, labels=LABELS, betas=None) -> xr.Dataset:
     count, k = picked.sizes.get("detailed", 0), experiments.experiment(stored.experiment).latents
     draws, cells = DRAWS.get(k, min(DRAWS.values())), {}
     for r in range(count):
-        data, _ = experiments.draw(stored.experiment, r)
+        data = experiments.training(stored.experiment, r)
         rng = np.random.default_rng([r, 2])
         chosen = choices(picked.sizes["sample"], max(labels), draws, rng)
         for b in range(picked.sizes["beta"]):
