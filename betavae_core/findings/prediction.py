@@ -12,6 +12,7 @@ from betavae_core.findings import latents
 from betavae_core.images import experiments
 from betavae_core.images.datasets import Drawing, ImageData, Weighted, standardised
 from betavae_core.networks.architecture import PIXELS
+from betavae_core.results.kept import kept
 from betavae_core.theory import linear
 from betavae_core.theory.alignment import align
 from betavae_core.theory.gaussian import LinearGaussian, log_density_constant
@@ -81,6 +82,7 @@ def from_codes(drawing: Drawing) -> Coordinates:
     return Coordinates(along @ vectors[:, ::-1][:, :k], values[:-k].sum() / len(code), posterior_mean, drawing.process)
 
 
+@kept
 def prediction(experiment: str, betas, realizations) -> xr.Dataset:
     """Terms of the optimal linear β-VAE on the images of each realization.
 

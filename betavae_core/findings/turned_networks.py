@@ -13,6 +13,7 @@ import xarray as xr
 from betavae_core.findings import latents, tiles, turning
 from betavae_core.images import experiments
 from betavae_core.images.datasets import ImageData
+from betavae_core.results.kept import kept
 from betavae_core.theory import alignment, orthogonal
 from betavae_core.theory.orthogonal import Form
 
@@ -189,6 +190,7 @@ def best_betas(stored: xr.Dataset, studied: xr.Dataset, what) -> np.ndarray:
     return np.array([tiles.reading(fit).best for fit in fits.values])
 
 
+@kept
 def study(stored: xr.Dataset, labels=LABELS, betas=None) -> xr.Dataset:
     """`labelled` and `parts` of every network whose latents are stored, of one experiment.
 
