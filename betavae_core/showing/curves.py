@@ -177,15 +177,17 @@ def deep_panels(
     return panels
 
 
-def score_panels(scored, used, live=None) -> list[Panel]:
+def score_panels(scored, used, live=None, settled=None) -> list[Panel]:
     """Correlation of the latents, MIG and SAP over β, of means and of draws; shaded where both latents are in use.
 
-    live : the same scores of networks of this build, for points
+    live, settled : the same scores of networks of this build, for points, and of those with training that settles
     """
     panels, shade = [], (used[0], used[-1]) if len(used) else None
     for title, name in {"A  correlation": "correlation", "B  MIG": "mig", "C  SAP": "sap"}.items():
         drawn = mean(scored, f"{name}_drawn", "z drawn from q", colour=ORANGE, line=":")
         curves = [over(scored, name, "means of q"), drawn]
+        if settled is not None:
+            curves.append(mean(settled, name, f"means of q, {SETTLED}", colour=GREY, line="-."))
         if live is not None and live.realization.size:
             curves.append(over(live, name, "trained in this build", colour=PINK, line="o"))
         panels.append(Panel(title=title, unit="", curves=curves, shade=shade))
