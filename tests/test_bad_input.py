@@ -101,6 +101,11 @@ COMMANDS = [  # words, what the line says
     (["sweep", "mixing", "--family", "round"], "family must be diagonal or full; got round"),
     (["sweep", "mixing", "--gamma", "-1"], "gamma must be from 0 to 1,000,000; got -1"),
     (["sweep", "mixing", "--gamma", "nan"], "gamma must be from 0 to 1,000,000; got nan"),
+    (
+        ["sweep", "mixing", "--jax", "--optimiser", "soap"],
+        "--jax (takes Adam's steps alone|trains on this machine only)",
+    ),
+    (["sweep", "mixing", "--optimiser", "sgd"], "optimiser must be adam or soap; got sgd"),
     (["sweep", "tiles", "--decoder-variance", "own"], "decoder_variance must be fixed or learned; got own"),
     (["sweep", "mixing", "--decoder-variance", "learned"], "decoder_variance may be learned in tiles, tiles-diagonal"),
     (["sweep", "tiles", "--decoder-variance", "learned", "--scaling", "pixel"], "got tiles, scaling pixel"),

@@ -41,6 +41,8 @@ PROBED = (0.7, 1.0, 1.2, 1.45, 2.0)  # at which other training and the full fami
 SETTLED = {"epochs": 2000, "learning_rate": 3e-3, "settling": 0.8, "warmup": 0.2}  # by L and C of a pilot
 TURNED = SETTLED | {"epochs": 6000}  # with two sources the decoder has turned, too, but for a few of orthogonal columns
 SETTLING = Supplement("training that settles", SETTLED | {"epochs": 1000}, BETAS, 30)  # as long as the thesis trains
+SOON = {"epochs": 600, "optimiser": "soap", "learning_rate": 0.03, "settling": 0.8, "warmup": 0.1}  # by L of a pilot
+SETTLING_SOON = Supplement(SETTLING.name, SOON, BETAS, 20)  # against data/predictions/localisation-settled.json
 PENALISED = "total correlation, γ = {:g}"  # against data/predictions/tiles-gamma.json
 THESIS = {"epochs": 1000, "learning_rate": 1e-3, "settling": 0.0, "warmup": 0.0}
 
@@ -140,7 +142,7 @@ RECORDS = (
         60,
         "one digit, moved over the canvas",
         noise_std=0.5,
-        supplements=(PER_PIXEL, LONGER),
+        supplements=(PER_PIXEL, LONGER, SETTLING_SOON),
     ),
     Experiment("mixing-one-pair", datasets.mixing, 20, "mixing with one pair of digits for all", one_drawing=True),
     Experiment("mixing-diagonal", datasets.mixing, 5, "mixing with orthogonal columns", mixing=DIAGONAL),

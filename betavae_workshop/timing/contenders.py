@@ -85,7 +85,8 @@ def _plain(data, threads):
                 decoded = network.features(q.sample(noise)) @ network.kernels[-1] + network.biases[-1]
                 error = 0.5 * tf.reduce_sum((images.scores - decoded) ** 2, -1)
                 loss = tf.reduce_mean(error + q.kl_to_prior())
-            self._adam(tape.gradient(loss, network.variables), tf.cast(step + 1, tf.float32), learning_rate)
+            gradients = tape.gradient(loss, network.variables)
+            self.optimiser.apply(gradients, tf.cast(step + 1, tf.float32), learning_rate)
             return -loss[None]
 
     trainer = Trainer(training.Ensemble(), xla=False)
