@@ -65,7 +65,7 @@ def optimum_table(rows: list[dict]) -> tuple[list[str], list[list[str]]]:
     times, betas = {cell: _time(found) for cell, found in cells.items()}, sorted({beta for *_, beta in cells})
     shortest: dict[float, float] = {}
     for (contender, _, beta), (time, bound, _) in times.items():
-        if contender == "betavae" and not bound:
+        if contender == "betavae" and not bound and math.isfinite(time):
             shortest[beta] = min(time, shortest.get(beta, time))
     table = []
     for way in dict.fromkeys(cell[:2] for cell in cells):

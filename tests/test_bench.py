@@ -261,6 +261,10 @@ def test_parts_and_contenders_of_the_bench_are_chosen(monkeypatch):
     assert {task["experiment"] for task in everything} == {"mixing", "localisation"}
     assert len({bench.key(task) for task in everything}) == len(everything)
     assert len(ours) == len(optimum.RECIPES) * len(optimum.BETAS) * optimum.REALIZATIONS
+    assert {task["recipe"] for task in everything if task["contender"] == "keras-fit" and "recipe" in task} == {
+        "thesis",
+        "schedule",
+    }
     mixing = bench.tasks(["mixing"], ["betavae"], 2)
     assert mixing[: len(ours)] == ours and [task["round"] for task in mixing[len(ours) :]] == [0, 0, 1, 1]
     assert all(task["contender"] == "limit" for task in bench.tasks(["localisation"], ["limit"]))
@@ -302,4 +306,6 @@ def test_times_to_the_optimum_are_medians_with_bounds_where_there_is_none():
         ],
     )
     assert [row[-1] for row in speed.optimum_table(found[8:])[1]] == ["–", "–"]  # nothing of ours got there
+    over = rows("betavae", "schedule", 20.0, -1, -1)
+    assert [row[-1] for row in speed.optimum_table([*over, *found[10:12]])[1]] == ["–", "–"]
     assert speed.optimum_table([])[1] == []

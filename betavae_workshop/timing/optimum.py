@@ -29,18 +29,18 @@ class Recipe(NamedTuple):
     """A way to train.
 
     settings : fields of `members.Specification`
-    module : of `betavae_core.networks`, whose `trainer` does it here
-    peers : whether other libraries can follow it, which they do with Adam's step and β as the schedule has them
+    module : of `betavae_core.networks`, whose `fit` does it here and is looked at where it ends; None for Adam's steps,
+    which every contender takes, and which are looked at after each `STEPS_PER_CALL`
     """
 
     settings: dict
-    module: str = "training"
-    peers: bool = True
+    module: str | None = None
 
 
 RECIPES = {
     "thesis": Recipe({"epochs": 100_000}),  # no step of it depends on how many there are; the cap ends it
     "schedule": Recipe(experiments.SETTLING.settings),
+    "settled": Recipe(experiments.SOON, "soap"),
 }
 CONTENDERS = ("betavae", "keras-fit", "pytorch", "jax")
 BETAS, REALIZATIONS = (20.0, 50.0, 100.0), 4
@@ -85,7 +85,7 @@ def tasks() -> list[dict]:
         for contender in CONTENDERS
         for realization in range(REALIZATIONS)
         for name, recipe in RECIPES.items()
-        if recipe.peers or contender == "betavae"
+        if contender == "betavae" or not recipe.module
         for beta in BETAS
     ]
 
@@ -111,11 +111,22 @@ def measured(contender: str, recipe: str, realization: int, beta: float, cap: fl
 
 def _own(_, recipe: str, spec: Specification, data, beta: float, seed: int):
     """This project's training, compiled: a function of what is told the steps, and one that returns the weights."""
-    module = importlib.import_module(f"betavae_core.networks.{RECIPES[recipe].module}")
-    trainer = module.trainer(aim=spec.aim, **spec.architecture)
-    trainer.fit([data], [beta], [seed], 1)
-    fit = functools.partial(trainer.fit, [data], [beta], [seed], spec.epochs, spec.schedule)
-    return fit, lambda: trainer.weights
+    images, epochs, module = ([data], [beta], [seed]), (spec.epochs, spec.schedule), RECIPES[recipe].module
+    if not module:
+        from betavae_core.networks import training
+
+        trainer = training.trainer(aim=spec.aim, **spec.architecture)
+        trainer.fit(*images, 1)
+        return functools.partial(trainer.fit, *images, *epochs), lambda: trainer.weights
+    train = functools.partial(importlib.import_module(f"betavae_core.networks.{module}").fit, *images)
+    setting, trained = {"aim": spec.aim} | spec.architecture, []
+
+    def fit(progress) -> None:
+        trained.append(train(*epochs, **setting)[0])
+        progress(spec.epochs)
+
+    train(2, **setting)
+    return fit, lambda: trained[-1]
 
 
 def _peer(contender: str, _, spec: Specification, data, beta: float, seed: int):
