@@ -63,7 +63,7 @@ def tasks(only=(), chosen=(), rounds: int = ROUNDS) -> list[dict]:
     return found
 
 
-def run(wanted: list[dict], file: Path = ROWS, progress=None) -> list[dict]:
+def run(wanted: list[dict], file: Path = ROWS, progress=lambda task: None) -> list[dict]:
     """Measure what a file lacks of what is wanted, and write each row there as it comes.
 
     Returns the rows of what was wanted, with `machine` in each; those of rounds are one, with their median.
@@ -72,18 +72,18 @@ def run(wanted: list[dict], file: Path = ROWS, progress=None) -> list[dict]:
     ----------
     wanted : of `tasks`
     file : rows of this and of earlier runs; of those, only what this machine measured counts
-    progress : callable told of each task that is settled, or None
+    progress : callable told of each task that is settled
     """
-    rows, tell = read(file), progress or (lambda _: None)
+    rows = read(file)
     for _, alike in itertools.groupby(wanted, key=lambda task: {k: v for k, v in task.items() if k != "beta"}):
         left = []
         for task in alike:
             needed = key(task) not in map(key, mine(rows)) and not optimum.decided(task, mine(rows))
-            left.append(task) if needed else tell(task)
+            left.append(task) if needed else progress(task)
         for row in measured(left) if left else ():
             rows.append(row | {"machine": machine.described()})
             write(rows, file)
-            tell(row)
+            progress(row)
     return medians([row for row in mine(rows) if key(row) in map(key, wanted)])
 
 
@@ -105,8 +105,9 @@ def medians(rows: list[dict]) -> list[dict]:
         groups.setdefault(key(whole), []).append(whole)
     for first, *others in groups.values():
         if others:
-            rates = [row["member_steps_per_s"] for row in (first, *others)]
-            first["member_steps_per_s"] = round(statistics.median(rates), 2)
+            first["member_steps_per_s"] = round(
+                statistics.median(row["member_steps_per_s"] for row in (first, *others)), 2
+            )
     return [first for first, *_ in groups.values()]
 
 

@@ -30,7 +30,7 @@ class Training(NamedTuple):
     """A contender with a network of its own, which each call trains on.
 
     advance : function of a number of steps, of Adam's step and of β; the latter two have defaults
-    weights : function that returns kernels and biases in turn, the encoder's first layer first; None where nobody asks
+    weights : function that returns kernels and biases in turn, from the encoder's first on; None where nobody asks
     """
 
     advance: Callable
@@ -89,10 +89,8 @@ def _plain(data, threads):
             self.optimiser.apply(gradients, tf.cast(step + 1, tf.float32), learning_rate)
             return -loss[None]
 
-    trainer = Trainer(training.Ensemble(), xla=False)
-    whole = types.SimpleNamespace(
-        standardised=data.standardised, scores=data.standardised, components=None, white=data.white
-    )
+    trainer, x = Trainer(training.Ensemble(), xla=False), data.standardised
+    whole = types.SimpleNamespace(standardised=x, scores=x, components=None, white=data.white)
     return Training(lambda count: trainer.fit([whole], [1.0], [0], count))
 
 
@@ -185,10 +183,9 @@ def _jax(data, threads, seed: int = 0, members: int = 1):
     from jax.example_libraries import optimizers
 
     def apply(layers, h):
-        *hidden, (kernel, bias) = layers
-        for inner, offset in hidden:
-            h = jnp.tanh(h @ inner + offset)
-        return h @ kernel + bias
+        for kernel, bias in layers[:-1]:
+            h = jnp.tanh(h @ kernel + bias)
+        return h @ layers[-1][0] + layers[-1][1]
 
     def loss(networks, key, beta):
         encoder, decoder = networks
@@ -208,10 +205,8 @@ def _jax(data, threads, seed: int = 0, members: int = 1):
 
     def drawn(key, *widths):
         pairs, glorot = list(itertools.pairwise(widths)), jax.nn.initializers.glorot_uniform()
-        return [
-            (glorot(key, pair), jnp.zeros(pair[1]))
-            for key, pair in zip(jax.random.split(key, len(pairs)), pairs, strict=True)
-        ]
+        own = zip(jax.random.split(key, len(pairs)), pairs, strict=True)
+        return [(glorot(key, pair), jnp.zeros(pair[1])) for key, pair in own]
 
     def begin(key):
         left, right = jax.random.split(key)
