@@ -17,7 +17,7 @@ PAGE = "book/glossary"
 WITHOUT = ("book/api", "book/references", PAGE)  # pages whose words are not looked up
 GREEK = {r"\nu": "ν", r"\kappa_i": "κ", r"\rho_i": "ρ", r"\beta^*": "β*", r"\sigma_x": "σₓ", r"\sigma": "σ"}
 GREEK |= {r"\lambda_i": "λ", r"\bar\rho": "ρ̄"}  # as captions and tables write them
-SKIPPED = (nodes.reference, nodes.literal, nodes.literal_block, nodes.raw, nodes.comment, nodes.term, nodes.math_block)
+SKIPPED = (nodes.literal, nodes.literal_block, nodes.raw, nodes.comment, nodes.term, nodes.math_block)
 PASSED = (  # over in a formula: accents, names in other type, commands, indices
     r"\\(?:hat|bar)\s*\\?[A-Za-z]+",
     r"\\(?:operatorname|text|math[a-z]+)(?:\{[^{}]*\}|\s+[A-Za-z])",
@@ -121,16 +121,23 @@ def glossary_in(env, builder) -> Glossary:
     return glossary_of(env.get_and_resolve_doctree(PAGE, builder))
 
 
-def section_of(node) -> int | None:
-    """The section that a text belongs to; None where it is a title, a link, or code."""
-    while node := node.parent:
-        if isinstance(node, SKIPPED):
-            return None
-        if isinstance(node, nodes.title) and not isinstance(node.parent, nodes.table):
-            return None
-        if isinstance(node, nodes.section | nodes.document):
-            return id(node)
-    return None
+def prose(parent, section=None):
+    """Each text, formula and link that is read as prose, with its parent and its section; not titles and code.
+
+    From above: some cells that hide their output do not know their parent.
+    """
+    for child in list(parent.children):
+        if isinstance(child, nodes.Text | nodes.math | nodes.reference):
+            yield child, parent, section
+        elif not isinstance(child, SKIPPED) and (not isinstance(child, nodes.title) or isinstance(parent, nodes.table)):
+            yield from prose(child, id(child) if isinstance(child, nodes.section) else section)
+
+
+def put(parent, old, new):
+    """Put nodes in the place of one; equal texts of a parent are not the same."""
+    parent.children = [part for child in parent.children for part in (new if child is old else [child])]
+    for part in new:
+        parent.setup_child(part)
 
 
 def join_lines(doctree):
@@ -159,23 +166,23 @@ def link_terms(app, doctree, docname):
         return found
 
     join_lines(doctree)
-    for role in doctree.findall(nodes.reference):  # {term}, where the text says it in other words
-        before, _, anchor = role.get("refuri", "").partition("#")
-        if before == page and anchor in glossary.anchors:
-            role["classes"] += ["term", *new(section_of(role), [glossary.anchors[anchor]])]
-    for node in list(doctree.findall(lambda node: isinstance(node, nodes.Text | nodes.math))):
-        section = None if isinstance(node.parent, nodes.math) else section_of(node)
-        if section and isinstance(node, nodes.math):
+    for node, parent, section in prose(doctree):
+        if isinstance(node, nodes.reference):  # {term}, where the text says it in other words
+            before, _, anchor = node.get("refuri", "").partition("#")
+            if before == page and anchor in glossary.anchors:
+                new(section, [glossary.anchors[anchor]])
+                node["classes"] += ["term", glossary.anchors[anchor]]
+        elif isinstance(node, nodes.math):
             if anchors := new(section, glossary.letters_in(node.astext())):
-                node.parent.replace(node, link(anchors, node.deepcopy()))
-        elif section:
+                put(parent, node, [link(anchors, node.deepcopy())])
+        else:
             parts, at = [], 0
             for match, anchor in glossary.words_in(node):
                 if anchors := new(section, [anchor]):
                     parts += [nodes.Text(node[at : match.start()]), link(anchors, nodes.Text(match[0]))]
                     at = match.end()
             if parts:
-                node.parent.replace(node, [*parts, nodes.Text(node[at:])])
+                put(parent, node, [*parts, nodes.Text(node[at:])])
     if seen:
         app.env.get_domain("math").data["has_equations"][docname] = True  # the page loads MathJax, for its tips
 
