@@ -38,7 +38,7 @@ LETTERS += (r"\mu_i", "v_i", r"\sigma", r"L_\beta", "q(z)", *"RCMAOxzqb")
 )
 def test_letters_of_a_formula(formula, used):
     letters = sorted(LETTERS, key=len, reverse=True)
-    found = glossary.Glossary([], (), (glossary.letters_of(letters), letters), {})
+    found = glossary.Glossary([], (), (glossary.letters_of(letters), letters), {}, {})
     assert found.letters_in(formula) == used
 
 
@@ -59,7 +59,7 @@ def test_words_of_a_text(text, used):
     """Longer ones before those that they hold; in the plural, at a sentence's start, and over the end of a line."""
     words = ["exact posterior", "mixing matrix", "principal axis", "posterior", "settled", "latent", "TIE"]
     words += ["β*", "σₓ", "σ", "ν"]
-    found = glossary.Glossary([], (glossary.words_of(words), words), (), {})
+    found = glossary.Glossary([], (glossary.words_of(words), words), (), {}, {})
     assert [match[0] for match, _ in found.words_in(text)] == used
 
 
@@ -207,9 +207,10 @@ def test_a_tap_shows_the_entry_and_a_second_goes_to_the_glossary(site, browser, 
     assert serious(page, ".tip") == []
     page.locator(".bd-article h1").tap()
     assert not page.locator(".tip").is_visible()
+    entry = f"{site}/book/glossary.html#{anchors(link)[0]}"
     link.tap()
     link.tap()
-    page.wait_for_url(f"{site}/book/glossary.html#{anchors(link)[0]}")
+    page.wait_for_url(entry)
     phone.close()
 
 

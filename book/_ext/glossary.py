@@ -85,12 +85,13 @@ def form_of(word: str) -> str:
 
 
 class Glossary(NamedTuple):
-    """All entries, what finds their words and letters with the anchors of its groups, and all anchors of each entry."""
+    """All entries, and how to find them."""
 
     entries: list[Entry]
-    words: tuple[re.Pattern, list[str]]
-    letters: tuple[re.Pattern, list[str]]
-    anchors: dict[str, str]
+    words: tuple[re.Pattern, list[str]]  # what finds them in a text, and the anchor of each of its groups
+    letters: tuple[re.Pattern, list[str]]  # the same for formulas
+    anchors: dict[str, str]  # of every name, to the first of its entry
+    names: dict[str, str]  # of each entry, by its anchor
 
     def words_in(self, text: str):
         """Each term that a text uses: its place and its anchor."""
@@ -112,7 +113,8 @@ def glossary_of(document: nodes.document) -> Glossary:
     words, of_words = longest_first((word, entry.anchors[0]) for entry in found for word in entry.words)
     letters, of_letters = longest_first((letter, entry.anchors[0]) for entry in found for letter in entry.letters)
     anchors = {anchor: entry.anchors[0] for entry in found for anchor in entry.anchors}
-    return Glossary(found, (words_of(words), of_words), (letters_of(letters), of_letters), anchors)
+    names = {entry.anchors[0]: entry.words[0] for entry in found}
+    return Glossary(found, (words_of(words), of_words), (letters_of(letters), of_letters), anchors, names)
 
 
 @functools.cache
@@ -174,7 +176,10 @@ def link_terms(app, doctree, docname):
                 node["classes"] += ["term", glossary.anchors[anchor]]
         elif isinstance(node, nodes.math):
             if anchors := new(section, glossary.letters_in(node.astext())):
-                put(parent, node, [link(anchors, node.deepcopy())])
+                put(parent, node, [linked := link(anchors, node.deepcopy())])
+                linked["reftitle"] = ", ".join(
+                    glossary.names[anchor] for anchor in anchors
+                )  # a drawn formula says nothing
         else:
             parts, at = [], 0
             for match, anchor in glossary.words_in(node):

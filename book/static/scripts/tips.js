@@ -56,13 +56,15 @@ function leave() {
 }
 
 function listen(link) {
+  if (link.title) link.ariaLabel = link.title; // of a formula, which has no words to be read out
+  link.removeAttribute("title"); // the browser's own tip would cover this one
   link.addEventListener("pointerdown", (event) => (touched = event.pointerType !== "mouse"));
   link.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && show(link));
   link.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && leave());
   link.addEventListener("focus", () => link.matches(":focus-visible") && !touched && show(link));
   link.addEventListener("blur", leave);
   link.addEventListener("click", (event) => {
-    if (!touched || term === link) return; // the mouse has seen the tip: its click, and a second tap, go to the glossary
+    if (!touched || term === link) return; // the mouse has seen the tip; its click, and a second tap, follow the link
     event.preventDefault();
     show(link);
   });
