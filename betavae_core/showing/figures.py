@@ -89,7 +89,7 @@ def _points(artist, data) -> np.ndarray:
     if not artist.get_transform().contains_branch(data):
         return np.empty((0, 2))
     if hasattr(artist, "get_paths"):
-        return np.concatenate([path.vertices for path in artist.get_paths()])
+        return np.concatenate([np.empty((0, 2)), *(path.vertices for path in artist.get_paths())])
     return artist.get_xydata() if hasattr(artist, "get_xydata") else artist.get_corners()
 
 
