@@ -1,6 +1,7 @@
 """The penalty on total correlation and the learned decoder variance, against SciPy, quadrature and the closed form."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -148,7 +149,9 @@ def test_a_linear_network_reaches_the_closed_form_of_a_learned_variance():
     process = LinearGaussian(turn[:, :2] @ [[2.0, 1.0], [0.5, 1.5]], 0.7)
     sample = datasets.linear_sample(process, 500, np.random.default_rng(5))
     steps, falling, betas = 5_000, (1e-5 / 3e-2) ** (1 / 5_000), [0.5, 1.0, 1.5]
-    trainer = training.Trainer(Ensemble(3, hidden=(), pixels=6), decay_2=0.99, aim=LEARNED)
+    trainer = training.Trainer(
+        Ensemble(3, hidden=(), pixels=6), optimiser=functools.partial(training.Adam, decay_2=0.99), aim=LEARNED
+    )
     trainer.fit([sample] * 3, betas, [1] * 3, steps, lambda step: (3e-2 * falling**step, 1.0))
     weights = evaluation.with_learned_variance(trainer.weights, [sample] * 3, [1] * 3, draws=64)
     found = evaluation.evaluate(weights, [sample] * 3, betas, [1] * 3, draws=64)

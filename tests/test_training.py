@@ -1,5 +1,7 @@
 """The factored loss against the plain one, a linear network against the closed form, and reproducibility."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -74,7 +76,9 @@ def test_a_linear_network_reaches_the_closed_form():
     process = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)
     sample = datasets.linear_sample(process, 500, np.random.default_rng(5))
     members, betas = [sample] * 5, LINEAR_BETAS
-    trainer = training.Trainer(Ensemble(5, hidden=(), pixels=2), decay_2=0.99)
+    trainer = training.Trainer(
+        Ensemble(5, hidden=(), pixels=2), optimiser=functools.partial(training.Adam, decay_2=0.99)
+    )
     falling = (LAST_RATE / FIRST_RATE) ** (1 / STEPS)
     trainer.fit(members, betas, [1] * 5, STEPS, lambda step: (FIRST_RATE * falling**step, 1.0))
     found = evaluation.evaluate(trainer.weights, members, betas, [1] * 5, draws=64)

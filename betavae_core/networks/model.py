@@ -43,14 +43,21 @@ class Ensemble:
     hidden : widths of the encoder's hidden layers; () makes both networks linear
     pixels : int
     family : of q, one of `posterior.FAMILIES`
+    coordinates : in which images are given, where these are not their pixels; see `soap.InOwnBasis`
     """
 
     def __init__(
-        self, members: int = 1, latents: int = LATENTS, hidden=HIDDEN, pixels: int = PIXELS, family: str = "diagonal"
+        self,
+        members: int = 1,
+        latents: int = LATENTS,
+        hidden=HIDDEN,
+        pixels: int = PIXELS,
+        family: str = "diagonal",
+        coordinates: int | None = None,
     ):
         self.members, self.latents, self.hidden, self.pixels = members, latents, tuple(hidden), pixels
         self.family = family
-        self.shapes = architecture.shapes(latents, self.hidden, pixels, family)
+        self.shapes = architecture.shapes(latents, self.hidden, coordinates or pixels, family)
         self.variables = [
             *(tf.Variable(tf.zeros((members, *shape))) for shape in self.shapes),
             *(tf.Variable(tf.zeros((members, 1, shape[1]))) for shape in self.shapes),

@@ -74,23 +74,52 @@ def objective_terms(ensemble: Ensemble, images: Batch, noise, aim: Objective = P
     return Terms(reconstruction, tf.reduce_mean(q.kl_to_prior(), -1), q, z)
 
 
+class Adam:
+    """Adam's steps for some variables; `decay_2` is that of second moments."""
+
+    def __init__(self, variables, decay_2: float = DECAY_2):
+        self.variables, self.decay_2 = variables, decay_2
+        self.first, self.second = ([tf.Variable(tf.zeros_like(v)) for v in variables] for _ in range(2))
+
+    def reset(self) -> None:
+        """Forget all steps."""
+        for slot in (*self.first, *self.second):
+            slot.assign(tf.zeros_like(slot))
+
+    def apply(self, gradients, count, rate) -> None:
+        """One step, the `count`th from 1."""
+        for variable, first, second, gradient in zip(self.variables, self.first, self.second, gradients, strict=True):
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=first.handle,
+                v=second.handle,
+                beta1_power=DECAY_1**count,
+                beta2_power=self.decay_2**count,
+                lr=rate,
+                beta1=DECAY_1,
+                beta2=self.decay_2,
+                epsilon=EPSILON,
+                grad=gradient,
+            )
+
+    def calls(self, steps: int):
+        """First step and number of steps of each call of the compiled loop; `refresh` follows it."""
+        return [(start, min(STEPS_PER_CALL, steps - start)) for start in range(0, steps, STEPS_PER_CALL)]
+
+    def refresh(self, start: int) -> None:
+        """Nothing to do after the steps from `start` on."""
+
+
 class Trainer:
-    """An ensemble with its Adam state and one compiled loop, used again for any β, seed and data of its shape.
+    """An ensemble with its optimiser and one compiled loop, used again for any β, seed and data of its shape.
 
     With `xla` each step is compiled by XLA, which merges many small products: of a pack on a GPU, of linear networks.
-    `decay_2` is that of Adam's second moments; `aim` is what it trains for.
+    `aim` is what it trains for; `optimiser` is a class such as `Adam`, which is the thesis's.
     """
 
-    def __init__(
-        self,
-        ensemble: Ensemble,
-        xla: bool = False,
-        decay_2: float = DECAY_2,
-        aim: Objective = PLAIN,
-    ):
-        self.ensemble, self.xla, self.decay_2, self.aim = ensemble, xla, decay_2, aim
-        self.first = [tf.Variable(tf.zeros_like(v)) for v in ensemble.variables]
-        self.second = [tf.Variable(tf.zeros_like(v)) for v in ensemble.variables]
+    def __init__(self, ensemble: Ensemble, xla: bool = False, aim: Objective = PLAIN, optimiser=Adam):
+        self.ensemble, self.xla, self.aim = ensemble, xla, aim
+        self.optimiser = optimiser(ensemble.variables)
 
     @property
     def members(self) -> int:
@@ -118,16 +147,15 @@ class Trainer:
         (member, epochs) array, the objective L_β at each step, in nats; while β rises, with β as it is then
         """
         self.ensemble.initialise(seeds)
-        for slot in (*self.first, *self.second):
-            slot.assign(tf.zeros_like(slot))
+        self.optimiser.reset()
         images = batch(data)
         betas, seeds = tf.constant(betas, tf.float32), tf.constant(seeds, tf.int32)
         curves = []
-        for start in range(0, epochs, STEPS_PER_CALL):
-            steps = min(STEPS_PER_CALL, epochs - start)
+        for start, steps in self.optimiser.calls(epochs):
             rate, risen = schedule(start) if schedule else (LEARNING_RATE, 1.0)
             rate = tf.constant(rate, tf.float32)
             curves.append(self._steps(images, betas * risen, seeds, tf.constant(start), tf.constant(steps), rate))
+            self.optimiser.refresh(start)
             if progress:
                 progress(steps)
         return np.concatenate(curves).T
@@ -154,25 +182,9 @@ class Trainer:
             reconstruction, kl_prior, q, z = objective_terms(self.ensemble, images, noise, self.aim)
             objective = self.aim.value(reconstruction, kl_prior, betas, q, z)
             loss = -tf.reduce_sum(objective)  # members share no weight: each gets its own gradient
-        self._adam(tape.gradient(loss, self.ensemble.variables), tf.cast(step + 1, tf.float32), learning_rate)
+        gradients = tape.gradient(loss, self.ensemble.variables)
+        self.optimiser.apply(gradients, tf.cast(step + 1, tf.float32), learning_rate)
         return objective
-
-    def _adam(self, gradients, count, learning_rate) -> None:
-        for variable, first, second, gradient in zip(
-            self.ensemble.variables, self.first, self.second, gradients, strict=True
-        ):
-            tf.raw_ops.ResourceApplyAdam(
-                var=variable.handle,
-                m=first.handle,
-                v=second.handle,
-                beta1_power=DECAY_1**count,
-                beta2_power=self.decay_2**count,
-                lr=learning_rate,
-                beta1=DECAY_1,
-                beta2=self.decay_2,
-                epsilon=EPSILON,
-                grad=gradient,
-            )
 
 
 @functools.lru_cache(maxsize=4)

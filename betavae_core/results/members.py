@@ -51,6 +51,7 @@ class Specification:
     family: str = field(
         default="diagonal", metadata={"help": f"Covariance of q(z|x): {' or '.join(posterior.FAMILIES)}."}
     )
+    optimiser: str = field(default="adam", metadata={"help": "Adam, as in the thesis, or soap, which settles sooner."})
     settling: float = field(default=0.0, metadata={"help": "Last part of training in which Adam's step falls to 0."})
     warmup: float = field(default=0.0, metadata={"help": "First part of training in which β rises from 0."})
     gamma: float = field(default=0.0, metadata={"help": "Weight of the penalty TC, total correlation of the latents."})
@@ -66,7 +67,8 @@ class Specification:
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise UsageError(f"learning_rate must be finite and > 0; got {self.learning_rate}")
         choices = {"scaling": experiments.SCALINGS, "family": posterior.FAMILIES}
-        for name, known in (choices | {"decoder_variance": objective.VARIANCES}).items():
+        choices |= {"optimiser": architecture.OPTIMISERS, "decoder_variance": objective.VARIANCES}
+        for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise UsageError(f"{name} must be {' or '.join(known)}; got {getattr(self, name)}")
         if self.aim.learned:

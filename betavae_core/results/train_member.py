@@ -75,15 +75,19 @@ def fitted(members: list[Member], xla: bool = False, progress=None):
     """Members of one specification, trained together: their weights, training and held-out images, and curves."""
     import tensorflow as tf
 
-    from betavae_core.networks import training
+    from betavae_core.networks import soap, training
 
     tf.config.experimental.enable_op_determinism()
     spec, seeds = members[0].specification, [member.realization for member in members]
     drawn = {r: spec.draw(r) for r in set(seeds)}  # β share images
-    trainer = training.trainer(len(members), xla, spec.aim, **spec.architecture)
     betas, data = [member.beta for member in members], [drawn[r][0] for r in seeds]
-    curves = trainer.fit(data, betas, seeds, spec.epochs, spec.schedule, progress)
-    return trainer.weights, [drawn[r] for r in seeds], curves
+    asked = data, betas, seeds, spec.epochs, spec.schedule, progress
+    if spec.optimiser == "soap":
+        weights, curves = soap.fit(*asked, aim=spec.aim, **spec.architecture)
+    else:
+        trainer = training.trainer(len(members), xla, spec.aim, **spec.architecture)
+        curves, weights = trainer.fit(*asked), trainer.weights
+    return weights, [drawn[r] for r in seeds], curves
 
 
 def made_by() -> dict:

@@ -103,6 +103,8 @@ def sweep(jobs, workers, scheduler, pack, jax, explain, **options):
     from betavae_workshop.sweeping import running, survey, writing
 
     planned = planned_for(**options)
+    if jax and any(members[0].specification.optimiser != "adam" for _, members in planned if members):
+        raise UsageError("--jax takes Adam's steps alone; soap trains without it")
     if not explain:
         writing.check_writable()
     for label, members in planned:

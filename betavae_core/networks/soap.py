@@ -1,0 +1,185 @@
+"""Training that settles sooner: SOAP's steps, in the images' own basis, and an output layer that is solved at the end.
+
+The whole data set is one batch, so gradients carry no noise but that of the draws z, and what limits Adam is curvature.
+Three things that hold for such networks shorten training from thousands of steps to hundreds:
+
+- *SOAP* (Vyas et al. 2025) takes Adam's step in the eigenbasis of each kernel's gradients: with G the gradient, and L
+  and R the running means of GGᵀ and GᵀG, Adam acts on Q_Lᵀ G Q_R. Eigenvectors are followed by a step of orthogonal
+  iteration every `EVERY` steps.
+- The images of a member span r directions, 3 where two digits are mixed and about 110 where one moves. The first and
+  the last layer are trained in that basis. What lies off the span has no effect on a training image, and ends at 0.
+- The decoder's output layer is linear. Once training ends, it is set to the least-squares solution over fresh draws.
+"""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from betavae_core.images.factors import Images
+from betavae_core.networks import training
+from betavae_core.networks.architecture import DECAY_1, DECAY_2, EPSILON, EVALUATION
+from betavae_core.networks.model import Ensemble
+from betavae_core.networks.objective import PLAIN, Objective
+from betavae_core.networks.weights import Weights, features
+
+EVERY = 10  # steps between two looks at the eigenvectors
+DECAY = 0.95  # of the running means of GGᵀ and GᵀG
+RISE = 50  # first steps, over which the rate rises from 0
+LARGEST = 512  # a side of a kernel beyond this keeps its own axes, as in SOAP's paper
+NEGLIGIBLE = 1e-5  # of the largest singular value: images have no such direction
+PADDED = 16  # a rank is rounded up to a multiple, so that realizations share a compiled loop
+DRAWS = 64  # of z for each image, over which the output layer is solved
+
+
+class Soap:
+    """SOAP's steps for variables (member, in, out); a row (member, 1, out) takes Adam's.
+
+    Used as `training.Adam` is. The first step moves nothing: it finds the first eigenvectors.
+    """
+
+    def __init__(self, variables):
+        self.variables = variables
+        self.first, self.second = ([tf.Variable(tf.zeros_like(v)) for v in variables] for _ in range(2))
+        self.sides = [[self._side(v, axis) for axis in (1, 2)] for v in variables]
+
+    @staticmethod
+    def _side(variable, axis: int):
+        """Running mean of GGᵀ or GᵀG and its eigenvectors; None where axes are kept."""
+        size = variable.shape[axis]
+        if not 1 < size <= LARGEST or variable.shape[1] == 1:
+            return None
+        eye = tf.eye(size, batch_shape=[variable.shape[0]])
+        return tf.Variable(tf.zeros_like(eye)), tf.Variable(eye)
+
+    def reset(self) -> None:
+        """Forget all steps."""
+        for slot in (*self.first, *self.second):
+            slot.assign(tf.zeros_like(slot))
+        for mean, axes in (side for pair in self.sides for side in pair if side):
+            mean.assign(tf.zeros_like(mean))
+            axes.assign(tf.eye(axes.shape[-1], batch_shape=[axes.shape[0]]))
+
+    def apply(self, gradients, count, rate) -> None:
+        """One step, the `count`th from 1."""
+        rate = rate * tf.minimum(1.0, (count - 1) / RISE)
+        parts = zip(self.variables, self.first, self.second, self.sides, gradients, strict=True)
+        for variable, first, second, (left, right), gradient in parts:
+            for side, turned in ((left, False), (right, True)):
+                if side:
+                    square = tf.matmul(gradient, gradient, transpose_a=turned, transpose_b=not turned)
+                    side[0].assign_add((1 - DECAY) * (square - side[0]))
+            first.assign_add((1 - DECAY_1) * (gradient - first))
+            second.assign_add((1 - DECAY_2) * (self._into(gradient, left, right) ** 2 - second))
+            mean = self._into(first, left, right) / (1 - DECAY_1**count)
+            step = mean / (tf.sqrt(second / (1 - DECAY_2**count)) + EPSILON)
+            variable.assign_sub(rate * self._back(step, left, right))
+
+    @staticmethod
+    def _into(values, left, right):
+        values = tf.matmul(left[1], values, transpose_a=True) if left else values
+        return values @ right[1] if right else values
+
+    @staticmethod
+    def _back(values, left, right):
+        values = left[1] @ values if left else values
+        return tf.matmul(values, right[1], transpose_b=True) if right else values
+
+    def calls(self, steps: int):
+        """First step and number of steps of each call of the compiled loop; `refresh` follows it."""
+        return [(0, 1), *((start, min(EVERY, steps - start)) for start in range(1, steps, EVERY))]
+
+    def refresh(self, start: int) -> None:
+        """Eigenvectors anew after the steps from `start` on: exact ones at first, later one orthogonal iteration."""
+        self._iterate() if start else self._decompose()
+
+    @tf.function
+    def _decompose(self) -> None:
+        for mean, axes in (side for pair in self.sides for side in pair if side):
+            axes.assign(tf.reverse(tf.linalg.eigh(mean)[1], [-1]))
+
+    @tf.function
+    def _iterate(self) -> None:
+        for mean, axes in (side for pair in self.sides for side in pair if side):
+            axes.assign(tf.linalg.qr(mean @ axes)[0])
+
+
+class InOwnBasis(Ensemble):
+    """An ensemble whose first and last layer act on coordinates in the images' own basis, axes (member, r, p)."""
+
+    def __init__(self, members: int, coordinates: int, **architecture):
+        super().__init__(members, **architecture, coordinates=coordinates)
+        self.whole = Ensemble(members, **architecture)
+        self.axes = np.zeros((members, coordinates, self.pixels), np.float32)
+
+    def initialise(self, seeds) -> None:
+        """The start of an ensemble on pixels, seen in the basis."""
+        self.whole.initialise(seeds)
+        kernels = self.whole.kernels
+        seen = [self.axes @ kernels[0], *kernels[1:-1], tf.matmul(kernels[-1], self.axes, transpose_b=True)]
+        for variable, value in zip(self.kernels, seen, strict=True):
+            variable.assign(value)
+        for bias in self.biases:
+            bias.assign(tf.zeros_like(bias))
+
+    @property
+    def weights(self) -> Weights:
+        """On pixels, as every other ensemble's."""
+        inner = super().weights
+        first, last = np.swapaxes(self.axes, 1, 2) @ inner.kernels[0], inner.kernels[-1] @ self.axes
+        kernels, biases = [first, *inner.kernels[1:-1], last], [*inner.biases[:-1], inner.biases[-1] @ self.axes]
+        return inner._replace(kernels=kernels, biases=biases)
+
+
+@functools.lru_cache(maxsize=4)
+def trainer(members: int, coordinates: int, aim: Objective, **architecture) -> training.Trainer:
+    """The compiled trainer of this shape, made once per process."""
+    return training.Trainer(InOwnBasis(members, coordinates, **architecture), aim=aim, optimiser=Soap)
+
+
+def fit(data, betas, seeds, epochs: int, schedule=None, progress=None, aim: Objective = PLAIN, **architecture):
+    """Train each member from its seed, one step an epoch, as `training.Trainer.fit` does.
+
+    Returns the networks on pixels, `Weights`, and the (member, epochs) objective at each step, in nats.
+    """
+    given = [Images.of(each) for each in data]
+    seen = [own_basis(each) for each in given]
+    rank = max(scores.shape[1] for scores, _ in seen)
+    wider = [((0, 0), (0, rank - scores.shape[1])) for scores, _ in seen]
+    found = trainer(len(given), rank, aim, **architecture)
+    found.ensemble.axes = np.stack([np.pad(axes, pad[::-1]) for (_, axes), pad in zip(seen, wider, strict=True)])
+    parts = zip(seen, wider, given, strict=True)
+    images = [Images(np.pad(scores, pad), None, each.energy) for (scores, _), pad, each in parts]
+    curves = found.fit(images, betas, seeds, epochs, schedule, progress)
+    return solved(found.weights, given, seeds), curves
+
+
+def own_basis(images: Images) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates U S (n, r) of images X = U S V, and their axes V (r, p); r is padded to a multiple of `PADDED`."""
+    whole = images.scores if images.components is None else images.scores @ images.components
+    left, sizes, axes = np.linalg.svd(whole.astype(float), full_matrices=False)
+    rank = int((sizes > NEGLIGIBLE * sizes[0]).sum())
+    padding = (0, -rank % PADDED)
+    coordinates = np.pad((left * sizes)[:, :rank], ((0, 0), padding))
+    return coordinates.astype(np.float32), np.pad(axes[:rank], (padding, (0, 0))).astype(np.float32)
+
+
+def solved(weights: Weights, data, seeds) -> Weights:
+    """The same networks with the output layer that makes R largest, given q and the hidden layers of the decoder.
+
+    [W; b] solves (ΣHᵀH) [W; b] = ΣHᵀX, H = [h(z), 1] over `DRAWS` draws of z for each image x.
+    """
+    q, last, bias = weights.posterior(data), weights.kernels[-1].copy(), weights.biases[-1].copy()
+    for member, seed in enumerate(seeds):
+        images, alone = data[member], weights.some(slice(member, member + 1))
+        noise = np.random.default_rng([EVALUATION, seed])
+        width = last.shape[1] + 1
+        squares, product = np.zeros((width, width)), np.zeros((width, images.scores.shape[1]))
+        for _ in range(DRAWS):
+            z = q[member].sample(noise.standard_normal(q[member].mean.shape)).astype(np.float32)
+            hidden = np.pad(features(alone, z[None], np)[0].astype(float), ((0, 0), (0, 1)), constant_values=1)
+            squares, product = squares + hidden.T @ hidden, product + hidden.T @ images.scores
+        layer = np.linalg.lstsq(squares, product, rcond=1e-9)[0]
+        layer = layer if images.components is None else layer @ images.components
+        last[member], bias[member, 0] = layer[:-1], layer[-1]
+    return weights._replace(kernels=[*weights.kernels[:-1], last], biases=[*weights.biases[:-1], bias])
