@@ -43,7 +43,7 @@ class Curve:
     networks: np.ndarray | None = None  # (network, β), drawn as points if the curve is, else for those who ask
     colour: str = BLUE
     line: str = "-"  # as matplotlib names it: -, --, :, o, o-
-    written: int | None = None  # at which β the static figure writes the name
+    written: int | None = None  # at which β the static figure writes the name: above it, or below where it is negative
     across: np.ndarray | None = None  # (β,), where each value stands, if not at its β
 
     def said(self, what: str = "value", digits: int = 2) -> dict[float, str]:
@@ -188,7 +188,8 @@ def line(axis, curve: Curve) -> None:
     axis.plot(_places(curve)[0], np.transpose(values), curve.line, **looks)
     if curve.written is not None:
         place = (curve.beta[curve.written], curve.value[curve.written])
-        axis.annotate(curve.name, place, xytext=(4, 6), textcoords="offset points", color=curve.colour)
+        looks = {"textcoords": "offset points", "color": curve.colour} | figures.HALO
+        axis.annotate(curve.name, place, xytext=(4, 6) if curve.written >= 0 else (6, -12), **looks)
 
 
 def _key(axis, curves: list[Curve], marked: bool) -> None:

@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#B65E93", "#666666"  # colour-blind safe
@@ -24,6 +25,7 @@ WIDTH = 3.25  # inches of a panel: on a phone it is shown in its own size
 PICTURE, LABEL = 0.65, 0.25  # inches of a picture with its margin, and of the label of its row
 INSIDE = 0.95  # of that without the margin
 
+HALO = {"path_effects": [withStroke(linewidth=3, foreground="white")], "zorder": 5}  # no line runs through a label
 STYLE = {
     "figure.constrained_layout.use": True,
     "figure.constrained_layout.w_pad": 0.1,  # inches, for the last label of a β axis
@@ -122,7 +124,7 @@ def mark(axis, beta: float, label: str, colour: str = GREY, style: str = "--", h
     """A labelled vertical line at β."""
     axis.axvline(beta, color=colour, linestyle=style, linewidth=1.1)
     looks = {"textcoords": "offset points", "color": colour, "fontsize": 9, "va": "top"}
-    axis.annotate(label, (beta, height), xycoords=("data", "axes fraction"), xytext=(3, 0), **looks)
+    axis.annotate(label, (beta, height), xycoords=("data", "axes fraction"), xytext=(3, 0), **HALO, **looks)
 
 
 def latent_space(stored, sources, betas, realization: int = 0) -> Figure:
