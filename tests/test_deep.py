@@ -51,6 +51,26 @@ def test_the_prediction_from_a_few_axes_is_that_of_the_whole_covariance(name):
     assert found[:2, 0] == pytest.approx([R + CONSTANT, C], rel=1e-9)
 
 
+@pytest.mark.parametrize("name", ["mixing", "mixing-diagonal", "tiles-4"])
+def test_coordinates_from_codes_are_those_of_the_images(name):
+    """Of images that are linear in the code none needs to be rendered; axes have no sign."""
+    drawing = experiments.drawing(name, 3, samples=150)
+    data, found = experiments.training(name, 3, samples=150), prediction.from_codes(drawing)
+    expected = prediction.coordinates(data)
+    assert found.along @ found.along.T == pytest.approx(expected.along @ expected.along.T, rel=1e-9, abs=1e-9)
+    assert np.abs(found.along) == pytest.approx(np.abs(expected.along), rel=1e-6, abs=1e-6)
+    assert (found.left_out, expected.left_out) == (0.0, pytest.approx(0, abs=1e-9))
+    assert (found.posterior_mean == data.posterior_mean).all()
+
+
+def test_training_images_alone_are_those_of_the_pair():
+    pair = experiments.draw("localisation", 2, samples=40)
+    alone = experiments.training("localisation", 2, samples=40)
+    assert (alone.pixels == pair[0].pixels).all()
+    assert (alone.sources == pair[0].sources).all()
+    assert not (pair[1].sources == pair[0].sources).any()
+
+
 def test_the_prediction_beside_networks_stands_on_their_realizations():
     stored = sweep.load("mixing").sel(realization=slice(0, 4))
     stored["tie"] = stored.tie.where(stored.realization != 1)  # one without a β
@@ -282,21 +302,12 @@ def test_everything_that_follows_the_page_s_beta_is_at_it_whatever_it_is(beta, s
     control = interactive.page_beta("mixing", stored.beta.values, beta).data
     assert f'data-own="{named}"' in control and f'data-start="{named}"' in control
     assert set(re.search('data-betas="(.*?)"', control)[1].split()) == {named, *(f"{b:g}" for b in stored.beta.values)}
-    pictures = interactive.pictures(deep.sheets(shown), "rows", beta).data
+    pictures = interactive.pictures(deep.sheets(shown), deep.SHEET, beta).data
     assert re.findall(r'data-beta="([^"]+)">', pictures) == [named]  # the others are hidden
-    points = json.loads(
-        re.search(
-            "<script.*?>(.*)</script>",
-            interactive.scatter(
-                shown.latent_mean.isel(detailed=0), experiments.draw("mixing", 0)[0].sources, beta
-            ).data,
-        )[1]
-    )
-    assert bool(points["means"][named]) == sound
     assert len(live.table(made)[1]) == 6
     curves.draw(curves.deep_panels(stored, made, {}, live.shift("mixing"), predicted)).canvas.draw()
     if not sound:
-        curves.score_panels(latents.latent_scores(stored), [], latents.latent_scores(made))
+        deep.score_panels(latents.latent_scores(stored), [], latents.latent_scores(made))
 
 
 def test_many_live_networks_are_told_by_mean_median_and_range():
@@ -369,8 +380,7 @@ def test_a_chapter_at_a_beta_of_which_nothing_is_stored_speaks_of_no_other(chapt
     assert f"Nothing is stored at β = {named}" in "".join(glued["elsewhere"]["data"][GLUED + "text/plain"])
     html = "".join("".join(output.get("data", {}).get("text/html", [])) for output in outputs)
     assert f'data-start="{named}" data-own="{named}"' in html
-    assert re.findall(r'data-beta="([^"]+)"><img', html) == [named]  # of the pictures one is not hidden
-    assert f'class="follows scatter" data-start="{named}"' in html
+    assert re.findall(r'data-beta="([^"]+)"><div', html) == [named]  # of the pictures one is not hidden
     (plane,) = re.findall(r'<div class="latent-plane">.*?<script type="application/json">(.*?)</script>', html)
     assert json.loads(plane)["start"] == beta
     markdown = "".join("".join(output.get("data", {}).get("text/markdown", [])) for output in outputs)

@@ -43,6 +43,7 @@ CHANGED = {  # a value other than the default for each setting; a new setting ne
     "settling": 0.5,
     "warmup": 0.5,
     "gamma": 2.0,
+    "optimiser": "soap",
 }
 RECORD = {"draw": datasets.pixel_mixing, "mixing": ((2.0, 1.0), (0.5, 1.6)), "noise_std": 2.0}
 RECORD |= {"one_drawing": True, "digits": False, "canvas": 24}

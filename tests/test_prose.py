@@ -8,7 +8,7 @@ from betavae_core.paths import CHAPTERS
 
 DONE = (
     *("introduction", "background", "theory", "analytical", "rotation", "methods", "appendices", "contents"),
-    *("discussion", "claims", "tiles", "reproduce"),
+    *("discussion", "claims", "tiles", "reproduce", "beyond", "turning", "intro", "mixing"),
 )
 LONG, LONGEST, SHARE = 30, 45, 0.04  # words in a long sentence, in the longest, and how many may be long
 DIRECTIVE = re.compile(r"^ *```\{(?:code-cell|table)\}.*?^ *```$", re.MULTILINE | re.DOTALL)

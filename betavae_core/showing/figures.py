@@ -4,7 +4,10 @@ All are transparent SVG, whose panels flow on a page, side by side or below each
 the lightness of line figures and keeps their hue (book/static); pictures of digits are never inverted.
 """
 
+import csv
+import io
 import re
+from xml.sax.saxutils import escape
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -53,7 +56,7 @@ def use_style() -> None:
     set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)
     shown = InteractiveShell.instance().display_formatter.formatters["image/svg+xml"]
     drawn = shown.lookup_by_type(Figure)
-    shown.for_type(Figure, lambda figure: named_in_order(drawn(figure)))
+    shown.for_type(Figure, lambda figure: with_numbers(named_in_order(drawn(figure)), numbers(figure)))
 
 
 def named_in_order(svg: str) -> str:
@@ -64,6 +67,35 @@ def named_in_order(svg: str) -> str:
     """
     names = {name: f"clip{i}" for i, name in enumerate(dict.fromkeys(re.findall(r"url\(#(p[0-9a-f]{10})\)", svg)))}
     return re.sub(r"\bp[0-9a-f]{10}\b", lambda found: names.get(found[0], found[0]), svg)
+
+
+def numbers(figure: Figure) -> str:
+    """The points of a figure's lines, scatters, bands and bars, as CSV; nothing where it has none."""
+    found = [["panel", "series", "x", "y"]]
+    for axis in figure.axes:
+        panel = f"{axis.get_title('left')}: {axis.get_ylabel()} over {axis.get_xlabel()}"
+        for i, artist in enumerate([*axis.lines, *axis.collections, *axis.patches]):
+            label = str(artist.get_label())
+            series = f"{type(artist).__name__} {i + 1}" if label.startswith("_") else label
+            found += [[panel, series, f"{x:.6g}", f"{y:.6g}"] for x, y in _points(artist, axis.transData)]
+    csv.writer(text := io.StringIO(), lineterminator="\n").writerows(found)
+    return text.getvalue() if len(found) > 1 else ""
+
+
+def _points(artist, data) -> np.ndarray:
+    """(point, 2), none of what stands elsewhere than at its numbers, as a line that marks a place does."""
+    if hasattr(artist, "get_offsets") and artist.get_offset_transform().contains_branch(data):
+        return np.asarray(artist.get_offsets())
+    if not artist.get_transform().contains_branch(data):
+        return np.empty((0, 2))
+    if hasattr(artist, "get_paths"):
+        return np.concatenate([np.empty((0, 2)), *(path.vertices for path in artist.get_paths())])
+    return artist.get_xydata() if hasattr(artist, "get_xydata") else artist.get_corners()
+
+
+def with_numbers(svg: str, table: str) -> str:
+    """An SVG that carries a table, which pages offer beside it (book/_ext/panels.py)."""
+    return svg.replace("</svg>", f"<desc>{escape(table)}</desc></svg>") if table else svg
 
 
 def cells(count: int, columns: int, width: float, height: float, labels=()) -> tuple[Figure, list]:
@@ -95,15 +127,16 @@ def mark(axis, beta: float, label: str, colour: str = GREY, style: str = "--", h
 
 def latent_space(stored, sources, betas, realization: int = 0) -> Figure:
     """Posterior means of one realization at several β, coloured by each source in turn; axes as the latents come."""
-    figure, found = cells(len(betas), len(betas), 1.5, 3.1)
+    figure, found = cells(len(betas), len(betas), 1.5, 3.5)
     for cell, beta in zip(found, betas, strict=True):
         mean = stored.latent_mean.sel(beta=beta).isel(detailed=realization, sample=slice(POINTS))
         cell.suptitle(f"β = {beta:g}", fontsize=11)
         for axis, source, label in zip(cell.subplots(2, 1), np.transpose(sources), "₁₂", strict=True):
             axis.scatter(*mean.values.T, c=source[: len(mean)], cmap=SOURCE, s=6, vmin=-2.5, vmax=2.5)
-            axis.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
+            axis.set(xlabel="z₁", xticks=[], yticks=[], aspect="equal", adjustable="datalim")
             axis.grid(False)
-            axis.set_ylabel(f"s{label}", rotation=0, ha="right", va="center")
+            axis.set_ylabel("z₂", rotation=0, ha="right", va="center")
+            axis.set_title(f"by s{label}", fontsize=10)
     return figure
 
 

@@ -199,11 +199,11 @@ def lead(profile: str) -> str:
     if not np.isfinite([slope.high, planned.high, longer.high]).all():
         return "Whether networks show it cannot be said before more of them are stored"
     return (
-        "Networks whose images follow the model show it: where their sources depend given the data TIE still falls at "
-        f"the noise ratio, by {between(Estimate(-slope.value, -slope.high, -slope.low))} nats for each e-fold of β, "
-        f"where theory has {-tiles.slope('tiles'):.3f}. The control as planned had not settled, and decides nothing "
-        f"({between(planned, 2)} for the difference); trained until its decoders had turned, it differs by "
-        f"{between(longer)}"
+        "Networks whose images follow the model agree: where sources depend given the data, TIE still falls at the "
+        f"noise ratio, by {between(Estimate(-slope.value, -slope.high, -slope.low))} nats for each e-fold of β; theory "
+        f"has {-tiles.slope('tiles'):.3f}. The control as planned had not settled, so the difference of "
+        f"{between(planned, 2)} nats from it decides nothing. From a control trained until its decoders had turned, "
+        f"the slope differs by {between(longer)} nats"
     )
 
 
