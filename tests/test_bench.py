@@ -190,13 +190,13 @@ def test_what_a_peer_has_trained_is_the_network_that_it_decodes_with(contender, 
     data, _ = experiments.draw("mixing", 0, samples=100)
     peer = contenders.CONTENDERS[contender][0](data, 1, seed=3)
     peer.advance(1, 0.0, 1.0)  # Keras has no weights before
-    start = optimum.objective(peer.trained, data, 1.0)
+    start = optimum.objective(optimum.trained(peer), data, 1.0)
     peer.advance(2, 0.0, 1.0)
-    assert optimum.objective(peer.trained, data, 1.0) == pytest.approx(start, abs=1e-6)
+    assert optimum.objective(optimum.trained(peer), data, 1.0) == pytest.approx(start, abs=1e-6)
     peer.advance(60, 3e-3, 1.0)
-    assert optimum.objective(peer.trained, data, 1.0) > start + 100
+    assert optimum.objective(optimum.trained(peer), data, 1.0) > start + 100
     peer.advance(40, 3e-3, 1e4)
-    assert peer.trained.posterior([data]).kl_to_prior().mean() < 0.5
+    assert optimum.trained(peer).posterior([data]).kl_to_prior().mean() < 0.5
 
 
 def test_a_clock_stands_while_it_is_not_told_and_ends_a_run_at_the_goal_or_the_cap():

@@ -19,7 +19,6 @@ import numpy as np
 
 from betavae_core.images import experiments
 from betavae_core.networks.architecture import HIDDEN, LATENTS, LEARNING_RATE, PIXELS
-from betavae_core.networks.weights import Weights
 from betavae_core.results import cost
 from betavae_workshop import pipes
 
@@ -35,12 +34,6 @@ class Training(NamedTuple):
 
     advance: Callable
     weights: Callable | None = None
-
-    @property
-    def trained(self) -> Weights:
-        """What training has made of the network."""
-        kernels, biases = ([np.asarray(part) for part in self.weights()[first::2]] for first in (0, 1))
-        return Weights([kernel[None] for kernel in kernels], [bias.reshape(1, 1, -1) for bias in biases], LATENTS)
 
 
 def installed() -> list[str]:
@@ -182,6 +175,36 @@ def _jax(data, threads, seed: int = 0, members: int = 1):
     import jax.numpy as jnp
     from jax.example_libraries import optimizers
 
+    begin, loss = _jax_network(jnp.asarray(data.standardised, jnp.float32))
+    start, _, parameters = optimizers.adam(LEARNING_RATE)
+
+    def run(begun, count, state, key, rate, beta):
+        _, update, _ = optimizers.adam(rate)
+
+        def step(number, carried):
+            state, (key, used) = carried[0], jax.random.split(carried[1])
+            return update(number, jax.grad(loss)(parameters(state), used, beta), state), key
+
+        return jax.lax.fori_loop(begun, begun + count, step, (state, key))
+
+    keys, done = jax.random.split(jax.random.key(seed), members), 0
+    states = jax.jit(jax.vmap(lambda key: start(begin(key))))(keys)
+    loop = jax.jit(jax.vmap(run, (None, None, 0, 0, None, None)))
+    jax.config.update("jax_default_matmul_precision", "float32")  # a GPU would multiply in 19 bits otherwise
+
+    def advance(count, rate=LEARNING_RATE, beta=1.0):
+        nonlocal states, keys, done
+        states, keys = jax.block_until_ready(loop(done, count, states, keys, rate, beta))
+        done += count
+
+    return Training(advance, lambda: [leaf[0] for leaf in jax.tree.leaves(parameters(states))])
+
+
+def _jax_network(x):
+    """Its weights from a key, and its loss on images x (n, p) from weights, a key and β."""
+    import jax
+    import jax.numpy as jnp
+
     def apply(layers, h):
         for kernel, bias in layers[:-1]:
             h = jnp.tanh(h @ kernel + bias)
@@ -194,15 +217,6 @@ def _jax(data, threads, seed: int = 0, members: int = 1):
         error = 0.5 * ((x - apply(decoder, z)) ** 2).sum(-1)
         return (error + beta * 0.5 * (jnp.exp(log_variance) + mean**2 - 1 - log_variance).sum(-1)).mean()
 
-    def run(begun, count, state, key, rate, beta):
-        _, update, parameters = optimizers.adam(rate)
-
-        def step(number, carried):
-            state, (key, used) = carried[0], jax.random.split(carried[1])
-            return update(number, jax.grad(loss)(parameters(state), used, beta), state), key
-
-        return jax.lax.fori_loop(begun, begun + count, step, (state, key))
-
     def drawn(key, *widths):
         pairs, glorot = list(itertools.pairwise(widths)), jax.nn.initializers.glorot_uniform()
         own = zip(jax.random.split(key, len(pairs)), pairs, strict=True)
@@ -210,20 +224,9 @@ def _jax(data, threads, seed: int = 0, members: int = 1):
 
     def begin(key):
         left, right = jax.random.split(key)
-        return start((drawn(left, PIXELS, *HIDDEN, 2 * LATENTS), drawn(right, LATENTS, *reversed(HIDDEN), PIXELS)))
+        return drawn(left, PIXELS, *HIDDEN, 2 * LATENTS), drawn(right, LATENTS, *reversed(HIDDEN), PIXELS)
 
-    x = jnp.asarray(data.standardised, jnp.float32)
-    start, _, parameters = optimizers.adam(LEARNING_RATE)
-    keys, done = jax.random.split(jax.random.key(seed), members), 0
-    states, loop = jax.jit(jax.vmap(begin))(keys), jax.jit(jax.vmap(run, (None, None, 0, 0, None, None)))
-    jax.config.update("jax_default_matmul_precision", "float32")  # a GPU would multiply in 19 bits otherwise
-
-    def advance(count, rate=LEARNING_RATE, beta=1.0):
-        nonlocal states, keys, done
-        states, keys = jax.block_until_ready(loop(done, count, states, keys, rate, beta))
-        done += count
-
-    return Training(advance, lambda: [leaf[0] for leaf in jax.tree.leaves(parameters(states))])
+    return begin, loss
 
 
 def _limit(data, threads):

@@ -18,7 +18,8 @@ import numpy as np
 from betavae_core.findings import prediction
 from betavae_core.images import experiments
 from betavae_core.networks import likelihood
-from betavae_core.networks.architecture import STEPS_PER_CALL
+from betavae_core.networks.architecture import LATENTS, STEPS_PER_CALL
+from betavae_core.networks.weights import Weights
 from betavae_core.results import cost
 from betavae_core.results.members import Specification
 from betavae_workshop import pipes
@@ -119,14 +120,14 @@ def _own(_, recipe: str, spec: Specification, data, beta: float, seed: int):
         trainer.fit(*images, 1)
         return functools.partial(trainer.fit, *images, *epochs), lambda: trainer.weights
     train = functools.partial(importlib.import_module(f"betavae_core.networks.{module}").fit, *images)
-    setting, trained = {"aim": spec.aim} | spec.architecture, []
+    setting, ended = {"aim": spec.aim} | spec.architecture, []
 
     def fit(progress) -> None:
-        trained.append(train(*epochs, **setting)[0])
+        ended.append(train(*epochs, **setting)[0])
         progress(spec.epochs)
 
     train(2, **setting)
-    return fit, lambda: trained[-1]
+    return fit, lambda: ended[-1]
 
 
 def _peer(contender: str, _, spec: Specification, data, beta: float, seed: int):
@@ -143,7 +144,13 @@ def _peer(contender: str, _, spec: Specification, data, beta: float, seed: int):
             progress(STEPS_PER_CALL)
 
     advance(0, 1)
-    return fit, lambda: peer.trained
+    return fit, lambda: trained(peer)
+
+
+def trained(peer: contenders.Training) -> Weights:
+    """What training has made of a peer's network."""
+    kernels, biases = ([np.asarray(part) for part in peer.weights()[first::2]] for first in (0, 1))
+    return Weights([kernel[None] for kernel in kernels], [bias.reshape(1, 1, -1) for bias in biases], LATENTS)
 
 
 def objective(weights, data, beta: float, nodes: int = NODES) -> float:
