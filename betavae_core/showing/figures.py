@@ -74,7 +74,7 @@ def named_in_order(svg: str) -> str:
 def numbers(figure: Figure) -> str:
     """The points of a figure's lines, scatters, bands and bars, as CSV; nothing where it has none."""
     found = [["panel", "series", "x", "y"]]
-    for axis in figure.axes:
+    for axis in (axis for axis in figure.axes if axis.axison):
         panel = f"{axis.get_title('left')}: {axis.get_ylabel()} over {axis.get_xlabel()}"
         for i, artist in enumerate([*axis.lines, *axis.collections, *axis.patches]):
             label = str(artist.get_label())
@@ -92,7 +92,9 @@ def _points(artist, data) -> np.ndarray:
         return np.empty((0, 2))
     if hasattr(artist, "get_paths"):
         return np.concatenate([np.empty((0, 2)), *(path.vertices for path in artist.get_paths())])
-    return artist.get_xydata() if hasattr(artist, "get_xydata") else artist.get_corners()
+    if hasattr(artist, "get_xydata"):
+        return artist.get_xydata()
+    return artist.get_patch_transform().transform(artist.get_path().vertices)
 
 
 def with_numbers(svg: str, table: str) -> str:
