@@ -1,11 +1,13 @@
-"""The machine: its processor, and how many cores and how much memory affinity and a container's limits leave of it."""
+"""The machine: its processor, what is installed, and how many cores and how much memory a container's limits leave."""
 
 import contextlib
+import functools
 import math
 import os
 import platform
 import re
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 # Variables that keep numerical libraries to one thread
@@ -35,6 +37,15 @@ def processor() -> str:
         if "model name" in facts:
             return f"{facts['model name']} (family {facts.get('cpu family', '?')}, model {facts.get('model', '?')})"
     return platform.processor() or platform.machine()
+
+
+@functools.cache
+def installed(package: str) -> str | None:
+    """Version of a package that is installed, or None."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def described() -> str:

@@ -6,18 +6,16 @@ part of each chapter's hash (`decisive`).
 """
 
 import contextlib
-import functools
 import os
 import shutil
 import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from betavae_core import files, paths
-from betavae_core.machine import SINGLE_THREAD
+from betavae_core.machine import SINGLE_THREAD, installed
 
 PASSED = ("PATH", "USER", "LOGNAME", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")
 DECISIVE = ("LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
@@ -89,15 +87,6 @@ def _given(name: str) -> str | None:
     """A variable as it was before OpenCV loaded, here or in a parent: that puts a folder of its own in front."""
     parts = os.environ.get(name, "").split(os.pathsep)
     return os.pathsep.join(part for part in parts if f"{os.sep}cv2{os.sep}" not in part) or None
-
-
-@functools.cache
-def installed(package: str) -> str | None:
-    """Version of a package that is installed, or None."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def start_anew() -> None:

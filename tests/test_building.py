@@ -1,6 +1,7 @@
 """The machinery that builds, on a book of three small chapters: real make, kernels and jupyter-book."""
 
 import contextlib
+import json
 import os
 import pty
 import re
@@ -18,7 +19,7 @@ import nbformat
 import psutil
 import pytest
 
-from betavae_core import notes, paths
+from betavae_core import files, notes, paths
 from betavae_core.errors import BuildError, UsageError
 from betavae_workshop.building import chapters, execution, kept, processes, progress, worker
 from betavae_workshop.building.progress import Progress
@@ -451,12 +452,28 @@ def read(terminal):
         return b""
 
 
-def test_chapters_that_train_networks_start_first_and_the_one_of_many_experiments_next():
-    jobs = [
-        processes.Job(name, {}, "") for name in ("intro", "theory", "mixing", "analytical", "beyond", "localisation")
-    ]
-    ordered = [job.chapter for job in execution._longest_first(jobs)]
-    assert ordered == ["mixing", "localisation", "beyond", "intro", "theory", "analytical"]
+def test_chapters_start_in_the_order_of_what_they_took_last_time(tmp_path, monkeypatch):
+    """Here first, then as published; one that was never timed may be the longest."""
+    monkeypatch.setattr(execution, "SECONDS", tmp_path / "seconds.json")
+    names = ["intro", "theory", "mixing", "beyond", "new"]
+
+    def ordered():
+        jobs = [processes.Job(name, {}, "") for name in names]
+        return [job.chapter for job in execution._longest_first(jobs, tmp_path)]
+
+    assert ordered() == names
+    published = {"intro": 2.0, "theory": 3.0, "mixing": 40.0, "beyond": 9.0}
+    files.write_text(tmp_path / "seconds.json", json.dumps(published))
+    assert ordered() == ["new", "mixing", "beyond", "theory", "intro"]
+    (tmp_path / "book").mkdir()
+    files.write_text(tmp_path / "book/theory.json", json.dumps({"seconds": 20.0}))
+    assert ordered() == ["new", "mixing", "theory", "beyond", "intro"]
+
+
+def test_what_chapters_took_is_published():
+    took = json.loads(execution.SECONDS.read_text())
+    assert set(took) <= set(chapters.names())
+    assert took["mixing"] > took["background"] > 0
 
 
 def test_lines_come_as_chapters_end_and_what_still_runs_is_told_when_none_does(monkeypatch):

@@ -172,7 +172,7 @@ def test_an_experiment_is_a_record_and_its_drawing(copy, missing):
             "def flipped(rng, samples: int, matrix, noise_std: float) -> Drawing:\n"
             '    """Mixing, upside down."""\n'
             "    drawing = mixing(rng, samples, matrix, noise_std)\n"
-            "    return drawing._replace(pixels=[image[:, ::-1] for image in drawing.pixels])\n\n\n"
+            "    return drawing._replace(render=lambda code: drawing.render(code)[:, ::-1])\n\n\n"
             "def pixel_mixing(",
         ),
     )
@@ -202,8 +202,12 @@ DISC = '''def disc(rng, samples: int, matrix, noise_std: float) -> Drawing:
     process = LinearGaussian(matrix, noise_std)
     drawn = [process.sample(samples, rng) for _ in range(2)]
     down, right = np.mgrid[-11.5:12, -11.5:12]
-    away = [np.hypot(right[None] - code[:, 0, None, None], down[None] - code[:, 1, None, None]) for _, code in drawn]
-    return Drawing([(1 / (1 + np.exp(each - 4))).reshape(samples, -1) for each in away], drawn, process, ())
+
+    def render(code):
+        away = np.hypot(right[None] - code[:, 0, None, None], down[None] - code[:, 1, None, None])
+        return (1 / (1 + np.exp(away - 4))).reshape(len(code), -1)
+
+    return Drawing(render, drawn, process, ())
 
 
 def pixel_mixing('''

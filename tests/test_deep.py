@@ -51,6 +51,26 @@ def test_the_prediction_from_a_few_axes_is_that_of_the_whole_covariance(name):
     assert found[:2, 0] == pytest.approx([R + CONSTANT, C], rel=1e-9)
 
 
+@pytest.mark.parametrize("name", ["mixing", "mixing-diagonal", "tiles-4"])
+def test_coordinates_from_codes_are_those_of_the_images(name):
+    """Of images that are linear in the code none needs to be rendered; axes have no sign."""
+    drawing = experiments.drawing(name, 3, samples=150)
+    data, found = experiments.training(name, 3, samples=150), prediction.from_codes(drawing)
+    expected = prediction.coordinates(data)
+    assert found.along @ found.along.T == pytest.approx(expected.along @ expected.along.T, rel=1e-9, abs=1e-9)
+    assert np.abs(found.along) == pytest.approx(np.abs(expected.along), rel=1e-6, abs=1e-6)
+    assert (found.left_out, expected.left_out) == (0.0, pytest.approx(0, abs=1e-9))
+    assert (found.posterior_mean == data.posterior_mean).all()
+
+
+def test_training_images_alone_are_those_of_the_pair():
+    pair = experiments.draw("localisation", 2, samples=40)
+    alone = experiments.training("localisation", 2, samples=40)
+    assert (alone.pixels == pair[0].pixels).all()
+    assert (alone.sources == pair[0].sources).all()
+    assert not (pair[1].sources == pair[0].sources).any()
+
+
 def test_the_prediction_beside_networks_stands_on_their_realizations():
     stored = sweep.load("mixing").sel(realization=slice(0, 4))
     stored["tie"] = stored.tie.where(stored.realization != 1)  # one without a β

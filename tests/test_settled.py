@@ -6,6 +6,7 @@ import xarray as xr
 
 from betavae_core.findings import prediction, settled
 from betavae_core.results import sweep
+from betavae_core.showing import settled as showing
 
 BETAS = np.array([1.0, 10.0])
 
@@ -49,3 +50,26 @@ def test_the_schedule_that_settles_brings_mixing_to_the_linear_optimum_and_the_t
     thesis, settling = (settled.judged(found, reference).below.values[0] for found in stored)
     assert np.median(settling) < 1.5 < 3 < np.median(thesis)
     assert abs(float((stored[1].tie - reference.tie).mean())) < 0.05
+
+
+@pytest.mark.parametrize("beta", [0.1, 20.0])
+def test_localisation_settles_at_a_larger_objective_and_not_at_a_smaller_tie(beta):
+    """Of the first four realizations."""
+    stored, settling = (
+        sweep.load("localisation", supplement=name, realizations=4).sel(beta=beta)
+        for name in (None, "training that settles")
+    )
+    assert float((settling.objective - stored.objective).min()) > 2
+    assert float(settling.tie.median()) > 0.7 * float(stored.tie.median())
+
+
+def test_the_table_beside_holds_medians_of_the_realizations_that_both_have():
+    thesis, settling = made(-101.0, 3.0), made(np.array([[-100.0], [-90.0]]), 3.0, np.nan)
+    linear, ties = made(-110.0, 2.0), np.arange(6.0).reshape(2, 3)
+    shape = ("beta", "realization")
+    thesis, settling = thesis.assign(tie=(shape, ties)), settling.assign(tie=(shape, ties[:, ::-1] ** 2))
+    settling = settling.isel(realization=slice(1, 3))
+    assert showing.beside(thesis, settling, linear) == [
+        ["1", "8.0", "9.0", "1.5", "0.5", "1.0", "–"],
+        ["10", "−1.0", "10.0", "4.5", "12.5", "16.0", "–"],
+    ]

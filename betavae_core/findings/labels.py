@@ -1,7 +1,6 @@
 """What m labels are worth: the law in random linear models, other uses of the same labels, labels that are chosen."""
 
 import numpy as np
-import scipy.stats
 import xarray as xr
 
 from betavae_core.findings import turned_networks
@@ -150,6 +149,8 @@ def _nearest(stored: xr.Dataset, beta: float) -> int:
 
 def share(worse) -> tuple[float, float, float]:
     """Share of draws for which something holds, with its 95 % interval (Wilson's)."""
+    import scipy.stats  # it takes a third of a second to load
+
     worse = np.asarray(worse).ravel()
     found = scipy.stats.binomtest(int(worse.sum()), worse.size).proportion_ci(method="wilson")
     return float(worse.mean()), float(found.low), float(found.high)

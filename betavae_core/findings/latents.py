@@ -25,7 +25,7 @@ def latent_scores(stored: xr.Dataset) -> xr.Dataset:
     realizations = stored.sizes.get("detailed", 0)
     found = np.full((len(NAMES), stored.sizes["beta"], realizations), np.nan)
     for r in range(realizations):
-        data, _ = experiments.draw(stored.experiment, r)
+        data = experiments.training(stored.experiment, r)
         noise = np.random.default_rng([r, 1]).standard_normal(stored.latent_mean.shape[2:])  # the same at every β
         for b in range(stored.sizes["beta"]):
             if (q := stored_posterior(stored, b, r)) is not None:

@@ -8,7 +8,7 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 DRAWS = 2000
 LEVELS = (0.025, 0.975)  # a 95 % interval
@@ -160,4 +160,4 @@ def mean(values) -> Estimate:
 @functools.cache
 def student(count: int) -> float:
     """Student's 97.5 % quantile for a mean of so many."""
-    return float(scipy.stats.t.ppf(LEVELS[1], count - 1))
+    return float(scipy.special.stdtrit(count - 1, LEVELS[1]))

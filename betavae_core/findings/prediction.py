@@ -10,11 +10,11 @@ import xarray as xr
 from betavae_core import paths
 from betavae_core.findings import latents
 from betavae_core.images import experiments
-from betavae_core.images.datasets import ImageData
+from betavae_core.images.datasets import Drawing, ImageData, Weighted, standardised
 from betavae_core.networks.architecture import PIXELS
-from betavae_core.networks.posterior import Posterior
+from betavae_core.results.kept import kept
 from betavae_core.theory import linear
-from betavae_core.theory.alignment import true_inference_error
+from betavae_core.theory.alignment import align
 from betavae_core.theory.gaussian import LinearGaussian, log_density_constant
 from betavae_core.theory.terms import attributes
 
@@ -63,9 +63,26 @@ def drawn(experiment: str, realization: int) -> Coordinates:
 
 @functools.lru_cache(maxsize=512)
 def _drawn(experiment: str, realization: int, _digits) -> Coordinates:
-    return coordinates(experiments.draw(experiment, realization)[0])
+    drawing = experiments.drawing(experiment, realization)
+    linear_in_code = isinstance(drawing.render, Weighted)
+    return from_codes(drawing) if linear_in_code else coordinates(next(standardised(drawing, "global")))
 
 
+def from_codes(drawing: Drawing) -> Coordinates:
+    """`coordinates` of the standardised training images of a drawing that is linear in the code; none is rendered.
+
+    The basis is B = L Q with orthonormal rows in Q: the images r B are r L along these, (n, N).
+    """
+    (_, code), B = drawing.drawn[0], drawing.render.basis.astype(float)  # digits come in single precision
+    L, k = np.linalg.qr(B.T, mode="r").T, drawing.process.mixing.shape[1]
+    variance = ((code @ L) ** 2).sum() / len(code) / B.shape[1] - (code.mean(0) @ B.mean(1)) ** 2
+    along = (code - code.mean(0)) @ L / variance**0.5
+    values, vectors = np.linalg.eigh(along.T @ along)
+    posterior_mean = drawing.process.posterior_mean(code)
+    return Coordinates(along @ vectors[:, ::-1][:, :k], values[:-k].sum() / len(code), posterior_mean, drawing.process)
+
+
+@kept
 def prediction(experiment: str, betas, realizations) -> xr.Dataset:
     """Terms of the optimal linear β-VAE on the images of each realization.
 
@@ -116,7 +133,7 @@ def latent_scores(experiment: str, betas, realizations, samples: int) -> xr.Data
     found = np.full((len(latents.SCORES), len(betas), len(realizations)), np.nan)
     for r, realization in enumerate(realizations):
         Y = drawn(experiment, realization).along
-        sources = experiments.draw(experiment, realization)[0].sources[:samples]
+        sources = experiments.drawing(experiment, realization).drawn[0][0][:samples]
         parameters = linear.optimum(Y.T @ Y / len(Y), np.asarray(betas, float), latents=Y.shape[1])
         for b, (W, variance) in enumerate(zip(parameters.encoder, parameters.variance, strict=True)):
             if (variance < 1).all():
@@ -147,14 +164,18 @@ def code_in_pixels(images: Coordinates) -> np.ndarray:
 
 
 def linear_terms(images: Coordinates, betas, pixels: int = PIXELS) -> tuple[np.ndarray, np.ndarray]:
-    """`PREDICTED` terms at each β, (term, beta), and the k leading eigenvalues of the images."""
-    Y = images.along
-    covariance, k = Y.T @ Y / len(Y), Y.shape[1]
-    constant, rows = log_density_constant(pixels) - 0.5 * images.left_out, []
-    for D, W, variance in zip(*linear.optimum(covariance, np.asarray(betas, float), latents=k), strict=True):
-        q = Posterior(Y @ W.T, np.log(variance))  # the variance is the same for every image
-        R = constant - 0.5 * (((Y - q.mean @ D.T) ** 2).sum(1).mean() + ((D**2).sum(0) * variance).sum())
-        C = q.kl_to_prior().mean()
-        tie, _ = true_inference_error(q.mean, q.covariance(), images.posterior_mean, images.posterior_precision)
-        rows.append((R, C, R - C, tie))
-    return np.array(rows).T, np.linalg.eigvalsh(covariance)[::-1]
+    """`PREDICTED` terms at each β, (term, beta), and the k leading eigenvalues of the images.
+
+    All are quadratic in the images, so that their second moments stand for them, as those of their exact posterior do.
+    """
+    Y, t, M = images.along, images.posterior_mean, images.posterior_precision
+    (n, k), S = Y.shape, Y.T @ Y / len(Y)
+    D, W, v = linear.optimum(S, np.asarray(betas, float), latents=k)  # (beta, k, k), (beta, k, k), (beta, k)
+    missed, lengths = np.eye(k) - D @ W, (D**2).sum(1)
+    off = np.einsum("bij,jl,bil->b", missed, S, missed)
+    R = log_density_constant(pixels) - 0.5 * (images.left_out + off + (lengths * v).sum(1))
+    second = W @ S @ np.swapaxes(W, 1, 2)  # E[m mᵀ]
+    C = 0.5 * (np.einsum("bii->b", second) + (v - np.log(v)).sum(1) - k)
+    aligned, _ = align(second + v[:, None] * np.eye(k), W @ (Y.T @ t / n) @ M, M)
+    rest = np.einsum("ni,ij,nj->", t, M, t) / n - k - np.linalg.slogdet(M)[1] - np.log(v).sum(1)
+    return np.stack([R, C, R - C, aligned + 0.5 * rest]), np.linalg.eigvalsh(S)[::-1]

@@ -13,6 +13,7 @@ import xarray as xr
 from betavae_core.findings import latents, tiles, turning
 from betavae_core.images import experiments
 from betavae_core.images.datasets import ImageData
+from betavae_core.results.kept import kept
 from betavae_core.theory import alignment, orthogonal
 from betavae_core.theory.orthogonal import Form
 
@@ -150,7 +151,7 @@ def read(stored: xr.Dataset, b: int, r: int, data) -> Images | None:
 def networks(stored: xr.Dataset, b: int) -> Iterator[tuple[int, Images, ImageData]]:
     """Each realization whose latents at the b-th β are stored, with its images."""
     for r in range(stored.sizes.get("detailed", 0)):
-        data, _ = experiments.draw(stored.experiment, r)
+        data = experiments.training(stored.experiment, r)
         if (images := read(stored, b, r, data)) is not None:
             yield r, images, data
 
@@ -189,6 +190,7 @@ def best_betas(stored: xr.Dataset, studied: xr.Dataset, what) -> np.ndarray:
     return np.array([tiles.reading(fit).best for fit in fits.values])
 
 
+@kept
 def study(stored: xr.Dataset, labels=LABELS, betas=None) -> xr.Dataset:
     """`labelled` and `parts` of every network whose latents are stored, of one experiment.
 
@@ -201,7 +203,7 @@ def study(stored: xr.Dataset, labels=LABELS, betas=None) -> xr.Dataset:
     count, k = picked.sizes.get("detailed", 0), experiments.experiment(stored.experiment).latents
     draws, cells = DRAWS.get(k, min(DRAWS.values())), {}
     for r in range(count):
-        data, _ = experiments.draw(stored.experiment, r)
+        data = experiments.training(stored.experiment, r)
         rng = np.random.default_rng([r, 2])
         chosen = choices(picked.sizes["sample"], max(labels), draws, rng)
         for b in range(picked.sizes["beta"]):

@@ -9,7 +9,7 @@ quadratic in T; `theory.orthogonal` finds the T that makes it least.
 """
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 from betavae_core.theory import orthogonal
 from betavae_core.theory.orthogonal import Form
@@ -107,7 +107,7 @@ def _check_standardised(sources) -> None:
     """ValueError if these cannot be draws of N(0, 1), as far as so many labels tell; chosen ones may lie far out."""
     m, size = len(sources), np.sqrt((sources**2).mean(0))
     off = np.abs(sources.mean(0)) * np.sqrt(m)
-    small = scipy.stats.chi2.cdf((sources**2).sum(0), m)
+    small = scipy.special.chdtr(m, (sources**2).sum(0))
     if (size > FAR).any() or (off > MISSED).any() or (small < LIKELY).any():
         means, sizes = (", ".join(f"{v:.3g}" for v in part) for part in (sources.mean(0), size))
         raise ValueError(

@@ -5,7 +5,6 @@ Where results are random, `rules` decides, each with an error of at most 5 % eit
 """
 
 import numpy as np
-import scipy.stats
 
 from betavae_core.findings import optima
 from betavae_core.findings.claims import HELD, REFUTED, UNDECIDED, Verdict
@@ -145,6 +144,8 @@ def multiplicity(verdicts: list[Verdict]) -> tuple[int, float, float]:
     At the border of a claim a verdict is false in 5 % of cases: that many are expected, if all lie there, and with
     independent results as many as the second number in one of twenty books.
     """
+    import scipy.stats  # it takes a third of a second to load
+
     count = sum(v.interval != EXACT for v in verdicts)
     return count, rules.LEVEL * count, float(scipy.stats.binom.ppf(0.95, count, rules.LEVEL))
 

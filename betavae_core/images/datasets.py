@@ -14,6 +14,7 @@ Source: thesis, Methods, "Data Processing and Generation"; noise levels as in th
 
 import functools
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -27,15 +28,26 @@ BLACK = 1e-6  # standard deviation in grey levels below which a pixel counts as 
 
 
 class Drawing(NamedTuple):
-    """Training and held-out images before standardisation, and how they came about.
+    """Training and held-out images before standardisation, and how they come about.
 
-    pixels: two (n, p) arrays in grey levels, of square images; drawn: for each the sources (n, k) and codes (n, N)
+    render: from codes (n, N) to pixels (n, p), grey levels of square images; drawn: sources (n, k) and codes of each
     """
 
-    pixels: list[np.ndarray]
+    render: Callable[[np.ndarray], np.ndarray]
     drawn: list[tuple[np.ndarray, np.ndarray]]
     process: LinearGaussian
     classes: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Weighted:
+    """A rendering that is linear in the code: image = Σ r_i b_i, with the basis (N, p) for its b_i."""
+
+    basis: np.ndarray
+
+    def __call__(self, code: np.ndarray) -> np.ndarray:
+        """Pixels (n, p) of codes (n, N)."""
+        return code @ self.basis
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +118,7 @@ def mixing(rng, samples: int, matrix, noise_std: float) -> Drawing:
     tiles, classes = _two_digits(rng)
     process = LinearGaussian(matrix, noise_std)
     drawn = [process.sample(samples, rng) for _ in range(2)]
-    return Drawing([code @ tiles for _, code in drawn], drawn, process, classes)
+    return Drawing(Weighted(tiles), drawn, process, classes)
 
 
 def localisation(rng, samples: int, matrix, noise_std: float) -> Drawing:
@@ -116,8 +128,11 @@ def localisation(rng, samples: int, matrix, noise_std: float) -> Drawing:
     tile = images[rng.choice(np.flatnonzero(labels == chosen))] / 255
     process = LinearGaussian(matrix, noise_std)
     drawn = [process.sample(samples, rng) for _ in range(2)]
-    pixels = [np.stack([digits.paste(tile, offset).ravel() for offset in code]).astype(float) for _, code in drawn]
-    return Drawing(pixels, drawn, process, (chosen,))
+
+    def render(code):
+        return np.stack([digits.paste(tile, offset).ravel() for offset in code]).astype(float)
+
+    return Drawing(render, drawn, process, (chosen,))
 
 
 def pixel_mixing(rng, samples: int, matrix, noise_std: float) -> Drawing:
@@ -125,7 +140,7 @@ def pixel_mixing(rng, samples: int, matrix, noise_std: float) -> Drawing:
     tiles, classes = _two_digits(rng)
     process = LinearGaussian(tiles.T, noise_std)
     drawn = [process.sample(samples, rng) for _ in range(2)]
-    return Drawing([x for _, x in drawn], drawn, process, classes)
+    return Drawing(lambda x: x, drawn, process, classes)
 
 
 def tiles(rng, samples: int, matrix, noise_std: float) -> Drawing:
@@ -140,7 +155,7 @@ def tiles(rng, samples: int, matrix, noise_std: float) -> Drawing:
     classes = rng.choice(10, size=len(process.mixing), replace=False)
     basis = digits.tiles([images[rng.choice(np.flatnonzero(labels == c))] for c in classes])
     drawn = [_exact_codes(process, samples, rng), process.sample(samples, rng)]
-    return Drawing([code @ basis for _, code in drawn], drawn, process, tuple(map(int, classes)))
+    return Drawing(Weighted(basis), drawn, process, tuple(map(int, classes)))
 
 
 def _exact_codes(process: LinearGaussian, samples: int, rng) -> tuple[np.ndarray, np.ndarray]:
@@ -150,27 +165,19 @@ def _exact_codes(process: LinearGaussian, samples: int, rng) -> tuple[np.ndarray
     return process.posterior_mean(code) + rng.standard_normal((samples, len(root))) @ root.T, code
 
 
-def standardised(drawing: Drawing, scaling: str) -> tuple[ImageData, ImageData]:
-    """Training and held-out images, both scaled by the mean and standard deviation of the training images.
+def standardised(drawing: Drawing, scaling: str) -> Iterator[ImageData]:
+    """Training images, then held-out ones once asked for, scaled by the mean and standard deviation of the former.
 
     `scaling` is "global", one mean and standard deviation for all pixels, or "pixel", one for each.
     """
-    axis = {"global": None, "pixel": 0}[scaling]
-    mean, std = drawing.pixels[0].mean(axis), drawing.pixels[0].std(axis)
-    std = np.where(std > BLACK, std, 1.0) if scaling == "pixel" else std  # black pixels stay at 0
-    training, heldout = (
-        ImageData(
-            (image - mean) / std,
-            mean,
-            std,
-            sources,
-            drawing.process.posterior_mean(code),
-            drawing.process,
-            drawing.classes,
-        )
-        for image, (sources, code) in zip(drawing.pixels, drawing.drawn, strict=True)
-    )
-    return training, heldout
+    axis, mean = {"global": None, "pixel": 0}[scaling], None
+    for sources, code in drawing.drawn:
+        pixels = drawing.render(code)
+        if mean is None:
+            mean, std = pixels.mean(axis), pixels.std(axis)
+            std = np.where(std > BLACK, std, 1.0) if scaling == "pixel" else std  # black pixels stay at 0
+        exact = drawing.process.posterior_mean(code)
+        yield ImageData((pixels - mean) / std, mean, std, sources, exact, drawing.process, drawing.classes)
 
 
 def linear_sample(process: LinearGaussian, samples: int, rng: np.random.Generator) -> ImageData:

@@ -39,7 +39,7 @@ def pictures(stored: xr.Dataset, name: str, beta: float, realization: int = 0) -
 
 def reconstruction_rows(stored: xr.Dataset, betas, realizations, columns: int = 2) -> tuple[np.ndarray, list[str]]:
     """Rows of pictures: the images of several realizations, then what each β makes of them."""
-    originals = [experiments.draw(stored.experiment, r)[0].images()[:columns] for r in realizations]
+    originals = [experiments.training(stored.experiment, r).images()[:columns] for r in realizations]
     rows = [np.concatenate(originals)]
     for beta in betas:
         rows.append(np.concatenate([pictures(stored, "reconstructions", beta, r)[:columns] for r in realizations]))
@@ -64,7 +64,7 @@ SHEET = ["images", "decoded", "z₁ from −3 to 3", "z₂ from −3 to 3"]  # r
 
 def sheets(stored: xr.Dataset, realization: int = 0) -> dict[float, np.ndarray]:
     """For each β the rows named in `SHEET`, seven pictures each: (4, 7, side, side)."""
-    images = experiments.draw(stored.experiment, realization)[0].images()[None, :7]
+    images = experiments.training(stored.experiment, realization).images()[None, :7]
     found = {}
     for beta in stored.beta.values:  # of a network that diverged there is nothing
         decoded = pictures(stored, "reconstructions", beta, realization)[None, :7]

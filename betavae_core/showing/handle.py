@@ -48,7 +48,7 @@ def handle(stored: xr.Dataset, realization: int = 0, compact: bool = False):
         name = stored.experiment
         raise ValueError(f"the plane is drawn of networks with 2 latents; got {latents} in {name}")
     network = at_noise(stored)
-    data, _ = experiments.draw(stored.experiment, realization)
+    data = experiments.training(stored.experiment, realization)
     there = realization < stored.sizes.get("detailed", 0)
     images = turned_networks.read(stored, network, realization, data) if there else None
     if images is None or len(images.mean) < 2 * max(OFFERED):

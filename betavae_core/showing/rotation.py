@@ -3,7 +3,6 @@
 import numpy as np
 from matplotlib import ticker
 from matplotlib.figure import Figure
-from scipy import stats
 
 from betavae_core.showing import figures, tables
 from betavae_core.showing.curves import Curve, Panel
@@ -25,9 +24,14 @@ def cells(process: LinearGaussian) -> dict[tuple[str, str], tuple[float, float]]
 
 def random_rotations(process: LinearGaussian, draws: int, rng) -> np.ndarray:
     """The β with the least TIE and that TIE at random rotations (Haar measure), q full; shape (draws, 2)."""
-    k = process.mixing.shape[1]
-    turns = [stats.ortho_group.rvs(k, random_state=rng) if k > 1 else np.eye(1) for _ in range(draws)]
+    turns = _random_turns(process.mixing.shape[1], draws, rng)
     return np.array([least_rotated_tie(process, Q, "full") for Q in turns])
+
+
+def _random_turns(k: int, draws: int, rng) -> list[np.ndarray]:
+    from scipy import stats  # it takes a third of a second to load
+
+    return [stats.ortho_group.rvs(k, random_state=rng) if k > 1 else np.eye(1) for _ in range(draws)]
 
 
 def cell_rows(found, drawn, ratio: float) -> list[list[str]]:
@@ -70,7 +74,7 @@ def rotation_figure(process: LinearGaussian, found, drawn) -> Figure:
 
 def random_model(k: int, rng) -> LinearGaussian:
     """A model of k sources: σ = 1, singular values uniform over `SIGNAL`, both rotations random (Haar measure)."""
-    left, right = (stats.ortho_group.rvs(k, random_state=rng) for _ in range(2))
+    left, right = _random_turns(k, 2, rng)
     return LinearGaussian(left * rng.uniform(*SIGNAL, k) @ right, 1.0)
 
 

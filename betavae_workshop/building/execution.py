@@ -6,6 +6,7 @@ Python version and what else could change a number (`environment.decisive`).
 
 import hashlib
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from betavae_workshop.building.processes import Job
 from betavae_workshop.building.progress import Progress
 
 KINDS = (".ipynb", ".claims.json", ".json")  # an execution leaves a notebook, verdicts if it has some, and its record
+
+SECONDS = paths.DATA / "seconds.json"  # of each chapter; `python -m betavae_workshop.building.execution` writes it
 
 HANDED = ("rates.py", "speed.py")  # of the workshop, whose tables the chapters that quote are handed
 
@@ -75,7 +78,7 @@ def bring_up_to_date(wanted: dict[str, dict], stage: Path, report=print, limit: 
                 if job not in work:
                     keep(job, chapters.notebook(job.chapter), 0.0, stage)
                     progress.ended(job.chapter, "text only")
-            failures = processes.execute(_longest_first(work), stage, progress, limit)
+            failures = processes.execute(_longest_first(work, stage), stage, progress, limit)
             if failures:
                 raise BuildError("\n".join(failures[name] for name in wanted if name in failures))
 
@@ -157,11 +160,14 @@ def _restored(job: Job, stage: Path) -> bool:
     return _is_current(job, stage)
 
 
-def _longest_first(jobs: list[Job]) -> list[Job]:
-    """Chapters that train whole networks, then those that show many experiments, so that none runs alone at the end."""
-    return sorted(
-        jobs, key=lambda job: ("epochs" not in parameters.defaults(job.chapter), -len(parameters.needs(job.chapter)))
-    )
+def _longest_first(jobs: list[Job], stage: Path) -> list[Job]:
+    """In the order of what chapters took last time, here or where `SECONDS` was published; those never timed first."""
+    published = chapters.parsed(SECONDS) or {}
+
+    def seconds(job: Job) -> float:
+        return _record(job.chapter, stage).get("seconds") or published.get(job.chapter, math.inf)
+
+    return sorted(jobs, key=seconds, reverse=True)
 
 
 def _file(stage: Path, chapter: str, kind: str) -> Path:
@@ -207,3 +213,8 @@ def require_whole(stage: Path) -> None:
 def notebook(chapter: str) -> dict:
     """A chapter's notebook as it was executed last; its text alone if it never was, or if that is damaged."""
     return chapters.parsed(_file(EXECUTED, chapter, ".ipynb")) or chapters.notebook(chapter)
+
+
+if __name__ == "__main__":
+    took = {name: _record(name, EXECUTED).get("seconds") for name in chapters.names()}
+    files.write_text(SECONDS, json.dumps({name: each for name, each in took.items() if each}, indent=1) + "\n")

@@ -30,7 +30,8 @@ def keep_together(app, doctree, docname):
             whole = TOGETHER.sub("\N{NO-BREAK SPACE}", text)
             if text is not text.parent[-1]:
                 whole = LEADING.sub("\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", whole)
-            text.parent.replace(text, nodes.Text(whole))
+            if whole != text:
+                text.parent.replace(text, nodes.Text(whole))
     for formula in list(doctree.findall(nodes.math)):
         after = formula.next_node(siblings=True, descend=False)
         if isinstance(after, nodes.Text) and (marks := MARKS.match(after)):
