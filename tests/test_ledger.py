@@ -91,7 +91,7 @@ def test_on_a_phone_each_claim_is_a_card_of_a_table(book, browser, javascript):
 
 
 @pytest.mark.parametrize("size", [{"width": 1280, "height": 900}, {"width": 390, "height": 844}])
-def test_the_first_screen_of_the_home_page_answers(book, browser, size):
+def test_the_first_screen_of_the_home_page_answers_and_something_moves(book, browser, size):
     page = browser.new_page(viewport=size)
     with pdf.served(book.folder / "_build/html") as site:
         page.goto(f"{site}/book/intro.html")
@@ -99,6 +99,8 @@ def test_the_first_screen_of_the_home_page_answers(book, browser, size):
         assert answers.locator("li").count() == len(ledger.HEADLINES)
         box = answers.bounding_box()
         assert box["y"] + (box["height"] if size["width"] > 1000 else 100) < size["height"]
+        moves = page.locator(".turning .map").bounding_box()  # on a phone it is on the second screen
+        assert moves["y"] + moves["height"] < size["height"] * (1 if size["width"] > 1000 else 2)
         found = claims.load(chapters.names(), book.folder / "_build/executed")
         marks = answers.locator("p .verdict").all_inner_texts()
         counts = [int(count[0]) for text in marks if (count := re.search(r"\d+", text))]
