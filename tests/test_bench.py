@@ -201,7 +201,7 @@ def test_what_a_peer_has_trained_is_the_network_that_it_decodes_with(contender, 
 
 def test_a_clock_stands_while_it_is_not_told_and_ends_a_run_at_the_goal_or_the_cap():
     short = iter([3.0, 0.4])
-    clock = optimum.Clock(lambda: sum(range(10**6)) and next(short), most=1e9)
+    clock = optimum.Clock(lambda: sum(range(5 * 10**6)) and next(short), most=1e9)
     clock(50)
     before = clock.spent
     with pytest.raises(optimum.Enough):
