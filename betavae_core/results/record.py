@@ -169,7 +169,7 @@ def parsed(content: bytes) -> xr.Dataset:
         variables = {}
         for name, item in file.items():
             if NO_VARIABLE not in item.attrs.get("NAME", b""):
-                axes = [file[axis].name[1:] for (axis, *_) in item.attrs.get("DIMENSION_LIST", ())]
+                axes = [str(file[axis].name)[1:] for (axis, *_) in item.attrs.get("DIMENSION_LIST", ())]
                 values = np.asarray(item.asstr()[...], str) if item.dtype.kind == "O" else item[...]
                 variables[name] = xr.Variable(axes or [name] * (item.ndim == 1), values, _plain(item.attrs))
         return xr.decode_cf(xr.Dataset(variables, attrs=_plain(file.attrs))).load()
