@@ -62,8 +62,8 @@ claims: env  ## print each claim of the thesis with the verdict of the last buil
 doctor: env  ## say what a report of a fault needs to say of this machine, and what is wrong with it
 	@$(PY) -m betavae_workshop doctor
 
-bench: env  ## time training beside Keras, PyTorch and JAX (EXTRAS=bench) and the machine's limit; writes data/bench.json
-	@$(PY) -m betavae_workshop bench --json data/bench.json
+bench: env  ## time training beside Keras, PyTorch and JAX (EXTRAS=bench); writes data/bench.json (ONLY=mixing CONTENDER=jax)
+	@$(PY) -m betavae_workshop bench $(call given,--only,ONLY) $(call given,--contender,CONTENDER) --json data/bench.json
 
 gpu-check:  ## on a machine with an NVIDIA GPU: install what it needs, check and time training there (LIBRARY=jax)
 	@command -v nvidia-smi >/dev/null || { echo "make gpu-check: no NVIDIA GPU here (nvidia-smi is not found)" >&2; exit 2; }

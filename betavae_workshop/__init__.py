@@ -1,1 +1,1 @@
-"""What makes the book, trains networks in bulk and measures; nothing in `betavae_core` or in a chapter imports it."""
+"""This package builds the book, trains networks in bulk and measures speed; chapters and the core do not import it."""

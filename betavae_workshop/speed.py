@@ -38,30 +38,73 @@ EPOCHS = 1000  # of a whole network
 def told() -> dict:
     """All that the chapter shows: tables by name, each its header and rows, and the numbers that its prose quotes."""
     timed, measured = (json.loads(file.read_text()) for file in (paths.BENCH, paths.GPU))
+    stepped = [row for row in timed if "processes" in row]
     together = ["experiment", "networks together", "this project, steps/s", "plain JAX, steps/s"]
     swept = ["experiment", "networks", "epochs", "seconds", "training", "s per network"]
     tables = {
-        "steps": (HEADER, table(timed)),
-        "networks": (WHOLE_HEADER, whole_table(timed)),
+        "optimum": optimum_table(timed),
+        "steps": table(timed),
+        "networks": whole_table(timed),
         "together": ([*together, "memory, GB, by arithmetic"], speed_rows(measured)),
         "sweeps": (swept, sweep_rows(measured)),
         "beside": (["β", "R", "C", "TIE"], beside_rows(measured)),
-        "cost": (COST_HEADER, thesis_cost(timed, measured)),
+        "cost": (COST_HEADER, thesis_cost(stepped, measured)),
     }
     return tables | {"beyond": beyond(measured), "evaluation": EVALUATION}
 
 
-def table(rows: list[dict]) -> list[list[str]]:
+def optimum_table(rows: list[dict]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: for each contender and training the processor time to the optimum at each β, in U (`_time`).
+
+    The ratio is to this project's shortest time at the same β, and the least over β.
+    """
+    cells: dict[tuple, list[dict]] = {}
+    for row in rows:
+        if "recipe" in row:
+            cells.setdefault((row["contender"], row["recipe"], row["beta"]), []).append(row)
+    times, betas = {cell: _time(found) for cell, found in cells.items()}, sorted({beta for *_, beta in cells})
+    shortest: dict[float, float] = {}
+    for (contender, _, beta), (time, bound, _) in times.items():
+        if contender == "betavae" and not bound and math.isfinite(time):
+            shortest[beta] = min(time, shortest.get(beta, time))
+    table = []
+    for way in dict.fromkeys(cell[:2] for cell in cells):
+        own = {beta: times.get((*way, beta), (math.inf, "", "–")) for beta in betas}
+        ratios = [(own[beta][0] / shortest[beta], own[beta][1]) for beta in betas if beta in shortest]
+        least, bound = min(ratios, default=(math.inf, ""))
+        faster = f"{bound}{least:.2f} ×" if math.isfinite(least) else "–"
+        networks = sum(len(found) for cell, found in cells.items() if cell[:2] == way)
+        texts = [text for *_, text in own.values()]
+        table.append([CONTENDERS[way[0]], way[1], str(networks), *texts, faster])
+    return ["contender", "training", "networks", *(f"β = {beta:g}, U" for beta in betas), FASTER], table
+
+
+def _time(rows: list[dict]) -> tuple[float, str, str]:
+    """Median of the processor time that networks of one β took to the optimum, in U; whether it is a bound; as text.
+
+    Where half of them did not get there it is more than the cap at which the first was stopped. If their training was
+    over instead, it is infinite, and the text says how many nats the middle one is short.
+    """
+    times = [row["processor_s"] / row["unit_s"] if row["end"] == "reached" else math.inf for row in rows]
+    if math.isfinite(median := float(np.median(times))):
+        return median, "", f"{median:.2f}"
+    stopped = [row["processor_s"] / row["unit_s"] for row in rows if row["end"] == "stopped"]
+    if stopped:
+        return min(stopped), "> ", f"> {min(stopped):.1f}"
+    return math.inf, "", f"{np.median([row['nats_below'] for row in rows]):.1f} nats short"
+
+
+def table(rows: list[dict]) -> tuple[list[str], list[list[str]]]:
     """For each experiment and contender its better layout: steps/s, ms per step and member, ratio to this project."""
-    return [
+    return HEADER, [
         [experiment, label, layout, f"{rate:.1f}", f"{1000 / rate:.1f}", f"{ratio:.2f} ×"]
         for experiment, label, layout, rate, ratio in _best(rows, CONTENDERS, "betavae")
     ]
 
 
-def whole_table(rows: list[dict]) -> list[list[str]]:
+def whole_table(rows: list[dict]) -> tuple[list[str], list[list[str]]]:
     """For each experiment and way to a stored network its better layout: seconds for one, as many an hour, ratio."""
-    return [
+    return WHOLE_HEADER, [
         [experiment, label, layout, f"{EPOCHS / rate:.1f}", f"{3600 * rate / EPOCHS:.0f}", f"{ratio:.2f} ×"]
         for experiment, label, layout, rate, ratio in _best(rows, WHOLE, "member")
     ]
@@ -71,13 +114,13 @@ def _best(rows: list[dict], known: dict[str, str], ours: str) -> Iterator[tuple[
     """Experiment, label, layout, rate and the ratio to `ours`, each of the known contenders in its better layout."""
     best: dict[tuple, dict] = {}
     for row in rows:
-        key = row["experiment"], row["contender"]
-        if key not in best or row["member_steps_per_s"] > best[key]["member_steps_per_s"]:
-            best[key] = row
+        way = row["experiment"], row["contender"]
+        rate = row.get("member_steps_per_s", 0)
+        if way[1] in known and rate > (best[way]["member_steps_per_s"] if way in best else 0):
+            best[way] = row
     for (experiment, contender), row in best.items():
-        if contender in known:
-            rate, own = row["member_steps_per_s"], best[experiment, ours]["member_steps_per_s"]
-            yield experiment, known[contender], f"{row['processes']} × {row['threads']}", rate, own / rate
+        rate, own = row["member_steps_per_s"], best.get((experiment, ours), {}).get("member_steps_per_s", math.nan)
+        yield experiment, known[contender], f"{row['processes']} × {row['threads']}", rate, own / rate
 
 
 def thesis_cost(rows: list[dict], gpu: dict, epochs: int = 1000) -> list[list[str]]:

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from betavae_core import paths
-from betavae_core.errors import SweepError
+from betavae_core import machine, paths
+from betavae_core.errors import SweepError, UsageError
+from betavae_core.findings import prediction
 from betavae_core.images import experiments
 from betavae_core.networks import evaluation, model, training
+from betavae_core.networks.weights import Weights
 from betavae_core.results import cost
+from betavae_core.theory import linear
 from betavae_workshop import speed
-from betavae_workshop.timing import bench, contenders, scripts
+from betavae_workshop.timing import bench, contenders, optimum, scripts
 
 
 def test_products_are_those_of_the_factored_step():
@@ -34,7 +37,7 @@ def test_the_table_takes_each_contender_at_its_better_layout():
             ("limit", 2, 1, 80.0),
         ]
     ]
-    assert speed.table(rows) == [
+    assert speed.table(rows)[1] == [
         ["mixing", "this project", "2 × 1", "60.0", "16.7", "1.00 ×"],
         ["mixing", "Keras, fit", "1 × 2", "15.0", "66.7", "4.00 ×"],
         ["mixing", "limit", "2 × 1", "80.0", "12.5", "0.75 ×"],
@@ -82,11 +85,11 @@ def test_whole_networks_are_told_in_seconds_and_by_the_hour():
     whole = {"experiment": "mixing", "processes": 2, "threads": 1}
     rates = {"member": 100.0, "keras-script": 25.0, "betavae": 120.0}
     rows = [whole | {"contender": name, "member_steps_per_s": rate} for name, rate in rates.items()]
-    assert speed.whole_table(rows) == [
+    assert speed.whole_table(rows)[1] == [
         ["mixing", "this project", "2 × 1", "10.0", "360", "1.00 ×"],
         ["mixing", "a script with Keras", "2 × 1", "40.0", "90", "4.00 ×"],
     ]
-    assert [row[1] for row in speed.table(rows)] == ["this project"]
+    assert [row[1] for row in speed.table(rows)[1]] == ["this project"]
 
 
 @pytest.fixture
@@ -128,7 +131,7 @@ def test_contenders_run(contender, processes):
 @pytest.mark.parametrize("contender", ["plain", "keras-fit"])
 def test_steps_of_contenders_run(contender, seeded):
     """In this process, which has loaded TensorFlow; the one that times them is the same for all, see above."""
-    done = contenders.CONTENDERS[contender][0](experiments.draw("mixing", 0, samples=100)[0], 1)(3)
+    done = contenders.CONTENDERS[contender][0](experiments.draw("mixing", 0, samples=100)[0], 1).advance(3)
     curve = done.history["loss"] if contender == "keras-fit" else done
     assert np.size(curve) == 3 and np.isfinite(curve).all()
 
@@ -139,15 +142,170 @@ def test_a_contender_that_fails_is_named():
 
 
 def test_rows_are_written_one_a_line(tmp_path):
-    rows = [{"experiment": "mixing", "member_steps_per_s": 1.5}, {"experiment": "localisation"}]
+    rows = [{"experiment": "mixing", "member_steps_per_s": 1.5, "machine": "m"}, {"machine": "n"}]
     bench.write(rows, tmp_path / "b.json")
     assert json.loads((tmp_path / "b.json").read_text()) == rows
     assert len((tmp_path / "b.json").read_text().splitlines()) == 4
 
 
 def test_the_stored_bench_has_contenders_in_both_layouts():
-    rows = json.loads((paths.BENCH).read_text())
+    rows = [row for row in json.loads(paths.BENCH.read_text()) if "processes" in row]
     found = {(r["experiment"], r["contender"], r["processes"], r["threads"]) for r in rows}
     ways = [*contenders.CONTENDERS, *scripts.WHOLE]
     every = ((e, c, *layout) for e in ("mixing", "localisation") for c in ways for layout in bench.LAYOUTS)
     assert set(every) == found
+
+
+@pytest.fixture
+def trained(seeded):
+    data, _ = experiments.draw("mixing", 5, samples=150)
+    trainer = training.trainer()
+    trainer.fit([data], [20.0], [0], 300)
+    return trainer.weights, data
+
+
+def test_the_objective_without_random_numbers_is_that_of_many_draws(trained):
+    weights, data = trained
+    found = evaluation.evaluate(weights, [data], [20.0], [0], draws=400)
+    assert optimum.objective(weights, data, 20.0) == pytest.approx(found["objective"][0], abs=0.3)  # five errors
+    assert optimum.objective(weights, data, 20.0) == pytest.approx(optimum.objective(weights, data, 20.0, 9), abs=0.02)
+
+
+def test_the_objective_of_a_linear_network_is_that_of_the_linear_optimum():
+    """Which the rule integrates exactly, and the clock takes for its goal."""
+    data, _ = experiments.draw("mixing", 1, samples=200)
+    X = data.standardised
+    D, W, v = linear.optimum(np.cov(X.T, bias=True), 20.0, latents=2)
+    head = np.hstack([W.T, np.zeros_like(W.T)])
+    biases = [np.hstack([-X.mean(0) @ W.T, np.log(v)]), X.mean(0)]
+    optimal = Weights([head[None], D.T[None]], [bias.reshape(1, 1, -1) for bias in biases], 2)
+    [R], [C], *_ = prediction.linear_terms(prediction.coordinates(data), [20.0])[0]
+    assert optimum.objective(optimal, data, 20.0) == pytest.approx(R - 20 * C, abs=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:CUDA initialization")  # of PyTorch, where there is no GPU
+@pytest.mark.parametrize("contender", [name for name in optimum.CONTENDERS[1:] if name in contenders.installed()])
+def test_what_a_peer_has_trained_is_the_network_that_it_decodes_with(contender, seeded):
+    """The objective grows, seen from its weights: layers in order, none transposed. Steps and β are heeded."""
+    data, _ = experiments.draw("mixing", 0, samples=100)
+    peer = contenders.CONTENDERS[contender][0](data, 1, seed=3)
+    peer.advance(1, 0.0, 1.0)  # Keras has no weights before
+    start = optimum.objective(optimum.trained(peer), data, 1.0)
+    peer.advance(2, 0.0, 1.0)
+    assert optimum.objective(optimum.trained(peer), data, 1.0) == pytest.approx(start, abs=1e-6)
+    peer.advance(60, 3e-3, 1.0)
+    assert optimum.objective(optimum.trained(peer), data, 1.0) > start + 100
+    peer.advance(40, 3e-3, 1e4)
+    assert optimum.trained(peer).posterior([data]).kl_to_prior().mean() < 0.5
+
+
+def test_a_clock_stands_while_it_is_not_told_and_ends_a_run_at_the_goal_or_the_cap():
+    short = iter([3.0, 0.4])
+    clock = optimum.Clock(lambda: sum(range(10**6)) and next(short), most=1e9)
+    clock(50)
+    before = clock.spent
+    with pytest.raises(optimum.Enough):
+        clock(50)
+    assert (clock.epochs, clock.below, clock.end) == (100, 0.4, "reached") and clock.spent - before < 0.01
+    clock = optimum.Clock(lambda: np.nan, most=0.0)
+    with pytest.raises(optimum.Enough):
+        clock(50)
+    assert clock.end == "stopped"
+
+
+@pytest.mark.slow
+def test_rows_of_several_beta_come_from_one_process():
+    task = {"experiment": "mixing", "contender": "betavae", "recipe": "schedule", "realization": 0}
+    rows = [*bench.measured([task | {"beta": beta} for beta in (20.0, 50.0)], cap=0.01)]
+    assert [(row["beta"], row["epochs"], row["end"]) for row in rows] == [(20.0, 50, "stopped"), (50.0, 50, "stopped")]
+    assert all(row["unit_s"] > row["processor_s"] > 0 and row["nats_below"] > 0.5 for row in rows)
+
+
+LIMIT = {"experiment": "mixing", "contender": "limit", "processes": 1, "threads": 1}
+
+
+def test_an_interrupted_bench_goes_on_from_its_rows(tmp_path):
+    """Really timed; a row of another machine counts for nothing, and rounds are one row in the end."""
+    file, wanted = tmp_path / "new/rows.json", [LIMIT | {"round": turn} for turn in range(3)]
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(wanted, file, interrupt)
+    [first] = bench.read(file)
+    assert first.items() >= wanted[0].items() and first["member_steps_per_s"] > 0
+    here = {"machine": machine.described()}
+    kept = [wanted[0] | here | {"member_steps_per_s": 1e9}, wanted[1] | {"member_steps_per_s": 2e9, "machine": "other"}]
+    bench.write(kept, file)
+    told = []
+    [row] = bench.run(wanted[:2], file, told.append)
+    second = bench.read(file)[-1]
+    assert bench.read(file)[:2] == kept and second.items() >= wanted[1].items() and len(told) == 2
+    assert row == LIMIT | here | {"member_steps_per_s": round((1e9 + second["member_steps_per_s"]) / 2, 2)}
+
+
+def test_a_bench_that_is_whole_measures_nothing(tmp_path):
+    wanted = bench.tasks(["optimum"], ["betavae"])
+    ends = {"processor_s": 1.0, "unit_s": 1.0, "nats_below": 0.4, "epochs": 50, "end": "reached"}
+    rows = [task | ends | {"machine": machine.described()} for task in wanted]
+    bench.write(rows, tmp_path / "rows.json")
+    assert bench.run(wanted, tmp_path / "rows.json") == rows
+    halves = [row | {"end": "over"} for row in rows if row["realization"] < 2]
+    bench.write(halves, tmp_path / "rows.json")
+    assert bench.run(wanted, tmp_path / "rows.json") == halves  # a median needs no more
+
+
+def test_parts_and_contenders_of_the_bench_are_chosen(monkeypatch):
+    everything, ours = bench.tasks(), bench.tasks(["optimum"], ["betavae"])
+    assert {task["experiment"] for task in everything} == {"mixing", "localisation"}
+    assert len({bench.key(task) for task in everything}) == len(everything)
+    assert len(ours) == len(optimum.RECIPES) * len(optimum.BETAS) * optimum.REALIZATIONS
+    assert {task["recipe"] for task in everything if task["contender"] == "keras-fit" and "recipe" in task} == {
+        "thesis",
+        "schedule",
+    }
+    mixing = bench.tasks(["mixing"], ["betavae"], 2)
+    assert mixing[: len(ours)] == ours and [task["round"] for task in mixing[len(ours) :]] == [0, 0, 1, 1]
+    assert all(task["contender"] == "limit" for task in bench.tasks(["localisation"], ["limit"]))
+    with pytest.raises(UsageError, match=r"^nothing to measure: to the optimum only betavae, "):
+        bench.tasks(["optimum"], ["limit"])
+    monkeypatch.setattr(contenders, "CONTENDERS", contenders.CONTENDERS | {"jax": (None, "no_such_library")})
+    with pytest.raises(UsageError, match=r"^jax cannot be timed: its library is not installed; `make env EXTRAS=bench"):
+        bench.tasks(chosen=["jax"])
+
+
+def test_published_rows_give_way_to_the_same_ones_alone(tmp_path):
+    file, row = tmp_path / "b.json", LIMIT | {"machine": "m", "member_steps_per_s": 1.0}
+    bench.write([row, row | {"threads": 2}], file)
+    bench.publish([row | {"machine": "n", "member_steps_per_s": 3.0}, row | {"contender": "jax"}], file)
+    assert [(r["contender"], r["threads"], r["member_steps_per_s"]) for r in bench.read(file)] == [
+        *(("limit", 1, 3.0), ("limit", 2, 1.0), ("jax", 1, 1.0))
+    ]
+
+
+def test_times_to_the_optimum_are_medians_with_bounds_where_there_is_none():
+    def rows(contender, recipe, beta, *ends):
+        return [
+            {"contender": contender, "recipe": recipe, "beta": beta, "unit_s": 10.0, "nats_below": 0.8}
+            | {"processor_s": 10.0 * abs(end), "end": "reached" if end > 0 else "over" if end > -3 else "stopped"}
+            for end in ends
+        ]
+
+    found = [
+        *(*rows("betavae", "schedule", 20.0, 0.9, 0.7, 0.8, -1), *rows("betavae", "schedule", 50.0, 1, 1.1, 1, 1)),
+        *(*rows("betavae", "thesis", 20.0, -3.1, -3), *rows("betavae", "thesis", 50.0, 1.5, -3, -3)),
+        *(*rows("jax", "schedule", 20.0, 2.55), *rows("jax", "schedule", 50.0, -1.1, -1.1)),
+    ]
+    assert speed.optimum_table(found) == (
+        ["contender", "training", "networks", "β = 20, U", "β = 50, U", speed.FASTER],
+        [
+            ["this project", "schedule", "8", "0.85", "1.00", "1.00 ×"],
+            ["this project", "thesis", "5", "> 3.0", "> 3.0", "> 3.00 ×"],
+            ["JAX", "schedule", "3", "2.55", "0.8 nats short", "3.00 ×"],
+        ],
+    )
+    assert [row[-1] for row in speed.optimum_table(found[8:])[1]] == ["–", "–"]  # nothing of ours got there
+    over = rows("betavae", "schedule", 20.0, -1, -1)
+    assert [row[-1] for row in speed.optimum_table([*over, *found[10:12]])[1]] == ["–", "–"]
+    assert speed.optimum_table([])[1] == []

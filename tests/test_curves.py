@@ -1,6 +1,7 @@
 """Figures that can be asked and the β of a page, in a real Chromium: what they say is what the Dataset holds."""
 
 import csv
+import dataclasses
 import io
 import shutil
 
@@ -61,17 +62,20 @@ def built(dataset):
 
 
 @pytest.fixture(scope="module")
-def site(panels, dataset, tmp_path_factory):
+def site_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("site") / "sub"
+
+
+@pytest.fixture(scope="module")
+def site(panels, dataset, runaway, site_folder):
     """A page with a figure, and one with the control and all that follows it, at a sub-path."""
-    folder = tmp_path_factory.mktemp("site")
+    folder = site_folder.parent
     shutil.copytree(paths.ROOT / "book/static", folder / "sub/_static")
     figure = interactive.curves("fig-x", panels)
-    means = xr.DataArray([[[b, -b], [0, 0]] for b in BETAS], {"beta": BETAS}, ("beta", "sample", "latent"))
     following = [
         interactive.page_beta("mixing", np.array(BETAS), 1.0),
         interactive.follows(panels[0].curves[0].said(), 1.0),
-        interactive.pictures({beta: np.ones((2, 3, 4, 4)) for beta in BETAS}, "rows", 1.0),
-        interactive.scatter(means, np.array([[-2.0, 2.0], [0.0, 0.0], [9.0, 9.0]]), 1.0),
+        interactive.pictures({beta: np.ones((2, 3, 4, 4)) for beta in BETAS}, ["images", "decoded"], 1.0),
         figure,
     ]
     rates = curves.Curve(
@@ -88,11 +92,12 @@ def site(panels, dataset, tmp_path_factory):
     seven = [
         interactive.page_beta("mixing", np.array(BETAS), 7.0),
         interactive.follows({beta: f"{beta:g}" for beta in (*BETAS, 7.0)}, 7.0),
-        interactive.pictures({beta: np.ones((2, 3, 4, 4)) for beta in (*BETAS, 7.0)}, "rows", 7.0),
+        interactive.pictures({beta: np.ones((2, 3, 4, 4)) for beta in (*BETAS, 7.0)}, ["images", "decoded"], 7.0),
         interactive.curves("fig-x", [built(dataset)]),
     ]
     (folder / "sub/seven.html").write_text(PAGE.format("".join(part.data for part in seven)))
     (folder / "sub/figure.html").write_text(PAGE.format(figure.data))
+    (folder / "sub/runaway.html").write_text(PAGE.format(interactive.curves("fig-x", [runaway]).data))
     (folder / "sub/chapter.html").write_text(PAGE.format("".join(part.data for part in following)))
     with pdf.served(folder) as address:
         yield f"{address}/sub"
@@ -216,10 +221,11 @@ def test_the_file_holds_every_network(page, dataset):
                 assert text == "" if np.isnan(value) else float(text) == pytest.approx(value, rel=1e-5)
 
 
-def test_single_networks_come_when_asked_for(page):
+def test_single_networks_come_when_asked_for(page, dataset):
     assert page.locator(".network").count() == 0
     page.get_by_role("button", name="Single networks").click()
-    assert page.locator(".network").count() == len(NAMES) * 3
+    shapes = [shape.get_attribute("d") for shape in page.locator(".network").all()]
+    assert [shape.count("M") for shape in shapes] == [int(np.isfinite(dataset[name]).sum()) for name in NAMES]
 
 
 def test_paper_gets_the_static_figure(page):
@@ -235,6 +241,96 @@ def test_markup_in_names_is_shown_not_run(page):
     assert "</script><img src=x>" in page.locator(".asked .title").first.inner_text()
 
 
+@pytest.mark.parametrize("count", [1, 2, 20, 21, 60, 300])
+def test_a_band_holds_nine_tenths_of_the_networks_and_all_of_a_few(rng, count):
+    networks = rng.standard_normal((count, 3))
+    networks[count // 2 + 1 :, 2] = np.nan
+    low, high = curves.middle(networks)
+    for ends, place, method in ((low, 0.05, "lower"), (high, 0.95, "higher")):
+        np.testing.assert_array_equal(ends, np.nanquantile(networks, place, axis=0, method=method))
+    assert count > 20 or (low[0], high[0]) == (networks[:, 0].min(), networks[:, 0].max())
+    assert np.isnan(curves.middle(np.full((count, 1), np.nan))).all()
+
+
+@pytest.fixture(scope="module")
+def runaway():
+    """A panel of 60 networks from 4 to 6 at each β; one of them, at β = 20, is at 400, and one at β = 1 at −90."""
+    value = np.random.default_rng(3).uniform(4, 6, (60, 4))
+    value[7, 2], value[9, 1] = 400, -90
+    terms = {"tie": (("realization", "beta"), value)}
+    return curves.Panel(title="A", curves=[curves.over(xr.Dataset(terms, {"beta": BETAS}), "tie")])
+
+
+@pytest.mark.parametrize("bend", [None, 5.0])
+def test_a_runaway_network_rules_no_axis_and_is_counted(runaway, bend):
+    panel = dataclasses.replace(runaway, bend=bend, curves=[dataclasses.replace(c) for c in runaway.curves])
+    assert curves.beyond(panel) == ([20.0], [1.0], "▲▼ 2 of 240 beyond")
+    figure = curves.draw([panel], columns=1)
+    (axis,) = figure.axes
+    low, high = axis.get_ylim()
+    assert 0 < low < 4.2 and 5.8 < high < 13  # the mean at β = 20 is at 11.6
+    assert axis.get_title("right") == "▲▼ 2 of 240 beyond"
+    arrows = [line for line in axis.lines if line.get_marker() in ("^", "v")]
+    assert [(line.get_marker(), *line.get_xdata()) for line in arrows] == [("^", 20.0), ("v", 1.0)]
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_on_the_page_a_runaway_leaves_the_band_most_of_the_height(visit, asked):
+    page = visit("runaway.html")
+    if asked:
+        page.get_by_role("button", name="Single networks").click()
+        assert page.locator(".network").get_attribute("d").count("M") == 238
+    heights = page.evaluate(
+        "[...document.querySelectorAll('.frame svg :is(.band, .axis)')].map(e => e.getBBox().height)"
+    )
+    band, axis = heights
+    assert band > 0.2 * axis
+    assert page.locator(".frame .off").count() == 2
+    assert page.locator(".asked .head small").inner_text() == "▲▼ 2 of 240 beyond"
+
+
+@pytest.mark.parametrize(("peak", "half"), [(9.0, "lower"), (1.0, "upper")])
+def test_the_label_of_a_mark_lies_off_the_curve(visit, site_folder, peak, half):
+    """At the top, unless the curve is there."""
+    where = {"beta": np.array(BETAS), "value": np.array([5.0, peak, 5.0, 5.0]), "name": "tie"}
+    marks = [curves.Mark(1.0, "one", height=None)]
+    panel = curves.Panel(title="A", curves=[curves.Curve(**where)], marks=marks)
+    (site_folder / "marked.html").write_text(PAGE.format(interactive.curves("fig-x", [panel]).data))
+    page = visit("marked.html")
+    frame, label = (page.locator(f".frame {part}").bounding_box() for part in (".axis", "text >> text=one"))
+    assert (label["y"] < frame["y"] + frame["height"] / 2) == (half == "upper")
+    figure = curves.draw([panel], columns=1)
+    (text,) = (text for text in figure.axes[0].texts if text.get_text() == "one")
+    assert (text.xy[1] > 0.5) == (half == "upper")
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("width", [390, 900])
+def test_rows_of_pictures_are_labelled_at_their_height(visit, width):
+    page = visit("chapter.html")
+    page.set_viewport_size({"width": width, "height": 900})
+    picture = page.locator(".pictures img:visible").bounding_box()
+    labels = [label.bounding_box() for label in page.locator(".pictures > div:visible .rows span").all()]
+    assert page.locator(".pictures > div:visible .rows span").all_inner_texts() == ["images", "decoded"]
+    for i, box in enumerate(labels):
+        row = picture["y"] + i * picture["height"] / 2
+        assert row <= box["y"] + box["height"] / 2 <= row + picture["height"] / 2
+        assert box["x"] + box["width"] <= picture["x"]
+
+
+@pytest.mark.parametrize(("count", "beside"), [(1, True), (2, False), (3, True)])
+def test_the_last_row_of_panels_is_full(visit, site_folder, panels, count, beside):
+    """An odd panel at the end has its values beside it."""
+    described = (panels * 2)[:count]
+    (site_folder / "odd.html").write_text(PAGE.format(interactive.curves("fig-x", described).data))
+    page = visit("odd.html")
+    flow = page.locator(".asking .flow").bounding_box()
+    frame, values = (page.locator(f".asked {part}").last.bounding_box() for part in (".frame", ".values"))
+    assert (values["x"] > frame["x"] + frame["width"]) == beside
+    assert values["x"] + values["width"] > flow["x"] + 0.95 * flow["width"]
+
+
 def test_the_static_figure_draws_the_same_numbers(panels, dataset):
     figure = curves.draw(panels, key=True)
     assert len(figure.axes) == 3
@@ -242,7 +338,7 @@ def test_the_static_figure_draws_the_same_numbers(panels, dataset):
         np.testing.assert_allclose(axis.lines[0].get_ydata(), dataset[name].mean("realization"))
         assert axis.get_yscale() == ("symlog" if name == "elbo" else "linear")
     texts = [text.get_text() for text in figure.axes[2].get_legend().get_texts()]
-    assert texts == ["networks", "networks, least to largest", "live", "extremum of the mean"]
+    assert texts == ["networks", "live", "bands: middle 90 %", "extremum of the mean"]
     plt.close(figure)
 
 
@@ -294,13 +390,13 @@ def test_a_panel_over_another_quantity_has_a_place_of_its_own(visit):
 
 
 def follows(page):
-    """The β of each thing that follows the page's, as it shows: control, figure, picture; sentence; a point."""
+    """The β of each thing that follows the page's, as it shows: control, figure, picture; and the sentence."""
     shown = [
         page.locator(".page-beta output").inner_text(),
         page.locator(".asked .at").first.inner_text().removeprefix("at β = "),
     ]
     shown += [picture.get_attribute("data-beta") for picture in page.locator(".pictures > div:visible").all()]
-    return shown, page.locator("[data-said]").inner_text(), page.locator(".points.shade-0").first.get_attribute("d")
+    return shown, page.locator("[data-said]").inner_text()
 
 
 @pytest.mark.parametrize(
@@ -319,10 +415,9 @@ def test_the_page_follows_its_control(visit, dataset):
     page.get_by_label("β of this page").focus()
     for beta, key in ((20.0, "ArrowRight"), (1000.0, "End"), (0.1, "Home")):
         page.keyboard.press(key)
-        shown, sentence, point = follows(page)
+        shown, sentence = follows(page)
         assert shown == [f"{beta:g}"] * 3
         assert number(sentence) == pytest.approx(expected(dataset, "tie", beta)[0], abs=0.005)
-        assert point == f"M{beta:g},{beta:g}h0"
         assert page.url.endswith(f"#beta={beta:g}")
 
 

@@ -1,11 +1,15 @@
 """Panels of a figure as files of their own: each whole, with its letters and digits, and nothing of the others."""
 
+import csv
 import importlib.util
+import io
+import re
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 from betavae_core import paths
@@ -63,6 +67,48 @@ def test_a_figure_without_panels_is_left_alone(tmp_path):
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><g id="axes_1"/></svg>'
     )
     assert panels.split(tmp_path / "plain.svg") == []
+
+
+def test_a_figure_carries_its_numbers():
+    with mpl.rc_context(figures.STYLE):
+        figure, (lines, others) = figures.panels(2)
+        lines.plot([1, 2, 3], [0.5, 0.25, 1 / 3], label="TIE, as trained")
+        lines.axvline(9)
+        lines.fill_between([1, 2], [0, 1], [5, 6])
+        lines.set(title="A  <error>", xlabel="β", ylabel="nats")
+        others.scatter([7, 8], [-1, -2])
+        others.bar([4], [11], width=2)
+        found = list(csv.DictReader(io.StringIO(figures.numbers(figure))))
+        plt.close(figure)
+        empty = figures.picture_rows(np.zeros((1, 2, 3, 3)), ["images"])
+        assert figures.numbers(empty) == ""
+    series = {}
+    for row in found:
+        key = row["panel"], row["series"].split()[0]
+        series.setdefault(key, []).append((float(row["x"]), float(row["y"])))
+    first, second = "A  <error>: nats over β", ":  over "
+    assert series[first, "TIE,"] == [(1, 0.5), (2, 0.25), (3, 0.333333)]
+    assert {(1, 0), (1, 5), (2, 1), (2, 6)} <= set(series[first, "FillBetweenPolyCollection"])
+    assert series[second, "PathCollection"] == [(7, -1), (8, -2)]
+    assert {(3, 0), (5, 11)} <= set(series[second, "Rectangle"])
+    assert not any((9, 0) in points for points in series.values())  # a line that marks a place stands on no number
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_caption_ends_with_the_figure_s_files_and_panels_carry_no_numbers(drawn, tmp_path, asked):
+    (tmp_path / "_images").mkdir()
+    table = "panel,series,x,y\n<A>,β,1,2\n"
+    (tmp_path / "_images/figure.svg").write_text(figures.with_numbers(drawn.read_text(), table))
+    image = '<img alt="a" class="plot" src="../_images/figure.svg" />'
+    caption = '<figcaption>\n<p>Words.<a class="headerlink" href="#fig-a">#</a></p>\n</figcaption>\n</figure>'
+    script = '<div class="curves" data-figure="fig-a" data-replaced="2"></div>' if asked else ""
+    (tmp_path / "page.html").write_text(f'<figure class="align-default" id="fig-a">{image}{caption}{script}')
+    panels.flow(SimpleNamespace(builder=SimpleNamespace(format="html"), outdir=tmp_path), None)
+    files = re.findall('href="../(.*?)" download="(.*?)"', (tmp_path / "page.html").read_text().split("<p>Words.")[1])
+    csv_file = [] if asked else [("_images/figure.csv", "fig-a.csv")]
+    assert files == [("_images/figure.svg", "fig-a.svg"), *csv_file]
+    assert (tmp_path / "_images/figure.csv").read_text() == table
+    assert "&lt;A&gt;" not in (tmp_path / "_images/figure-0.svg").read_text()
 
 
 def test_panels_that_scripts_draw_are_not_shown_and_the_others_wait_until_they_are_near(drawn, tmp_path):

@@ -67,22 +67,24 @@ def test_a_learned_variance_moves_the_best_beta_of_tiles_to_the_theory_s():
 
 def test_the_table_of_penalised_networks_says_what_is_stored_and_what_was_predicted():
     """From the published files and the committed predictions, read here by other lines."""
-    (file,) = paths.published_store().glob("tiles,*gamma=20.0.nc")
-    beside = file.with_name(file.name.replace(",gamma=20.0", ""))
-    stored, plain = (xr.load_dataset(each, engine="h5netcdf") for each in (file, beside))
     predicted = json.loads((paths.PREDICTIONS / "tiles-gamma.json").read_text())["finite_sample"]
     found = showing.compared()
-    assert list(found) == [0.006, 1.0]
-    images = experiments.draw("tiles", 0)[0].standardised
-    for terms, beta in zip(found.values(), stored.beta.values, strict=True):
-        for term, (without, penalty, expected, _) in terms.items():
-            rows = [row[term] for row in predicted if row["beta"] == beta and row["gamma"] == 20]
-            assert len(rows) == 3
-            assert penalty == pytest.approx(stored[term].sel(beta=beta).values.mean())
-            assert expected == pytest.approx(sum(rows) / 3)
-            if beta in plain.beta.values:
-                assert without == pytest.approx(plain[term].sel(beta=beta, realization=[0, 1, 2]).values.mean())
-            else:
-                assert np.isnan(without)
-        variance = linear.optimum(np.cov(images.T, bias=True), beta, latents=2).variance
-        assert terms["kl_prior"][-1] == pytest.approx(-0.5 * np.log(variance).sum(), abs=1e-6)  # E μ² = 1 − v there
+    assert list(found.ratio.values) == [0.006, 1.0] and found.gamma.values[0] == 0
+    files = {float(f.stem.split("gamma=")[1]): f for f in paths.published_store().glob("tiles,*gamma=*.nc")}
+    assert sorted(files) == list(found.gamma.values[1:])
+    (plain,) = {f.with_name(f.name.split(",gamma=")[0] + ".nc") for f in files.values()}
+    files[0.0] = plain
+    for gamma, file in files.items():
+        stored = xr.load_dataset(file, engine="h5netcdf")
+        for ratio, beta in zip(found.ratio.values, (1.0, 168.421), strict=True):
+            at = found.sel(gamma=gamma, ratio=ratio)
+            for term in ("tie", "kl_prior"):
+                rows = [r[term] for r in predicted if (r["beta"], r["gamma"]) == (beta, gamma)]
+                assert len(rows) == 3 and float(at[f"{term}_predicted"]) == pytest.approx(sum(rows) / 3)
+                if beta in stored.beta.values:
+                    expected = stored[term].sel(beta=beta, realization=[0, 1, 2]).values.mean()
+                    assert float(at[term]) == pytest.approx(expected)
+                else:
+                    assert np.isnan(at[term])
+    told = showing.rows(found)
+    assert [row[:2] for row in told[:2]] == [["1", "0"], ["1", "5"]] and len(told) == 2 * len(files)

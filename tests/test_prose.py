@@ -7,8 +7,18 @@ import pytest
 from betavae_core.paths import CHAPTERS
 
 DONE = (
-    *("introduction", "background", "theory", "analytical", "rotation", "methods", "appendices", "contents"),
-    *("discussion", "claims", "tiles", "reproduce", "beyond", "turning", "intro", "mixing"),
+    *(
+        "introduction",
+        "background",
+        "theory",
+        "analytical",
+        "rotation",
+        "methods",
+        "appendices",
+        "contents",
+        "glossary",
+    ),
+    *("discussion", "claims", "tiles", "reproduce", "beyond", "turning", "intro", "mixing", "localisation"),
 )
 LONG, LONGEST, SHARE = 30, 45, 0.04  # words in a long sentence, in the longest, and how many may be long
 DIRECTIVE = re.compile(r"^ *```\{(?:code-cell|table)\}.*?^ *```$", re.MULTILINE | re.DOTALL)

@@ -86,7 +86,7 @@ def test_a_bad_file_is_moved_aside_and_its_member_is_missing(damage):
 CANNOT = [(files, "read_sealed", error) for error in (MemoryError(), PermissionError(13, "denied"), OSError(5, "I/O"))]
 
 
-@pytest.mark.parametrize(("place", "name", "cause"), [*CANNOT, (record, "parsed", MemoryError())])
+@pytest.mark.parametrize(("place", "name", "cause"), [*CANNOT, (xr, "load_dataset", MemoryError())])
 def test_a_sound_file_that_cannot_be_read_now_stays_where_it_is(place, name, cause, monkeypatch):
     """Want of memory and a disk that does not answer say nothing of the file."""
     file = writing.write(member(), values(), {})
@@ -115,23 +115,6 @@ def test_a_reader_that_is_not_installed_is_told_and_no_file_is_called_damaged(pa
             look()
     assert file.exists()
     assert published.exists()
-
-
-@pytest.mark.parametrize("name", ["member", "mixing-one-pair", "tiles-4,epochs=2000", "no coordinates"])
-def test_a_file_is_read_as_xarray_reads_it(name, tmp_path):
-    """Texts, bools, numbers without dimensions, fills, attributes; a dimension without coordinates."""
-    if name == "no coordinates":
-        file = tmp_path / "plain.nc"
-        plain = xr.Dataset({"a": (("x", "y"), [[1.5, np.nan]]), "b": ((), "ä"), "c": ("y", ["", "ß"])}, {"x": [3]})
-        files.write_sealed(file, bytes(plain.assign_attrs(n=2, t="ö", m=[1, 2]).to_netcdf(engine="h5netcdf")))
-    elif name == "member":
-        file = writing.write(member(), values(), {"seconds": 1.5})
-    else:
-        file = min((paths.DATA / "results").glob(f"{name}*.nc"))
-    expected = xr.load_dataset(file, engine="h5netcdf")
-    found = record.parsed(files.read_sealed(file))
-    xr.testing.assert_identical(found, expected)
-    assert {n: v.dtype for n, v in found.variables.items()} == {n: v.dtype for n, v in expected.variables.items()}
 
 
 def test_every_flipped_bit_is_noticed_before_hdf5_sees_it(rng):

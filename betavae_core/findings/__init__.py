@@ -1,1 +1,1 @@
-"""What the results say: optima with their intervals, scores, predictions, and verdicts on the thesis's claims."""
+"""This folder reads off stored networks where optima lie, how latents score, and which claims hold."""

@@ -1,1 +1,1 @@
-"""What the networks see: MNIST digits, images whose sources have a known posterior, and the experiments."""
+"""This folder draws what the networks see: images of MNIST digits whose sources have a known posterior."""

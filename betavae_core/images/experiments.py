@@ -44,6 +44,7 @@ SETTLING = Supplement("training that settles", SETTLED | {"epochs": 1000}, BETAS
 SOON = {"epochs": 600, "optimiser": "soap", "learning_rate": 0.03, "settling": 0.8, "warmup": 0.1}  # by L of a pilot
 SETTLING_SOON = Supplement(SETTLING.name, SOON, BETAS, 20)  # against data/predictions/localisation-settled.json
 PENALISED = "total correlation, γ = {:g}"  # against data/predictions/tiles-gamma.json
+GAMMAS = (5.0, 20.0)  # of those that are trained
 THESIS = {"epochs": 1000, "learning_rate": 1e-3, "settling": 0.0, "warmup": 0.0}
 
 
@@ -154,7 +155,7 @@ RECORDS = (
         noise_std=0.1,
         betas=FINE_BETAS,
     ),
-    _tiles("tiles", "two digits in tiles of their own", MIXING, 12, TURNED, [(2000, 6)], [20.0]),
+    _tiles("tiles", "two digits in tiles of their own", MIXING, 12, TURNED, [(2000, 6)], GAMMAS),
     _tiles("tiles-diagonal", "tiles with orthogonal columns", DIAGONAL, 12, TURNED, [(2000, 6), (20_000, 12)]),
     _tiles("tiles-4", "four digits in tiles of their own, four sources", FOUR, 6, SETTLED),
 )

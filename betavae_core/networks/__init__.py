@@ -1,1 +1,1 @@
-"""The deep β-VAE in TensorFlow: its shape, its posterior, its training and its evaluation."""
+"""This folder defines, trains and evaluates the deep β-VAE, in TensorFlow and in JAX."""

@@ -3,7 +3,7 @@
 The whole data set is one batch, so gradients carry no noise but that of the draws z, and what limits Adam is curvature.
 Three things that hold for such networks shorten training from thousands of steps to hundreds:
 
-- *SOAP* (Vyas et al. 2024) takes Adam's step in the eigenbasis of each kernel's gradients: with G the gradient, and L
+- *SOAP* (Vyas et al. 2025) takes Adam's step in the eigenbasis of each kernel's gradients: with G the gradient, and L
   and R the running means of GGᵀ and GᵀG, Adam acts on Q_Lᵀ G Q_R. Eigenvectors are followed by a step of orthogonal
   iteration every `EVERY` steps.
 - The images of a member span r directions, 3 where two digits are mixed and about 110 where one moves. The first and

@@ -1,1 +1,1 @@
-"""What one trained network is, which are wanted, how one is trained and evaluated, and where its numbers are kept."""
+"""This folder says what one network is, which networks are wanted, and where the numbers of each are kept."""

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import hashlib
 import inspect
+import io
 import sys
 import warnings
 from collections.abc import Callable
@@ -74,9 +75,9 @@ def _told(value) -> str:
 
 
 def _read(file: Path) -> xr.Dataset:
-    content = files.read_sealed(file)
+    content = io.BytesIO(files.read_sealed(file))
     with record.parsing():
-        dataset = record.parsed(content)
+        dataset = xr.load_dataset(content, engine="h5netcdf")
     with contextlib.suppress(OSError):
         file.touch()  # used last now
     return dataset

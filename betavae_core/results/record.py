@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import io
 from collections.abc import Iterator
 
 import numpy as np
@@ -26,10 +25,6 @@ DETAILS = {  # of realizations 0-4
 }
 LABELS = ("key", "made_by")
 GRID = ("beta", "realization")
-
-
-NETCDF = {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_Netcdf4Dimid", "_Netcdf4Coordinates", "_NCProperties"}
-NO_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"  # how HDF5 writes a dimension without coordinates
 
 
 class FormatError(UsageError):
@@ -156,29 +151,6 @@ def _detailed(wanted: np.ndarray) -> np.ndarray:
     count = min(DETAILED, wanted.shape[1])
     padded[:, :count] = wanted[:, :count]
     return padded
-
-
-def parsed(content: bytes) -> xr.Dataset:
-    """The Dataset in a netCDF-4 file, as `xarray.load_dataset` has it with h5netcdf, in a quarter of its time.
-
-    That looks each dimension of each variable up again and again. Raises as `parsing` says.
-    """
-    import h5py
-
-    with h5py.File(io.BytesIO(content), "r") as file:
-        variables = {}
-        for name, item in file.items():
-            if NO_VARIABLE not in item.attrs.get("NAME", b""):
-                axes = [str(file[axis].name)[1:] for (axis, *_) in item.attrs.get("DIMENSION_LIST", ())]
-                values = np.asarray(item.asstr()[...], str) if item.dtype.kind == "O" else item[...]
-                variables[name] = xr.Variable(axes or [name] * (item.ndim == 1), values, _plain(item.attrs))
-        return xr.decode_cf(xr.Dataset(variables, attrs=_plain(file.attrs))).load()
-
-
-def _plain(attrs) -> dict:
-    """Attributes that are not netCDF's own, numbers as such."""
-    found = {name: value for name, value in attrs.items() if name not in NETCDF}
-    return {name: v.item() if isinstance(v, np.ndarray) and v.size == 1 else v for name, v in found.items()}
 
 
 @contextlib.contextmanager

@@ -1,1 +1,1 @@
-"""What a chapter puts on the page: figures, tables, diagrams and interactive pictures."""
+"""This folder makes what a chapter puts on its page: figures, tables, diagrams and interactive pictures."""

@@ -150,7 +150,7 @@ def identity_panels(dataset, beta: float, optimum: float) -> list[Panel]:
     titles = ["ELBO", "inference errors", "reconstruction objective R", "conditional independence loss C"]
     terms = [("elbo",), ("tie", "mie"), ("reconstruction",), ("kl_prior",)]
     marks = [
-        [Mark(exact_peak(dataset), "largest ELBO", height=0.12)],
+        [Mark(exact_peak(dataset), "largest", height=0.12)],
         [Mark(optimum, f"least TIE\nβ* = {optimum:.3g}", height=0.75)],
     ]
     found = []
@@ -199,8 +199,8 @@ def fixed_decoder_panel(trained, fixed, best: float, beta: float) -> Panel:
     return Panel(
         title="true inference error",
         curves=[
-            mean(trained, "tie", "decoder trained", written=60),
-            mean(fixed, "tie", "decoder = A", colour=figures.GREEN, written=60),
+            mean(trained, "tie", "decoder trained", written=0),
+            mean(fixed, "tie", "decoder = A", colour=figures.GREEN, written=0),
         ],
         marks=[
             Mark(best, f"β* = {best:.3g}", figures.BLUE),
@@ -217,7 +217,8 @@ def larger_panel(process: LinearGaussian) -> Panel:
     dataset = linear.sweep(process, beta_grid(process, [1.0, best]))
     values = np.linalg.eigvalsh(process.covariance)[::-1][: process.mixing.shape[1]]
     collapses = [
-        Mark(value, f"λ{i + 1}".translate(figures.SUBSCRIPTS), style=":", height=0.2) for i, value in enumerate(values)
+        Mark(value, f"λ{i + 1}".translate(figures.SUBSCRIPTS), style=":", height=0.2 + 0.1 * (i % 3))
+        for i, value in enumerate(values)
     ]
     marks = [Mark(best, f"β* = {best:.3g}", figures.ORANGE), *collapses]
     return Panel(title="true inference error", curves=[mean(dataset, "tie", "TIE")], marks=marks)

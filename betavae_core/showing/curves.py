@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.scale import SymmetricalLogTransform
+from matplotlib.transforms import IdentityTransform
 
 from betavae_core.showing import figures, tables
 from betavae_core.showing.figures import BLUE, GREEN, GREY, ORANGE, PINK
@@ -20,13 +22,13 @@ SETTLED = "training that settles"
 
 
 class Mark(NamedTuple):
-    """A labelled vertical line at β; `height` of the label as a fraction of the panel's."""
+    """A labelled vertical line at β; `height` of the label as a fraction of the panel's, None where no curve is."""
 
     beta: float
     label: str
     colour: str = GREY
     style: str = "--"
-    height: float = 0.97
+    height: float | None = 0.97
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ class Curve:
     networks: np.ndarray | None = None  # (network, β), drawn as points if the curve is, else for those who ask
     colour: str = BLUE
     line: str = "-"  # as matplotlib names it: -, --, :, o, o-
-    written: int | None = None  # at which β the static figure writes the name
+    written: int | None = None  # at which β the static figure writes the name: above it, or below where it is negative
     across: np.ndarray | None = None  # (β,), where each value stands, if not at its β
 
     def said(self, what: str = "value", digits: int = 2) -> dict[float, str]:
@@ -69,11 +71,51 @@ class Panel:
 
 
 def over(dataset, term: str, name: str = "networks", shift: float = 0.0, **looks) -> Curve:
-    """Mean of a term over realizations with its least and largest, and each network by itself."""
+    """Mean of a term over realizations, the band of their middle 90 %, and each network by itself."""
     value = dataset[term].transpose("realization", "beta") - shift
-    ends = {"low": value.min("realization").values, "high": value.max("realization").values}
+    low, high = middle(value.values)
     networks = {"value": value.mean("realization").values, "networks": value.values}
-    return Curve(name=name, beta=dataset.beta.values, **networks, **ends, **looks)
+    return Curve(name=name, beta=dataset.beta.values, low=low, high=high, **networks, **looks)
+
+
+def middle(networks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """At each β the two networks (network, β) that less than a twentieth of all lie below, and above.
+
+    Of up to 20 networks they are the least and the largest. A NaN is a network that is not there.
+    """
+    ordered, last = np.sort(networks, axis=0), np.maximum((~np.isnan(networks)).sum(0) - 1, 0)  # NaN come last
+    low, high = (np.take_along_axis(ordered, at[None], 0)[0] for at in (last // 20, last - last // 20))
+    return low, high
+
+
+class Beyond(NamedTuple):
+    """β at which networks lie off a panel's axis, above and below, and how many of how many, in words."""
+
+    above: list[float]
+    below: list[float]
+    told: str
+
+
+def limits(panel: Panel) -> np.ndarray:
+    """Ends of a panel's vertical axis: all curves and bands with 6 % to spare, or from its floor on."""
+    drawn = np.concatenate([v for c in panel.curves for v in (c.value, c.low, c.high) if v is not None])
+    floor, drawn = panel.floor, drawn[np.isfinite(drawn)]
+    least = floor if floor is not None else np.min(drawn) if drawn.size else 0.0
+    scale = SymmetricalLogTransform(10, panel.bend, 1) if panel.bend else IdentityTransform()
+    low, high = scale.transform(np.array([least, np.max(drawn, initial=least)]))
+    room = 0.06 * (high - low if high - low > 1e-9 else 1)
+    return scale.inverted().transform(np.array([low - room * (floor is None), high + room]))
+
+
+def beyond(panel: Panel) -> Beyond:
+    """Networks off a panel's axis: they are counted, and stretch no axis."""
+    (low, high), single = limits(panel), [c for c in panel.curves if c.networks is not None and "o" not in c.line]
+    off = [[c.networks > high for c in single], [c.networks < low for c in single]]
+    betas = [np.concatenate([[], *(c.beta[o.any(0)] for c, o in zip(single, side, strict=True))]) for side in off]
+    above, below = (sorted(set(side.tolist())) for side in betas)
+    count, every = sum(int(o.sum()) for o in off[0] + off[1]), sum(np.isfinite(c.networks).sum() for c in single)
+    arrows = "▲" * bool(above) + "▼" * bool(below)
+    return Beyond(above, below, f"{arrows} {count:,} of {every:,} beyond" if count else "")
 
 
 def mean(dataset, term: str, name: str, shift: float = 0.0, **looks) -> Curve:
@@ -99,8 +141,6 @@ def draw_on(axis, panel: Panel) -> None:
         line(axis, curve)
         here = curve.beta == panel.start
         axis.plot(curve.beta[here], curve.value[here], "o", color=curve.colour, markerfacecolor="white")
-    for at in panel.marks:
-        figures.mark(axis, *at)
     if panel.shade:
         axis.axvspan(*panel.shade, color=GREEN, alpha=0.08, linewidth=0)
     if panel.bend:
@@ -112,10 +152,24 @@ def draw_on(axis, panel: Panel) -> None:
         ticks = panel.curves[0].beta[:: len(panel.curves[0].beta) // 4]
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
         axis.minorticks_off()
-    axis.set_ylim(bottom=panel.floor)
+    axis.set_ylim(limits(panel))
+    for at in panel.marks:
+        figures.mark(axis, *at._replace(height=at.height or _clear(axis, panel, at.beta)))
+    off = beyond(panel)
+    for betas, height, arrow in ((off.above, 1, "^"), (off.below, 0, "v")):
+        if betas:  # no points at all would have no place, which the layout asks for
+            at = {"transform": axis.get_xaxis_transform(), "clip_on": False}
+            axis.plot(betas, np.full(len(betas), height), arrow, color=GREY, markersize=5, **at)
+    axis.set_title(off.told, loc="right", fontsize=9, color=GREY)
     for beta in panel.tags:
         x, y = (values[panel.curves[0].beta == beta][0] for values in _places(panel.curves[0]))
         axis.annotate(f"{beta:g}", (x, y), xytext=(4, 3), textcoords="offset points")
+
+
+def _clear(axis, panel: Panel, beta: float) -> float:
+    """At which height of a panel a label at β lies on no curve: at the top, or the bottom where they reach the top."""
+    tops = [np.interp(beta, c.beta, c.value if c.high is None else c.high) for c in panel.curves]
+    return 0.97 if axis.transLimits.transform(axis.transScale.transform((beta, np.nanmax(tops))))[1] < 0.8 else 0.12
 
 
 def _places(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
@@ -134,7 +188,8 @@ def line(axis, curve: Curve) -> None:
     axis.plot(_places(curve)[0], np.transpose(values), curve.line, **looks)
     if curve.written is not None:
         place = (curve.beta[curve.written], curve.value[curve.written])
-        axis.annotate(curve.name, place, xytext=(4, 6), textcoords="offset points", color=curve.colour)
+        looks = {"textcoords": "offset points", "color": curve.colour} | figures.HALO
+        axis.annotate(curve.name, place, xytext=(4, 6) if curve.written >= 0 else (6, -12), **looks)
 
 
 def _key(axis, curves: list[Curve], marked: bool) -> None:
@@ -142,8 +197,8 @@ def _key(axis, curves: list[Curve], marked: bool) -> None:
     axis.axis("off")
     for curve in curves:
         axis.plot([], [], curve.line, color=curve.colour, markerfacecolor="white", label=curve.name)
-        if curve.low is not None and "o" not in curve.line:
-            axis.fill_between([], [], [], color=curve.colour, alpha=0.18, label=f"{curve.name}, least to largest")
+    if any(curve.low is not None for curve in curves):
+        axis.fill_between([], [], [], color=GREY, alpha=0.18, label="bands: middle 90 %")
     if marked:
         axis.plot([], [], color=GREY, linestyle="--", linewidth=1.1, label="extremum of the mean")
     axis.legend(loc="center left")
@@ -154,7 +209,7 @@ def deep_panels(
 ) -> list[Panel]:
     """Thesis Figs. 4 and 5, A-D, and what else has a panel in `theory.terms` and is stored: each over β.
 
-    Mean, range and held-out mean of the networks stored, those of this build, the linear model where it has the term,
+    Mean, band and held-out mean of the networks stored, those of this build, the linear model where it has the term,
     and networks with training that settles, if there are any; `optima` are marked, and `shift` is taken off a term.
     """
     panels = []
@@ -171,36 +226,7 @@ def deep_panels(
         if settled is not None:
             curves.append(over(settled, name, SETTLED, away, colour=GREY, line="-."))
         curves.append(over(live, name, "trained in this build", away, colour=PINK, line="o"))
-        marks = [Mark(optima[name], f"{optima[name]:g}", height=0.12)] if name in optima else []
+        marks = [Mark(optima[name], f"{optima[name]:g}", height=None)] if name in optima else []
         title = f"{letter}  {term.heading}"
         panels.append(Panel(title=title, curves=curves, marks=marks, bend=term.bend, unit=term.units))
     return panels
-
-
-def score_panels(scored, used, live=None, settled=None) -> list[Panel]:
-    """Correlation of the latents, MIG and SAP over β, of means and of draws; shaded where both latents are in use.
-
-    live, settled : the same scores of networks of this build, for points, and of those with training that settles
-    """
-    panels, shade = [], (used[0], used[-1]) if len(used) else None
-    for title, name in {"A  correlation": "correlation", "B  MIG": "mig", "C  SAP": "sap"}.items():
-        drawn = mean(scored, f"{name}_drawn", "z drawn from q", colour=ORANGE, line=":")
-        curves = [over(scored, name, "means of q"), drawn]
-        if settled is not None:
-            curves.append(mean(settled, name, f"means of q, {SETTLED}", colour=GREY, line="-."))
-        if live is not None and live.realization.size:
-            curves.append(over(live, name, "trained in this build", colour=PINK, line="o"))
-        panels.append(Panel(title=title, unit="", curves=curves, shade=shade))
-    return panels
-
-
-def angle_panel(angles: dict) -> Panel:
-    """Mean and range of angles by β, degrees, over the middle 95 % of means of as many random angles."""
-    rng, betas = np.random.default_rng(0), np.array(list(angles))
-    drawn = [rng.uniform(0, 90, (20_000, len(a))).mean(1) for a in angles.values()]
-    low, high = np.transpose([np.quantile(means, (0.025, 0.975)) for means in drawn])
-    of_all = {"low": [min(a) for a in angles.values()], "high": [max(a) for a in angles.values()]}
-    means = np.array([np.mean(a) for a in angles.values()])
-    chance = Curve(name="random angles", beta=betas, value=np.full(len(betas), 45.0), low=low, high=high, colour=GREY)
-    measured = Curve(name="networks", beta=betas, value=means, **of_all, line="o-")
-    return Panel(title="angle between axes of motion", unit="degrees", curves=[chance, measured], floor=0)

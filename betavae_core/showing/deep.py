@@ -9,6 +9,8 @@ from betavae_core.images import experiments
 from betavae_core.images.digits import CANVAS
 from betavae_core.results import planning, store, sweep
 from betavae_core.showing import tables
+from betavae_core.showing.curves import SETTLED, Curve, Panel, mean, over
+from betavae_core.showing.figures import GREY, ORANGE, PINK
 from betavae_core.showing.live import elsewhere, reproduced, shift
 from betavae_core.theory.terms import HELDOUT
 
@@ -57,8 +59,11 @@ def live_rows(live: xr.Dataset) -> tuple[np.ndarray, list[str]]:
     return traversal_rows(live, live.beta.values, int(kept[0])) if len(kept) else nothing
 
 
+SHEET = ["images", "decoded", "z₁ from −3 to 3", "z₂ from −3 to 3"]  # rows of `sheets`
+
+
 def sheets(stored: xr.Dataset, realization: int = 0) -> dict[float, np.ndarray]:
-    """For each β seven images, what the network makes of them, and its two traversals: (4, 7, side, side)."""
+    """For each β the rows named in `SHEET`, seven pictures each: (4, 7, side, side)."""
     images = experiments.training(stored.experiment, realization).images()[None, :7]
     found = {}
     for beta in stored.beta.values:  # of a network that diverged there is nothing
@@ -205,3 +210,32 @@ def _supplements(supplement: experiments.Supplement):
 def _complete(stored: xr.Dataset) -> np.ndarray:
     """At which β every realization is stored and sound."""
     return np.isfinite(stored.elbo).all("realization").values
+
+
+def score_panels(scored, used, live=None, settled=None) -> list[Panel]:
+    """Correlation of the latents, MIG and SAP over β, of means and of draws; shaded where both latents are in use.
+
+    live, settled : the same scores of networks of this build, for points, and of those with training that settles
+    """
+    panels, shade = [], (used[0], used[-1]) if len(used) else None
+    for title, name in {"A  correlation": "correlation", "B  MIG": "mig", "C  SAP": "sap"}.items():
+        drawn = mean(scored, f"{name}_drawn", "z drawn from q", colour=ORANGE, line=":")
+        curves = [over(scored, name, "means of q"), drawn]
+        if settled is not None:
+            curves.append(mean(settled, name, f"means of q, {SETTLED}", colour=GREY, line="-."))
+        if live is not None and live.realization.size:
+            curves.append(over(live, name, "trained in this build", colour=PINK, line="o"))
+        panels.append(Panel(title=title, unit="", curves=curves, shade=shade))
+    return panels
+
+
+def angle_panel(angles: dict) -> Panel:
+    """Mean and band of angles by β, degrees, over the middle 95 % of means of as many random angles."""
+    rng, betas = np.random.default_rng(0), np.array(list(angles))
+    drawn = [rng.uniform(0, 90, (20_000, len(a))).mean(1) for a in angles.values()]
+    low, high = np.transpose([np.quantile(means, (0.025, 0.975)) for means in drawn])
+    of_all = {"low": [min(a) for a in angles.values()], "high": [max(a) for a in angles.values()]}
+    means = np.array([np.mean(a) for a in angles.values()])
+    chance = Curve(name="random angles", beta=betas, value=np.full(len(betas), 45.0), low=low, high=high, colour=GREY)
+    measured = Curve(name="networks", beta=betas, value=means, **of_all, line="o-")
+    return Panel(title="angle between axes of motion", unit="degrees", curves=[chance, measured], floor=0)

@@ -4,13 +4,17 @@ All are transparent SVG, whose panels flow on a page, side by side or below each
 the lightness of line figures and keeps their hue (book/static); pictures of digits are never inverted.
 """
 
+import csv
+import io
 import re
+from xml.sax.saxutils import escape
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#B65E93", "#666666"  # colour-blind safe
@@ -21,6 +25,7 @@ WIDTH = 3.25  # inches of a panel: on a phone it is shown in its own size
 PICTURE, LABEL = 0.65, 0.25  # inches of a picture with its margin, and of the label of its row
 INSIDE = 0.95  # of that without the margin
 
+HALO = {"path_effects": [withStroke(linewidth=3, foreground="white")], "zorder": 5}  # no line runs through a label
 STYLE = {
     "figure.constrained_layout.use": True,
     "figure.constrained_layout.w_pad": 0.1,  # inches, for the last label of a β axis
@@ -53,7 +58,7 @@ def use_style() -> None:
     set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)
     shown = InteractiveShell.instance().display_formatter.formatters["image/svg+xml"]
     drawn = shown.lookup_by_type(Figure)
-    shown.for_type(Figure, lambda figure: named_in_order(drawn(figure)))
+    shown.for_type(Figure, lambda figure: with_numbers(named_in_order(drawn(figure)), numbers(figure)))
 
 
 def named_in_order(svg: str) -> str:
@@ -64,6 +69,35 @@ def named_in_order(svg: str) -> str:
     """
     names = {name: f"clip{i}" for i, name in enumerate(dict.fromkeys(re.findall(r"url\(#(p[0-9a-f]{10})\)", svg)))}
     return re.sub(r"\bp[0-9a-f]{10}\b", lambda found: names.get(found[0], found[0]), svg)
+
+
+def numbers(figure: Figure) -> str:
+    """The points of a figure's lines, scatters, bands and bars, as CSV; nothing where it has none."""
+    found = [["panel", "series", "x", "y"]]
+    for axis in figure.axes:
+        panel = f"{axis.get_title('left')}: {axis.get_ylabel()} over {axis.get_xlabel()}"
+        for i, artist in enumerate([*axis.lines, *axis.collections, *axis.patches]):
+            label = str(artist.get_label())
+            series = f"{type(artist).__name__} {i + 1}" if label.startswith("_") else label
+            found += [[panel, series, f"{x:.6g}", f"{y:.6g}"] for x, y in _points(artist, axis.transData)]
+    csv.writer(text := io.StringIO(), lineterminator="\n").writerows(found)
+    return text.getvalue() if len(found) > 1 else ""
+
+
+def _points(artist, data) -> np.ndarray:
+    """(point, 2), none of what stands elsewhere than at its numbers, as a line that marks a place does."""
+    if hasattr(artist, "get_offsets") and artist.get_offset_transform().contains_branch(data):
+        return np.asarray(artist.get_offsets())
+    if not artist.get_transform().contains_branch(data):
+        return np.empty((0, 2))
+    if hasattr(artist, "get_paths"):
+        return np.concatenate([np.empty((0, 2)), *(path.vertices for path in artist.get_paths())])
+    return artist.get_xydata() if hasattr(artist, "get_xydata") else artist.get_corners()
+
+
+def with_numbers(svg: str, table: str) -> str:
+    """An SVG that carries a table, which pages offer beside it (book/_ext/panels.py)."""
+    return svg.replace("</svg>", f"<desc>{escape(table)}</desc></svg>") if table else svg
 
 
 def cells(count: int, columns: int, width: float, height: float, labels=()) -> tuple[Figure, list]:
@@ -90,20 +124,21 @@ def mark(axis, beta: float, label: str, colour: str = GREY, style: str = "--", h
     """A labelled vertical line at β."""
     axis.axvline(beta, color=colour, linestyle=style, linewidth=1.1)
     looks = {"textcoords": "offset points", "color": colour, "fontsize": 9, "va": "top"}
-    axis.annotate(label, (beta, height), xycoords=("data", "axes fraction"), xytext=(3, 0), **looks)
+    axis.annotate(label, (beta, height), xycoords=("data", "axes fraction"), xytext=(3, 0), **HALO, **looks)
 
 
 def latent_space(stored, sources, betas, realization: int = 0) -> Figure:
     """Posterior means of one realization at several β, coloured by each source in turn; axes as the latents come."""
-    figure, found = cells(len(betas), len(betas), 1.5, 3.1)
+    figure, found = cells(len(betas), len(betas), 1.5, 3.5)
     for cell, beta in zip(found, betas, strict=True):
         mean = stored.latent_mean.sel(beta=beta).isel(detailed=realization, sample=slice(POINTS))
         cell.suptitle(f"β = {beta:g}", fontsize=11)
         for axis, source, label in zip(cell.subplots(2, 1), np.transpose(sources), "₁₂", strict=True):
             axis.scatter(*mean.values.T, c=source[: len(mean)], cmap=SOURCE, s=6, vmin=-2.5, vmax=2.5)
-            axis.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
+            axis.set(xlabel="z₁", xticks=[], yticks=[], aspect="equal", adjustable="datalim")
             axis.grid(False)
-            axis.set_ylabel(f"s{label}", rotation=0, ha="right", va="center")
+            axis.set_ylabel("z₂", rotation=0, ha="right", va="center")
+            axis.set_title(f"by s{label}", fontsize=10)
     return figure
 
 

@@ -11,13 +11,14 @@ from betavae_core.findings import latents
 from betavae_core.networks import atlas
 from betavae_core.results import atlases, planning
 from betavae_core.showing import figures
-from betavae_core.showing.curves import Curve, Panel
+from betavae_core.showing.curves import Curve, Panel, beyond
 from betavae_core.theory.gaussian import LinearGaussian, kl_divergence
 
 EXAMPLE = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 1.0)  # the thesis's, for models that do not fit the plane
 
 TINY = 1e-9  # stands for β = 0 among ratios
 CHOICE, CLOUD = 8, 200  # images of which a reader may see q, and means shown beside it
+GAP = -0.4  # grey between pictures, which parts them in light and in dark mode alike
 SHADES = (-1.2, -0.4, 0.4, 1.2)  # sources on either side of these have different colours
 NAMES = ("blue", "orange", "green", "pink", "grey")  # in companion.css, where dark mode changes the colours
 COLOURS = {getattr(figures, name.upper()): name for name in NAMES}
@@ -43,7 +44,8 @@ def _panel(panel: Panel) -> dict:
     looks = {"bend": panel.bend, "floor": panel.floor, "shade": panel.shade and list(map(float, panel.shade))}
     looks |= {name: getattr(panel, name) for name in ("across", "variable", "linear")} | {"tags": list(panel.tags)}
     lines = [_curve(curve) for curve in panel.curves]
-    return {"title": panel.title, "unit": panel.unit, **looks, "marks": marks, "curves": lines}
+    off = beyond(panel)._asdict()
+    return {"title": panel.title, "unit": panel.unit, **looks, "off": off, "marks": marks, "curves": lines}
 
 
 def _curve(curve: Curve) -> dict:
@@ -111,33 +113,20 @@ def follows(said: dict[float, str], start: float):
     return HTML(f'<span class="follows" data-said="{texts}">{html.escape(said[start])}</span>')
 
 
-def pictures(sheets: dict[float, np.ndarray], rows: str, start: float):
+def pictures(sheets: dict[float, np.ndarray], rows: list[str], start: float):
     """Pictures at the page's β: all in the page, the one of the β nearest to `start` shown at first.
 
-    `sheets` : for each β, grey levels (row, column, height, width); `rows` : what these are, for the alternative text
+    `sheets` : for each β, grey levels (row, column, height, width); `rows` : what each row is, written beside it
     """
     first = nearest(sheets, start)
+    names = "".join(f"<span>{html.escape(row)}</span>" for row in rows)
     found = []
     for beta, sheet in sheets.items():
         hidden, picture = "" if beta == first else " hidden", uri(atlas.compressed(_framed(sheet)))
-        image = f'<img class="digits" alt="β = {_beta(beta)}: {html.escape(rows)}" src="{picture}">'
-        found.append(f'<div data-beta="{_beta(beta)}"{hidden}>{image}</div>')
+        words = html.escape(f"β = {_beta(beta)}, from above: {', '.join(rows)}")
+        image = f'<img class="digits" alt="{words}" src="{picture}">'
+        found.append(f'<div data-beta="{_beta(beta)}"{hidden}><div class="rows">{names}</div>{image}</div>')
     return HTML(f'<div class="follows pictures">{"".join(found)}</div>')
-
-
-def scatter(means, sources: np.ndarray, start: float):
-    """Posterior means at the page's β, first at `start`, coloured by each source in turn; `page.js` draws them.
-
-    `means` : DataArray over beta, sample and latent; `sources` : (sample or more, 2)
-    """
-    shades = np.searchsorted(SHADES, sources[: means.sizes["sample"]]).T.tolist()  # one row a source
-    values = means.transpose("beta", "sample", "latent").values.astype(float)
-    points = {  # none of a network that diverged
-        _beta(beta): [np.round(row, 2).tolist() for row in mean if np.isfinite(row).all()]
-        for beta, mean in zip(means.beta.values, values, strict=True)
-    }
-    first, numbers = _beta(nearest(means.beta.values, start)), script({"shades": shades, "means": points})
-    return HTML(f'<div class="follows scatter" data-start="{first}">{numbers}</div>')
 
 
 def nearest(betas, beta: float) -> float:
@@ -148,7 +137,7 @@ def nearest(betas, beta: float) -> float:
 def _framed(sheet: np.ndarray) -> np.ndarray:
     """Rows of pictures as one, each row with a grey scale of its own from −1 to 1."""
     scaled = sheet / np.maximum(np.abs(sheet).max((1, 2, 3), keepdims=True), 1e-9)
-    cells = np.pad(scaled, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=1.0)
+    cells = np.pad(scaled, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=GAP)
     return np.concatenate([np.concatenate(list(row), 1) for row in cells])
 
 

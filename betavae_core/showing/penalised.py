@@ -3,45 +3,47 @@
 import json
 
 import numpy as np
+import xarray as xr
 
 from betavae_core import paths
-from betavae_core.findings import prediction, tiles
+from betavae_core.findings import tiles
 from betavae_core.images import experiments
 from betavae_core.results import sweep
 from betavae_core.showing import tables
 
-GAMMA = 20.0
-HEADER = ["β/ν", "term", "γ = 0", f"γ = {GAMMA:g}", f"predicted, γ = {GAMMA:g}", "linear optimum, γ = 0"]
+HEADER = ["β/ν", "γ", "TIE", "TIE, predicted", "C", "C, predicted"]
+TERMS = ("tie", "kl_prior")
 
 
-def compared() -> dict[float, dict[str, list[float]]]:
-    """TIE and C by β/ν, in nats: of networks without and with the penalty, as predicted with it, and of the optimum.
+def compared() -> xr.Dataset:
+    """TIE and C in nats over β/ν × γ: of networks, and as `*_predicted` of the linear model on the same images.
 
-    Means over the realizations that were trained with the penalty; NaN where no network is stored.
+    Means over the realizations that were trained with a penalty; NaN where no network is stored.
     """
-    penalised = sweep.load("tiles", supplement=experiments.PENALISED.format(GAMMA))
-    plain = sweep.load("tiles").reindex(beta=penalised.beta, realization=penalised.realization)
-    optimum = prediction.prediction("tiles", penalised.beta.values, penalised.realization.values)
-    predicted = json.loads((paths.PREDICTIONS / "tiles-gamma.json").read_text())["finite_sample"]
-    found = {}
-    for beta in penalised.beta.values:
-        wanted = [row for row in predicted if (row["beta"], row["gamma"]) == (beta, GAMMA)]
-        found[float(beta / tiles.code_noise("tiles"))] = {
-            term: [
-                *(float(each[term].sel(beta=beta).mean()) for each in (plain, penalised)),
-                float(np.mean([row[term] for row in wanted])) if wanted else np.nan,
-                float(optimum[term].sel(beta=beta).mean()),
-            ]
-            for term in ("tie", "kl_prior")
-        }
-    return {round(ratio, 3): terms for ratio, terms in found.items()}
+    weights = {gamma: experiments.PENALISED.format(gamma) for gamma in experiments.GAMMAS}
+    found = {gamma: sweep.load("tiles", supplement=name) for gamma, name in weights.items()}
+    shared = found[experiments.GAMMAS[0]]
+    found[0.0] = sweep.load("tiles").reindex(beta=shared.beta, realization=shared.realization)
+    gammas = sorted(found)
+    rows = json.loads((paths.PREDICTIONS / "tiles-gamma.json").read_text())["finite_sample"]
+    values = {name: [found[gamma][name].mean("realization").values for gamma in gammas] for name in TERMS}
+    for name in TERMS:
+        values[f"{name}_predicted"] = [[_mean(rows, name, beta, g) for beta in shared.beta.values] for g in gammas]
+    ratios = (shared.beta.values / tiles.code_noise("tiles")).round(3)
+    shaped = {name: (("gamma", "ratio"), np.array(each)) for name, each in values.items()}
+    return xr.Dataset(shaped, coords={"gamma": gammas, "ratio": ratios})
 
 
-def rows(found: dict[float, dict[str, list[float]]]) -> list[list[str]]:
+def _mean(rows: list[dict], name: str, beta: float, gamma: float) -> float:
+    return float(np.mean([row[name] for row in rows if (row["beta"], row["gamma"]) == (beta, gamma)]))
+
+
+def rows(found: xr.Dataset) -> list[list[str]]:
     """Rows under `HEADER` of what `compared` found."""
-    names = {"tie": "TIE", "kl_prior": "C"}
-    return [
-        [f"{ratio:.3g}", names[term], *(tables.number(value, 3) for value in values)]
-        for ratio, terms in found.items()
-        for term, values in terms.items()
-    ]
+    cells = []
+    for ratio in found.ratio.values[::-1]:
+        for gamma in found.gamma.values:
+            at = found.sel(ratio=ratio, gamma=gamma)
+            said = [tables.number(float(at[name]), 3) for term in TERMS for name in (term, f"{term}_predicted")]
+            cells.append([f"{ratio:.3g}", f"{gamma:g}", *said])
+    return cells

@@ -175,8 +175,15 @@ def best_beta_panels(process: LinearGaussian, noise_std: float) -> list[Panel]:
             title="A  β* relative to σ²/σₓ²",
             unit="",
             curves=[
-                Curve(name="β* σₓ²/σ²", beta=angles, value=np.array(relative)),
-                Curve(name="noise ratio", beta=angles, value=np.ones(len(angles)), colour=figures.GREY, line="--"),
+                Curve(name="β* σₓ²/σ²", beta=angles, value=np.array(relative), written=36),
+                Curve(
+                    name="noise ratio",
+                    beta=angles,
+                    value=np.ones(len(angles)),
+                    colour=figures.GREY,
+                    line="--",
+                    written=24,
+                ),
             ],
             variable="rotation of the sources, degrees",
             linear=True,
@@ -185,8 +192,8 @@ def best_beta_panels(process: LinearGaussian, noise_std: float) -> list[Panel]:
             title="B  β* over the noise, σₓ = 1",
             unit="",
             curves=[
-                Curve(name="β*", beta=noises, value=best, written=6),
-                Curve(name="σ²/σₓ²", beta=noises, value=noises**2, colour=figures.GREY, line="--", written=18),
+                Curve(name="β*", beta=noises, value=best, written=4),
+                Curve(name="σ²/σₓ²", beta=noises, value=noises**2, colour=figures.GREY, line="--", written=-9),
             ],
             variable="noise σ",
             bend=float(10 ** np.floor(2 * np.log10(noises[0]))),  # below all of it: the axis is logarithmic

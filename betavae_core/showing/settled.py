@@ -44,23 +44,21 @@ def rows(thesis: xr.Dataset, settling: xr.Dataset, reference: xr.Dataset) -> lis
     return cells
 
 
-BESIDE = ["β", "objective, thesis", "objective, settling", "C, thesis", "C, settling"]
-BESIDE += ["TIE, thesis", "TIE, settling", "TIE to", "|cos|"]
+BESIDE = ["β", "objective, thesis", "settling", "TIE, thesis", "settling", "up to", "|cos|"]
 
 
 def beside(thesis: xr.Dataset, settling: xr.Dataset, linear: xr.Dataset) -> list[list[str]]:
     """Rows under `BESIDE` where no optimum is known, on the realizations that both trainings have.
 
-    Medians of the objective above that of the linear optimum, of C and of TIE; the largest TIE of a network that
-    settles, and the mean obliqueness of its decoder's axes where it was measured.
+    Medians of the objective above that of the linear optimum, and of TIE; the largest TIE of a network that settles,
+    and the mean obliqueness of its decoder's axes where it was measured.
     """
     thesis, settling, linear = xr.align(thesis, settling, linear, join="inner")
     cells = []
     for beta in settling.beta.values:
         old, new, reference = (each.sel(beta=beta) for each in (thesis, settling, linear))
         above = [settled.objective(each) - settled.objective(reference) for each in (old, new)]
-        values = [(above, 1), ((old.kl_prior, new.kl_prior), 2), ((old.tie, new.tie), 1)]
-        medians = [tables.number(float(each.median()), digits) for pair, digits in values for each in pair]
+        medians = [tables.number(float(each.median()), 1) for each in (*above, old.tie, new.tie)]
         oblique = float(new.obliqueness.mean())
         cells.append([f"{beta:g}", *medians, tables.number(float(new.tie.max()), 1), tables.number(oblique, 2)])
     return cells

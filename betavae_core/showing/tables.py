@@ -68,10 +68,10 @@ def table(header: list[str], rows: list[list[str]], caption: str, name: str, kin
 
 
 def _as_text(cell: str) -> str:
-    """A cell in which Markdown and roles work, HTML does not, a bar is a bar, and an interval stays on its line."""
+    """A cell in which Markdown and roles work, HTML does not, a bar is a bar, and an interval in brackets is whole."""
     without_tags = re.sub(r"(`[^`]*`)|<", lambda found: found[1] or "&lt;", cell)
     if INTERVAL.fullmatch(cell):
-        return cell.replace(" ", "\N{NO-BREAK SPACE}")
+        return cell.replace(" ", "\N{NO-BREAK SPACE}").replace("\N{NO-BREAK SPACE}(", " (")
     return re.sub(r"(?<!\\)\|", r"\|", without_tags)
 
 

@@ -201,9 +201,9 @@ def lead(profile: str) -> str:
     return (
         "Networks whose images follow the model agree: where sources depend given the data, TIE still falls at the "
         f"noise ratio, by {between(Estimate(-slope.value, -slope.high, -slope.low))} nats for each e-fold of β; theory "
-        f"has {-tiles.slope('tiles'):.3f}. The control as planned had not settled, so its difference of "
-        f"{between(planned, 2)} nats decides nothing. From a control trained until its decoders had turned, they "
-        f"differ by {between(longer)} nats"
+        f"has {-tiles.slope('tiles'):.3f}. The control as planned had not settled, so the difference of "
+        f"{between(planned, 2)} nats from it decides nothing. From a control trained until its decoders had turned, "
+        f"the slope differs by {between(longer)} nats"
     )
 
 

@@ -1,1 +1,1 @@
-"""Exact mathematics: Gaussians, the linear β-VAE, alignment of latents with sources. NumPy and SciPy only."""
+"""This folder has the exact mathematics: Gaussians, the linear β-VAE, and how latents are matched with sources."""

@@ -1,1 +1,1 @@
-"""From text notebooks to pages: parameters, execution, rendering, print."""
+"""This folder turns text notebooks into pages and into a PDF."""

@@ -8,12 +8,13 @@ import functools
 import http.server
 import re
 import shutil
+import subprocess
 import threading
 from importlib.util import find_spec
 from pathlib import Path
 
 from betavae_core.errors import UsageError
-from betavae_core.paths import BUILD
+from betavae_core.paths import BUILD, ROOT
 from betavae_workshop.building import book
 
 LINE = '<div style="font-size: 8px; width: 100%; text-align: center"><span class="{}"></span></div>'
@@ -28,23 +29,29 @@ LAYOUT = {
     "outline": True,
     "tagged": True,
 }
-# The package's pages are left out, and each line of the theme's contents gets a place for its page. A table taller than
-# two thirds of a page may go on overleaf.
-PREPARE = """() => {
+# The package's pages are left out, each line of the theme's contents gets a place for its page, and before them comes a
+# title page with these lines.
+PREPARE = """lines => {
     document.title = document.querySelector('.bd-article h1').firstChild.textContent;
     for (const mark of document.querySelectorAll('[id^="document-book/"]')) {
         const { id } = mark, chapter = mark.nextElementSibling;
         mark.remove();
         if (id.startsWith('document-book/api')) chapter.remove();
-        else chapter.querySelector('h2').id = id;  // the mark before it may end the page before
+        else {
+            chapter.classList.add('chapter');
+            chapter.querySelector('h2').id = id;  // the mark before it may end the page before
+        }
     }
     const contents = document.querySelector('#jb-print-toc');
     for (const link of contents.querySelectorAll('a')) {
         if (document.getElementById(decodeURIComponent(link.hash.slice(1)))) link.append(document.createElement('b'));
         else link.closest('li').remove();
     }
-    for (const table of document.querySelectorAll('table')) if (table.offsetHeight > 900) table.classList.add('long');
     for (const list of contents.querySelectorAll('ul')) if (!list.children.length) list.previousElementSibling.remove();
+    const page = document.createElement('div');
+    page.className = 'title-page';
+    page.append(...lines.map(line => Object.assign(document.createElement('p'), { textContent: line })));
+    contents.before(page);
 }"""
 ALL_IMAGES = """() => Promise.all([...document.images].map(image => {
     image.loading = 'eager';  // pages fetch what lies far below only when it comes near
@@ -120,13 +127,29 @@ def printed(folder: Path, target: Path) -> Path:
         page.goto(f"{site}/whole.html")
         page.wait_for_function("() => window.MathJax && MathJax.startup && MathJax.startup.promise")
         page.evaluate("() => MathJax.startup.promise.then(() => true)")
-        page.evaluate(PREPARE)
+        page.evaluate(PREPARE, imprint())
         page.evaluate(ALL_IMAGES)
         page.pdf(path=target, **LAYOUT)
         page.evaluate(NUMBER, pages(target.read_bytes()))
         page.pdf(path=target, **LAYOUT)
         browser.close()
     return target
+
+
+def imprint() -> list[str]:
+    """Lines of the title page: what it is, who wrote it, under which licence, and of which commit and date it is."""
+    import yaml
+
+    about = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    authors, commit, changes = ", ".join(author["name"] for author in about["authors"]), "", ""
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        log = ["git", "log", "-1", "--format=Commit %h of %cd", "--date=format:%-d %B %Y"]
+        commit, changes = (
+            subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+            for words in (log, ["git", "status", "--porcelain", "--untracked-files=no"])
+        )
+    made = commit + ", with changes" * bool(changes) if commit else f"Released on {about['date-released']}"
+    return [about["title"].partition(": ")[2], authors, f"Version {about['version']}, {about['license']} licence", made]
 
 
 def pages(document: bytes) -> dict[str, int]:

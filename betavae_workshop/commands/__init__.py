@@ -1,1 +1,1 @@
-"""What the command line does: one thin function per verb, each importing what it needs when it runs."""
+"""This folder has the command line: one thin function for each verb, which imports what it needs when it runs."""

@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 
 import click
@@ -201,14 +202,24 @@ def claims():
     if not verdicts:
         raise UsageError("no verdicts yet; `make book` computes them")
     width = [8, 40, 20, 14, 34, 16, 10]
-    if sys.stdout.isatty():  # as wide as the terminal, borders aside
-        room = min(1, (shutil.get_terminal_size().columns - 3 * len(width) - 1) / sum(width))
-        width = [max(8, int(room * column)) for column in width]
+    whole = sum(width) + 3 * len(width) + 1  # with borders
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else whole
     rows = [[*v.entry, v.evidence, v.estimate, v.interval, v.word] for v in verdicts]
-    click.echo(tabulate(rows, headers=LEDGER, maxcolwidths=width, tablefmt="simple_grid"))
+    if columns >= whole:
+        click.echo(tabulate(rows, headers=LEDGER, maxcolwidths=width, tablefmt="simple_grid"))
+    else:
+        click.echo("\n\n".join(_in_lines(row, columns) for row in rows))
     waiting = [name for name in chapters.names() if not (paths.EXECUTED / f"book/{name}.ipynb").exists()]
     if waiting:
         click.echo(f"without {', '.join(waiting)}, which `make book` executes", err=True)
+
+
+def _in_lines(row: list[str], columns: int) -> str:
+    """An entry of the ledger for a terminal that is too narrow for its table."""
+    kind, text, place, evidence, estimate, interval, word = row
+    sure = f"95 %: {interval}" if " to " in interval else interval
+    parts = (f"{word.upper()}  {text} ({kind}; {place})", f"  {evidence}: {estimate}; {sure}")
+    return "\n".join(textwrap.fill(part, columns, subsequent_indent="  ") for part in parts)
 
 
 VERBS = (book, page, serve, pdf, notebooks, chapter, data, claims)

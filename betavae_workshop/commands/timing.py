@@ -5,32 +5,45 @@ import json
 import click
 
 from betavae_core.errors import UsageError
+from betavae_workshop.commands import following
 from betavae_workshop.commands.values import Whole, new_file
 
 
 @click.command()
-@click.option("--rounds", type=Whole(min=1), default=3, show_default=True, help="Repeats; medians are shown.")
-@click.option("--json", "file", metavar="FILE", callback=new_file, help="Write one row for each layout.")
-def bench(rounds, file):
+@click.option("--only", metavar="PART", multiple=True, help="mixing, localisation, or optimum, a part of mixing.")
+@click.option(
+    "--contender", "chosen", multiple=True, help="Such as betavae, keras-fit, pytorch or jax; all by default."
+)
+@click.option("--rounds", type=Whole(min=1), default=3, show_default=True, help="Repeats of steps; medians are shown.")
+@click.option(
+    "--json", "file", metavar="FILE", callback=new_file, help="Put the rows there, in place of the same ones."
+)
+def bench(only, chosen, rounds, file):
     """Time training on this machine.
 
     \b
-    betavae bench --rounds 1
+    betavae bench --only optimum --contender jax
 
-    Beside the plain step, Keras `fit`, PyTorch and JAX (where installed) and the limit that the machine's matrix
-    products set; and whole networks, from drawing to storing, beside a script with Keras. Some twenty minutes with both
-    cores idle. `make env EXTRAS=bench` brings PyTorch and JAX.
+    Processor time until a network is as good as the linear optimum; steps, beside the plain step, Keras `fit`, PyTorch
+    and JAX (where installed) and the limit that the machine's matrix products set; and whole networks, from drawing to
+    storing, beside a script with Keras. An hour or two with both cores idle, most of it for the first. Rows are kept as
+    they come: after an interruption, the same command goes on. `make env EXTRAS=bench` brings PyTorch and JAX.
     """
     from tabulate import tabulate
 
     from betavae_workshop import speed
     from betavae_workshop.timing import bench
 
-    rows = bench.run(rounds=rounds, report=lambda line: click.echo(line, err=True))
-    click.echo(tabulate(speed.table(rows), headers=speed.HEADER) + "\n")
-    click.echo(tabulate(speed.whole_table(rows), headers=speed.WHOLE_HEADER))
+    wanted = bench.tasks(only, chosen, rounds)
     if file:
-        bench.write(rows, file)
+        bench.read(file)  # refused before any work is done for it
+    click.echo(f"rows are kept in {bench.ROWS}; remove it to measure all of them anew", err=True)
+    rows = following.with_time_left(bench.run, wanted)
+    for made in (speed.optimum_table, speed.table, speed.whole_table):
+        header, cells = made(rows)
+        click.echo(tabulate(cells, headers=header) + "\n" if cells else "", nl=False)
+    if file:
+        bench.publish(rows, file)
 
 
 @click.command("gpu-check")

@@ -1,1 +1,1 @@
-"""Who has networks trained: processes here, a Dask cluster, or packs in JAX on a GPU."""
+"""This folder has many networks trained: by processes here, by a Dask cluster, or in packs on a GPU."""

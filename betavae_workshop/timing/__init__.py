@@ -1,1 +1,1 @@
-"""How fast training is, beside other libraries and on a GPU."""
+"""This folder measures how fast training is, beside other libraries and on a GPU."""

@@ -13,6 +13,7 @@ import time
 import types
 from collections.abc import Callable
 from importlib.util import find_spec
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,17 @@ from betavae_workshop import pipes
 STEPS = 60  # that are timed; a third as many go before, to warm up
 
 
+class Training(NamedTuple):
+    """A contender with a network of its own, which each call trains on.
+
+    advance : function of a number of steps, of Adam's step and of β; the latter two have defaults
+    weights : function that returns kernels and biases in turn, from the encoder's first on; None where nobody asks
+    """
+
+    advance: Callable
+    weights: Callable | None = None
+
+
 def installed() -> list[str]:
     """Contenders whose libraries are here, in the order of the table."""
     return [name for name, (_, library) in CONTENDERS.items() if library is None or find_spec(library)]
@@ -31,7 +43,7 @@ def installed() -> list[str]:
 
 def _work(contender: str, experiment: str, threads: int, count: int) -> None:
     data, _ = experiments.draw(experiment, 0)
-    serve(CONTENDERS[contender][0](data, threads), count, count // 3)
+    serve(CONTENDERS[contender][0](data, threads).advance, count, count // 3)
 
 
 def serve(steps: Callable, count: int, warm: int) -> None:
@@ -49,7 +61,7 @@ def _betavae(data, threads):
     from betavae_core.networks import training
 
     trainer = training.trainer()
-    return lambda count: trainer.fit([data], [1.0], [0], count)
+    return Training(lambda count: trainer.fit([data], [1.0], [0], count))
 
 
 def _plain(data, threads):
@@ -70,11 +82,9 @@ def _plain(data, threads):
             self.optimiser.apply(gradients, tf.cast(step + 1, tf.float32), learning_rate)
             return -loss[None]
 
-    trainer = Trainer(training.Ensemble(), xla=False)
-    whole = types.SimpleNamespace(
-        standardised=data.standardised, scores=data.standardised, components=None, white=data.white
-    )
-    return lambda count: trainer.fit([whole], [1.0], [0], count)
+    trainer, x = Trainer(training.Ensemble(), xla=False), data.standardised
+    whole = types.SimpleNamespace(standardised=x, scores=x, components=None, white=data.white)
+    return Training(lambda count: trainer.fit([whole], [1.0], [0], count))
 
 
 def keras_network():
@@ -89,13 +99,14 @@ def keras_network():
             self.encoder = keras.Sequential([*dense, keras.layers.Dense(2 * LATENTS)])
             dense = [keras.layers.Dense(width, activation="tanh") for width in reversed(HIDDEN)]
             self.decoder = keras.Sequential([*dense, keras.layers.Dense(PIXELS)])
+            self.beta = tf.Variable(1.0, trainable=False)
 
         def call(self, x):
             mean, log_variance = tf.split(self.encoder(x), 2, axis=-1)
             z = mean + tf.exp(0.5 * log_variance) * tf.random.normal(tf.shape(mean))
             error = 0.5 * tf.reduce_sum((x - self.decoder(z)) ** 2, -1)
             kl = 0.5 * tf.reduce_sum(tf.exp(log_variance) + mean**2 - 1 - log_variance, -1)
-            self.add_loss(tf.reduce_mean(error + kl))
+            self.add_loss(tf.reduce_mean(error + self.beta * kl))
             return mean
 
     network = Network()
@@ -103,18 +114,28 @@ def keras_network():
     return network
 
 
-def _keras(data, threads):
+def _keras(data, threads, seed: int = 0):
     """That network, trained by `fit`."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
     images, network = data.standardised.astype(np.float32), keras_network()
-    return lambda count: network.fit(images, epochs=count, batch_size=len(images), shuffle=False, verbose=0)
+
+    def advance(count, rate=LEARNING_RATE, beta=1.0):
+        network.optimizer.learning_rate = rate
+        network.beta.assign(beta)
+        return network.fit(images, epochs=count, batch_size=len(images), shuffle=False, verbose=0)
+
+    return Training(advance, lambda: [weight.numpy() for weight in network.trainable_weights])
 
 
-def _pytorch(data, threads: int, compiled: bool = False, members: int = 1):
+def _pytorch(data, threads: int, seed: int = 0, compiled: bool = False, members: int = 1):
     """The same network in PyTorch: a plain loop, or the same step through torch.compile; on a GPU if there is one."""
     import torch
     from torch import nn
 
     assert members == 1, "PyTorch trains one at a time here"
+    torch.manual_seed(seed)
     torch.set_num_threads(threads)
     torch.set_default_device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -123,75 +144,94 @@ def _pytorch(data, threads: int, compiled: bool = False, members: int = 1):
         return nn.Sequential(*itertools.chain(*layers[:-1]), layers[-1][0])  # no activation at the end
 
     encoder, decoder = stack(PIXELS, *HIDDEN, 2 * LATENTS), stack(LATENTS, *reversed(HIDDEN), PIXELS)
-    optimiser = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=LEARNING_RATE)
+    parameters = [*encoder.parameters(), *decoder.parameters()]
+    optimiser = torch.optim.Adam(parameters)
     x = torch.tensor(data.standardised, dtype=torch.float32)
 
-    def loss(noise):
+    def loss(noise, beta):
         mean, log_variance = encoder(x).chunk(2, -1)
         z = mean + torch.exp(0.5 * log_variance) * noise
         error = 0.5 * ((x - decoder(z)) ** 2).sum(-1)
-        return (error + 0.5 * (log_variance.exp() + mean**2 - 1 - log_variance).sum(-1)).mean()
+        return (error + beta * 0.5 * (log_variance.exp() + mean**2 - 1 - log_variance).sum(-1)).mean()
 
     loss = torch.compile(loss) if compiled else loss
 
-    def steps(count):
+    def advance(count, rate=LEARNING_RATE, beta=1.0):
+        optimiser.param_groups[0]["lr"], weight = rate, torch.tensor(beta)  # a number would be compiled in
         for _ in range(count):
             optimiser.zero_grad()
-            last = loss(torch.randn(len(x), LATENTS))
+            last = loss(torch.randn(len(x), LATENTS), weight)
             last.backward()
             optimiser.step()
         last.item()  # a GPU may be behind
 
-    return steps
+    return Training(advance, lambda: [parameter.detach().cpu().numpy().T for parameter in parameters])
 
 
-def _jax(data, threads, members: int = 1):
+def _jax(data, threads, seed: int = 0, members: int = 1):
     """The same network in JAX: one compiled loop of steps, so that nothing waits for Python; `vmap` over members."""
     os.environ["NPROC"] = str(threads)  # XLA reads it as JAX loads
     import jax
     import jax.numpy as jnp
     from jax.example_libraries import optimizers
 
-    def apply(layers, h):
-        *hidden, (kernel, bias) = layers
-        for inner, offset in hidden:
-            h = jnp.tanh(h @ inner + offset)
-        return h @ kernel + bias
+    begin, loss = _jax_network(jnp.asarray(data.standardised, jnp.float32))
+    start, _, parameters = optimizers.adam(LEARNING_RATE)
 
-    def loss(networks, key):
+    def run(begun, count, state, key, rate, beta):
+        _, update, _ = optimizers.adam(rate)
+
+        def step(number, carried):
+            state, (key, used) = carried[0], jax.random.split(carried[1])
+            return update(number, jax.grad(loss)(parameters(state), used, beta), state), key
+
+        return jax.lax.fori_loop(begun, begun + count, step, (state, key))
+
+    keys, done = jax.random.split(jax.random.key(seed), members), 0
+    states = jax.jit(jax.vmap(lambda key: start(begin(key))))(keys)
+    loop = jax.jit(jax.vmap(run, (None, None, 0, 0, None, None)))
+    jax.config.update("jax_default_matmul_precision", "float32")  # a GPU would multiply in 19 bits otherwise
+
+    def advance(count, rate=LEARNING_RATE, beta=1.0):
+        nonlocal states, keys, done
+        states, keys = jax.block_until_ready(loop(done, count, states, keys, rate, beta))
+        done += count
+
+    return Training(advance, lambda: [leaf[0] for leaf in jax.tree.leaves(parameters(states))])
+
+
+def _jax_network(x):
+    """Its weights from a key, and its loss on images x (n, p) from weights, a key and β."""
+    import jax
+    import jax.numpy as jnp
+
+    def apply(layers, h):
+        for kernel, bias in layers[:-1]:
+            h = jnp.tanh(h @ kernel + bias)
+        return h @ layers[-1][0] + layers[-1][1]
+
+    def loss(networks, key, beta):
         encoder, decoder = networks
         mean, log_variance = jnp.split(apply(encoder, x), 2, -1)
         z = mean + jnp.exp(0.5 * log_variance) * jax.random.normal(key, mean.shape)
         error = 0.5 * ((x - apply(decoder, z)) ** 2).sum(-1)
-        return (error + 0.5 * (jnp.exp(log_variance) + mean**2 - 1 - log_variance).sum(-1)).mean()
-
-    def advance(step, carried):
-        state, (key, used) = carried[0], jax.random.split(carried[1])
-        return update(step, jax.grad(loss)(parameters(state), used), state), key
+        return (error + beta * 0.5 * (jnp.exp(log_variance) + mean**2 - 1 - log_variance).sum(-1)).mean()
 
     def drawn(key, *widths):
         pairs, glorot = list(itertools.pairwise(widths)), jax.nn.initializers.glorot_uniform()
-        return [
-            (glorot(key, pair), jnp.zeros(pair[1]))
-            for key, pair in zip(jax.random.split(key, len(pairs)), pairs, strict=True)
-        ]
+        own = zip(jax.random.split(key, len(pairs)), pairs, strict=True)
+        return [(glorot(key, pair), jnp.zeros(pair[1])) for key, pair in own]
 
     def begin(key):
         left, right = jax.random.split(key)
-        return start((drawn(left, PIXELS, *HIDDEN, 2 * LATENTS), drawn(right, LATENTS, *reversed(HIDDEN), PIXELS)))
+        return drawn(left, PIXELS, *HIDDEN, 2 * LATENTS), drawn(right, LATENTS, *reversed(HIDDEN), PIXELS)
 
-    x = jnp.asarray(data.standardised, jnp.float32)
-    start, update, parameters = optimizers.adam(LEARNING_RATE)
-    keys = jax.random.split(jax.random.key(0), members)
-    run = lambda count, state, key: jax.lax.fori_loop(0, count, advance, (state, key))[0]  # noqa: E731
-    states, loop = jax.jit(jax.vmap(begin))(keys), jax.jit(jax.vmap(run, (None, 0, 0)))
-    jax.config.update("jax_default_matmul_precision", "float32")  # a GPU would multiply in 19 bits otherwise
-    return lambda count: jax.block_until_ready(loop(count, states, keys))
+    return begin, loss
 
 
 def _limit(data, threads):
     """The matrix products of one step and nothing else."""
-    return cost.multiplied(*data.scores.shape)
+    return Training(cost.multiplied(*data.scores.shape))
 
 
 CONTENDERS = {  # each with the library that it needs beyond the project's own

@@ -74,7 +74,7 @@ def check(library: str, names=NAMES, packs=PACKS, steps: int = STEPS, peers=cont
         yield _row("smoke profile", name, library, *_smoke(trainer_of, name), "finite")
         for peer in peers:
             for members in packs if peer == "jax" else packs[:1]:
-                advance = contenders.CONTENDERS[peer][0](training, 1, members=members)
+                advance = contenders.CONTENDERS[peer][0](training, 1, members=members).advance
                 yield _row("peer", name, peer, members, members * _steps_per_second(advance), RATE)
 
 

@@ -1,4 +1,5 @@
 """Sphinx extension: a figure's panels become pictures of their own, which flow: beside each other, or below on a phone.
+Below it stand links to the figure as one SVG and, where no script draws and offers them, to its numbers as CSV.
 
 `showing.figures` names each panel of an SVG by its place: "panel ROW ROWS COLUMN COLUMNS LABEL". Here each gets a file
 that holds it alone. Panels with a label are rows of pictures: their text is left out, and the page writes the label.
@@ -13,6 +14,10 @@ from xml.etree import ElementTree
 SVG = "http://www.w3.org/2000/svg"
 IMAGE = re.compile(r'<img alt="([^"]*)" class="(plot|digits)" src="([^"]*_images/[^"]+\.svg)"[^>]*?/?>')
 ASKED = re.compile(r'data-figure="([^"]+)" data-replaced="(\d+)"')  # what `interactive.curves` draws over pictures
+FIGURE = re.compile(
+    r'(<figure\b[^>]*\bid="(fig-[^"]+)">(?:(?!</figure>).)*)(</p>\s*</figcaption>\s*</figure>)', re.DOTALL
+)
+DRAWN = re.compile(r'src="([^"]*_images/)(\w+?)(?:-\d+)?\.svg"')
 TITLE = 18  # points that the label of a row of pictures takes
 PIXELS = 96 / 72  # CSS pixels to a point
 
@@ -25,6 +30,9 @@ def split(file: Path) -> list[tuple[str, str, float, float]]:
     root = ElementTree.parse(file).getroot()
     names = [group.get("id") for group in root.iter(f"{{{SVG}}}g") if group.get("id", "").startswith("panel ")]
     width, height = map(float, root.get("viewBox").split()[2:])
+    for table in root.findall(f"{{{SVG}}}desc"):  # of `showing.figures.with_numbers`
+        file.with_suffix(".csv").write_text(table.text or "", encoding="utf-8")
+        root.remove(table)
     found = []
     for i, name in enumerate(names):
         row, rows, column, columns, *label = name.split(" ", 5)[1:]
@@ -65,10 +73,22 @@ def flow(app, exception):
     for page in folder.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         changed = IMAGE.sub(lambda found: _panels(folder, *found.groups()) or found[0], text)
-        for name, count in ASKED.findall(changed):
+        asked = dict(ASKED.findall(changed))
+        for name, count in asked.items():
             changed = _replaced(changed, name, int(count))
+        changed = FIGURE.sub(lambda found: _with_files(folder, asked, *found.groups()), changed)  # noqa: B023
         if changed != text:
             page.write_text(changed, encoding="utf-8")
+
+
+def _with_files(folder: Path, asked: dict, figure: str, name: str, end: str) -> str:
+    """A figure whose caption ends with links to its files."""
+    if not (drawn := DRAWN.search(figure)):
+        return figure + end
+    kinds = [kind for kind in ("svg", "csv") if (folder / "_images" / f"{drawn[2]}.{kind}").exists()]
+    offered = [kind for kind in kinds if kind == "svg" or name not in asked]
+    links = [f'<a href="{drawn[1]}{drawn[2]}.{kind}" download="{name}.{kind}">{kind.upper()}</a>' for kind in offered]
+    return f'{figure} <span class="files">{" ".join(links)}</span>{end}'
 
 
 def _panels(folder: Path, alt: str, kind: str, source: str) -> str:

@@ -1,1 +1,1 @@
-"""What stands behind verdicts: the rules, how often they err, and what the ledger lists."""
+"""This folder has the rules that reach a verdict, how often each rule errs, and the list of all claims."""

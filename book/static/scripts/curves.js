@@ -29,7 +29,9 @@ function panelOf(panel, preview, pick) {
   const heading = element("p", { class: "at" }),
     list = element("ul", { class: "values" });
   const svg = frame.appendChild(svgElement("svg", { "aria-hidden": "true" }));
-  root.append(title, frame, heading, list);
+  const head = element("div", { class: "head" });
+  head.append(heading, element("small", {}, panel.off.told));
+  root.append(title, frame, head, list);
   let drawn,
     index = 0;
   const show = (beta) => {
@@ -91,7 +93,7 @@ function alone(panel) {
 /** Rows of the numbers of a panel: β, then each curve's value and, where it has one, its range. */
 function rowsOf(panel) {
   const extra = (curve) =>
-    curve.low ? { low: "least", high: "largest" } : curve.across ? { across: panel.across } : {};
+    curve.low ? { low: "band from", high: "to" } : curve.across ? { across: panel.across } : {};
   const header = [
     variable(panel).join(", "),
     ...panel.curves.flatMap((curve) => [curve.name, ...Object.values(extra(curve))]),
@@ -137,8 +139,8 @@ function csvOf(panels) {
           lines.push([quoted(panel.title), quoted(curve.name), quantity, curve.beta[i], value ?? ""].join(",")),
         );
       add("value", curve.value);
-      add("least", curve.low);
-      add("largest", curve.high);
+      add("band from", curve.low);
+      add("band to", curve.high);
       add(quoted(panel.across ?? ""), curve.across);
       curve.networks?.forEach((values, network) => add(`network ${network}`, values));
     }

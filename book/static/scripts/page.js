@@ -1,12 +1,11 @@
-// The β of a page: a control under its title, in the address as #beta=20, and what follows it: words in sentences,
-// pictures, posterior means. Curves follow it by themselves.
+// The β of a page: a control under its title, in the address as #beta=20, and what follows it: words in sentences and
+// pictures. Curves and planes follow it by themselves.
 
 import { choose, follow } from "./beta.js";
-import { element, slider, svgElement } from "./controls.js";
+import { element, slider } from "./controls.js";
 import { nearest } from "./plot.js";
 
-const HEAD = "#beta=",
-  LIMIT = 3.5; // of the latents' plane, in standard deviations of the prior
+const HEAD = "#beta=";
 
 /** The control, which offers the stored β and names the command that trains others. */
 function startControl(root) {
@@ -80,39 +79,8 @@ function followPictures(root) {
   });
 }
 
-/** Two planes of the latents with the same points, coloured by the first and by the second source. */
-function followScatter(root) {
-  const { shades, means } = JSON.parse(root.textContent),
-    betas = Object.keys(means);
-  const planes = shades.map((_, source) => {
-    const figure = element("div"),
-      svg = svgElement("svg", { viewBox: `${-LIMIT} ${-LIMIT} ${2 * LIMIT} ${2 * LIMIT}`, role: "img" });
-    figure.append(svg, element("span", {}, `coloured by source ${source + 1}`));
-    root.append(figure);
-    return svg;
-  });
-  const draw = (beta) => {
-    const key = betas[nearest(betas.map(Number), beta)];
-    planes.forEach((svg, source) => {
-      const paths = ["", "", "", "", ""];
-      means[key].forEach(([x, y], i) => {
-        paths[shades[source][i]] += `M${x},${-y}h0`;
-      });
-      svg.replaceChildren(svgElement("path", { d: `M${-LIMIT},0H${LIMIT}M0,${-LIMIT}V${LIMIT}`, class: "axis" }));
-      svg.append(...paths.map((d, shade) => svgElement("path", { d, class: `points shade-${shade}` })));
-      svg.setAttribute(
-        "aria-label",
-        `Posterior means of both latents at β = ${key}, coloured by source ${source + 1}`,
-      );
-    });
-  };
-  draw(Number(root.dataset.start));
-  follow(draw);
-}
-
 document.querySelectorAll(".follows[data-said]").forEach(followWords);
 document.querySelectorAll(".follows.pictures").forEach(followPictures);
-document.querySelectorAll(".follows.scatter").forEach(followScatter);
 const controls = document.querySelectorAll(".page-beta");
 // the whole book as one page has several, and each chapter its own β
 if (controls.length === 1) startControl(controls[0]);

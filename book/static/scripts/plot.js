@@ -151,10 +151,12 @@ export function drawPanel(svg, panel, networks = false, space = svg.clientWidth)
   }
   for (const curve of panel.curves) {
     const points = path(curve.across ?? curve.beta, curve.value);
-    if (networks && curve.networks && curve.line !== "o")
-      curve.networks.forEach((values) =>
-        add("polyline", { points: path(curve.beta, values), class: `network ${curve.colour}` }),
+    if (networks && curve.networks && curve.line !== "o") {
+      const dots = curve.networks.flatMap((values) =>
+        values.map((value, i) => y(value) >= TOP && y(value) <= HEIGHT - BOTTOM && place(curve.beta[i], value)),
       );
+      add("path", { d: dots.filter(Boolean).map((at) => `M${at}h0`).join(""), class: `network ${curve.colour}` });
+    }
     if (curve.line !== "o")
       add("polyline", { points, class: `curve ${curve.colour}`, "stroke-dasharray": DASHES[curve.line] ?? "none" });
     if (curve.line === "o" && curve.low) {
@@ -173,14 +175,22 @@ export function drawPanel(svg, panel, networks = false, space = svg.clientWidth)
     for (const point of dots.join(" ").split(" ").filter(Boolean))
       add("circle", { cx: point.split(",")[0], cy: point.split(",")[1], r: 3, class: `dot ${curve.colour}` });
   }
+  for (const [betas, height, side] of [
+    [panel.off?.above ?? [], TOP, 1],
+    [panel.off?.below ?? [], HEIGHT - BOTTOM, -1],
+  ])
+    for (const beta of betas)
+      add("path", { d: `M${x(beta)},${height - 4 * side} l-4,${6 * side} h8 z`, class: "off" });
   const labels = [];
   panel.marks
     .filter(({ beta }) => beta >= found.betas[0] && beta <= found.betas.at(-1))
     .forEach(({ beta, label, colour }, i) => {
-      const end = x(beta) > width - DIGIT * label.length;
+      const end = x(beta) > width - DIGIT * label.length,
+        tops = panel.curves.map((curve) => y((curve.high ?? curve.value)[nearest(curve.beta, beta)])),
+        [from, down] = Math.min(...tops.filter(finite)) < TOP + 36 ? [HEIGHT - BOTTOM - 6, -13] : [TOP + 10, 13];
       add("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: `mark ${colour}` });
       labels.push([
-        { x: x(beta) + (end ? -4 : 4), y: TOP + 10 + 13 * (i % 4), "text-anchor": end ? "end" : "start" },
+        { x: x(beta) + (end ? -4 : 4), y: from + down * (i % 4), "text-anchor": end ? "end" : "start" },
         label.replace("\n", " "),
       ]);
     });
