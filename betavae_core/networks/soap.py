@@ -61,7 +61,7 @@ class Soap:
             axes.assign(tf.eye(axes.shape[-1], batch_shape=[axes.shape[0]]))
 
     def apply(self, gradients, count, rate) -> None:
-        """One step, the `count`th from 1."""
+        """One step; `count` is its number, from 1."""
         rate = rate * tf.minimum(1.0, (count - 1) / RISE)
         parts = zip(self.variables, self.first, self.second, self.sides, gradients, strict=True)
         for variable, first, second, (left, right), gradient in parts:

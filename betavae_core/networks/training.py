@@ -87,7 +87,7 @@ class Adam:
             slot.assign(tf.zeros_like(slot))
 
     def apply(self, gradients, count, rate) -> None:
-        """One step, the `count`th from 1."""
+        """One step; `count` is its number, from 1."""
         for variable, first, second, gradient in zip(self.variables, self.first, self.second, gradients, strict=True):
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.handle,
