@@ -15,6 +15,7 @@ EMBEDDED_DIGITS = DATA / "mnist_digits.npz"
 FULL_DIGITS = DATA / "mnist_full.npz"
 IMPORTED_DIGITS = DATA / "imported.npz"
 BENCH = DATA / "bench.json"
+TRIALS = DATA / "trials.json"
 CALIBRATION = DATA / "calibration.json"
 PREDICTIONS = DATA / "predictions"  # committed before the networks that test them
 GPU = DATA / "gpu.json"  # what was measured on one, in `gpu.check` and in sweeps

@@ -43,6 +43,7 @@ def _published(kinds: tuple[str, ...]) -> list[Path]:
 
 DATA = {  # files behind the names of `paths` that code may mention
     "BENCH": lambda: [paths.BENCH],
+    "TRIALS": lambda: [paths.TRIALS],
     "CALIBRATION": lambda: [paths.CALIBRATION],
     "GPU": lambda: [paths.GPU],
     "PREDICTIONS": lambda: sorted(paths.PREDICTIONS.glob("*.json")),
