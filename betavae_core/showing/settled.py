@@ -44,6 +44,11 @@ def rows(thesis: xr.Dataset, settling: xr.Dataset, reference: xr.Dataset) -> lis
     return cells
 
 
+def whole(found: xr.Dataset) -> xr.Dataset:
+    """The realizations of which every β is stored: medians over others would compare different images."""
+    return found.isel(realization=found.tie.notnull().all("beta").values)
+
+
 BESIDE = ["β", "objective, thesis", "settling", "TIE, thesis", "settling", "up to", "|cos|"]
 
 
