@@ -27,7 +27,7 @@ def source(stored: xr.Dataset) -> str:
     lost = int(stored.diverged.sum())
     return (
         f"{each} realizations of each of {stored.sizes['beta']} β ({', '.join(origins)}; {lost} diverged), "
-        f"made by {' and by '.join(makers)}"
+        f"made by {'; by '.join(makers)}"
     )
 
 
