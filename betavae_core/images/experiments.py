@@ -44,7 +44,7 @@ SETTLING = Supplement("training that settles", SETTLED | {"epochs": 1000}, BETAS
 SOON = {"epochs": 600, "optimiser": "soap", "learning_rate": 0.03, "settling": 0.8, "warmup": 0.1}  # by L of a pilot
 SETTLING_SOON = Supplement(SETTLING.name, SOON, BETAS, 20)  # against data/predictions/localisation-settled.json
 PENALISED = "total correlation, γ = {:g}"  # against data/predictions/tiles-gamma.json
-GAMMAS = (5.0, 20.0)  # of those that are trained
+GAMMAS = (1.0, 5.0, 20.0)  # of those that are trained
 THESIS = {"epochs": 1000, "learning_rate": 1e-3, "settling": 0.0, "warmup": 0.0}
 
 
