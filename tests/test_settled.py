@@ -73,3 +73,8 @@ def test_the_table_beside_holds_medians_of_the_realizations_that_both_have():
         ["1", "8.0", "9.0", "1.5", "0.5", "1.0", "–"],
         ["10", "−1.0", "10.0", "4.5", "12.5", "16.0", "–"],
     ]
+
+
+def test_a_realization_counts_as_whole_once_every_beta_of_it_is_stored():
+    found = made(-100.0, 3.0).assign(tie=(("beta", "realization"), [[1.0, 2.0, 3.0], [4.0, np.nan, 6.0]]))
+    assert list(showing.whole(found).realization.values) == [0, 2]

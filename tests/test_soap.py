@@ -66,7 +66,8 @@ def test_a_row_takes_adams_steps():
 
 
 def test_images_in_their_own_basis_are_the_images(data):
-    coordinates, axes = soap.own_basis(Images.of(data))
+    [seen], [axes] = soap.own_basis([Images.of(data)])
+    coordinates = seen.scores
     rank = np.linalg.matrix_rank(data.standardised, tol=1e-4 * np.linalg.norm(data.standardised, 2))
     assert coordinates.shape[1] == axes.shape[0] == -(-rank // soap.PADDED) * soap.PADDED
     np.testing.assert_allclose(coordinates @ axes, data.standardised, atol=2e-3)
@@ -76,8 +77,8 @@ def test_images_in_their_own_basis_are_the_images(data):
 
 def test_networks_start_as_those_on_pixels_do(data):
     """The same q of each image, and the same decoded image within the span of the images."""
-    _, axes = soap.own_basis(Images.of(data))
-    inner = soap.trainer(1, len(axes), training.PLAIN).ensemble
+    _, [axes] = soap.own_basis([Images.of(data)])
+    inner = soap.trainer(1, len(axes), False, training.PLAIN).ensemble
     inner.axes = axes[None]
     whole = Ensemble()
     for each in (inner, whole):

@@ -75,10 +75,10 @@ squared_error.defvjp(_squared_error, _gradient)
 class Network(NamedTuple):
     """What a step is compiled for, beside the shapes of its data."""
 
-    latents: int
-    hidden: tuple[int, ...]
-    family: str
-    pixels: int
+    latents: int = LATENTS
+    hidden: tuple[int, ...] = HIDDEN
+    family: str = "diagonal"
+    pixels: int = PIXELS
     aim: Objective = PLAIN
 
     @property
@@ -92,18 +92,10 @@ class Network(NamedTuple):
 
 
 class Trainer:
-    """As `training.Trainer`: members, Adam's state and one compiled loop."""
+    """As `training.Trainer`: members, Adam's state and one compiled loop; further arguments are those of `Network`."""
 
-    def __init__(
-        self,
-        members: int = 1,
-        latents: int = LATENTS,
-        hidden=HIDDEN,
-        pixels: int = PIXELS,
-        family: str = "diagonal",
-        aim: Objective = PLAIN,
-    ):
-        self.members, self.network = members, Network(latents, tuple(hidden), family, pixels, aim)
+    def __init__(self, members: int = 1, *network, **named):
+        self.members, self.network = members, Network(*network, **named)
 
     def fit(self, data, betas, seeds, epochs: int, schedule=None, progress=None) -> np.ndarray:
         """Train each member from its seed, one step an epoch; the objective at each step (member, epochs), in nats."""

@@ -132,36 +132,52 @@ class InOwnBasis(Ensemble):
 
 
 @functools.lru_cache(maxsize=4)
-def trainer(members: int, coordinates: int, aim: Objective, **architecture) -> training.Trainer:
+def trainer(members: int, coordinates: int, xla: bool, aim: Objective, **architecture) -> training.Trainer:
     """The compiled trainer of this shape, made once per process."""
-    return training.Trainer(InOwnBasis(members, coordinates, **architecture), aim=aim, optimiser=Soap)
+    return training.Trainer(InOwnBasis(members, coordinates, **architecture), xla, aim, Soap)
 
 
-def fit(data, betas, seeds, epochs: int, schedule=None, progress=None, aim: Objective = PLAIN, **architecture):
+def fit(
+    data,
+    betas,
+    seeds,
+    epochs: int,
+    schedule=None,
+    progress=None,
+    xla: bool = False,
+    aim: Objective = PLAIN,
+    **architecture,
+):
     """Train each member from its seed, one step an epoch, as `training.Trainer.fit` does.
 
     Returns the networks on pixels, `Weights`, and the (member, epochs) objective at each step, in nats.
     """
     given = [Images.of(each) for each in data]
-    seen = [own_basis(each) for each in given]
-    rank = max(scores.shape[1] for scores, _ in seen)
-    wider = [((0, 0), (0, rank - scores.shape[1])) for scores, _ in seen]
-    found = trainer(len(given), rank, aim, **architecture)
-    found.ensemble.axes = np.stack([np.pad(axes, pad[::-1]) for (_, axes), pad in zip(seen, wider, strict=True)])
-    parts = zip(seen, wider, given, strict=True)
-    images = [Images(np.pad(scores, pad), None, each.energy) for (scores, _), pad, each in parts]
-    curves = found.fit(images, betas, seeds, epochs, schedule, progress)
+    seen, axes = own_basis(given)
+    found = trainer(*axes.shape[:2], xla, aim, **architecture)
+    found.ensemble.axes = axes
+    curves = found.fit(seen, betas, seeds, epochs, schedule, progress)
     return solved(found.weights, given, seeds), curves
 
 
-def own_basis(images: Images) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates U S (n, r) of images X = U S V, and their axes V (r, p); r is padded to a multiple of `PADDED`."""
-    whole = images.scores if images.components is None else images.scores @ images.components
-    left, sizes, axes = np.linalg.svd(whole.astype(float), full_matrices=False)
-    rank = int((sizes > NEGLIGIBLE * sizes[0]).sum())
-    padding = (0, -rank % PADDED)
-    coordinates = np.pad((left * sizes)[:, :rank], ((0, 0), padding))
-    return coordinates.astype(np.float32), np.pad(axes[:rank], (padding, (0, 0))).astype(np.float32)
+def own_basis(images: list[Images]) -> tuple[list[Images], np.ndarray]:
+    """Coordinates U S of the images X = U S V of each member, and the axes V of all, (member, r, p).
+
+    r is one for all, padded with zeros to a multiple of `PADDED`.
+    """
+    found = []
+    for scores, components, _ in images:
+        whole = scores if components is None else scores @ components
+        left, sizes, axes = np.linalg.svd(whole.astype(float), full_matrices=False)
+        rank = int((sizes > NEGLIGIBLE * sizes[0]).sum())
+        found.append((((left * sizes)[:, :rank]).astype(np.float32), axes[:rank].astype(np.float32)))
+    most = -(-max(len(axes) for _, axes in found) // PADDED) * PADDED
+    fill = [(0, most - len(axes)) for _, axes in found]
+    seen = [
+        Images(np.pad(scores, ((0, 0), zeros)), None, each.energy)
+        for (scores, _), zeros, each in zip(found, fill, images, strict=True)
+    ]
+    return seen, np.stack([np.pad(axes, (zeros, (0, 0))) for (_, axes), zeros in zip(found, fill, strict=True)])
 
 
 def solved(weights: Weights, data, seeds) -> Weights:

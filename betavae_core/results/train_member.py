@@ -83,7 +83,7 @@ def fitted(members: list[Member], xla: bool = False, progress=None):
     betas, data = [member.beta for member in members], [drawn[r][0] for r in seeds]
     asked = data, betas, seeds, spec.epochs, spec.schedule, progress
     if spec.optimiser == "soap":
-        weights, curves = soap.fit(*asked, aim=spec.aim, **spec.architecture)
+        weights, curves = soap.fit(*asked, xla, spec.aim, **spec.architecture)
     else:
         trainer = training.trainer(len(members), xla, spec.aim, **spec.architecture)
         curves, weights = trainer.fit(*asked), trainer.weights

@@ -102,7 +102,10 @@ def measured(contender: str, recipe: str, realization: int, beta: float, cap: fl
     spec, unit = Specification("mixing", **RECIPES[recipe].settings), cost.unit(time.process_time)
     data, _ = spec.draw(realization)
     [R], [C], *_ = prediction.linear_terms(prediction.coordinates(data), [beta])[0]
-    fit, weights = (_own if contender == "betavae" else _peer)(contender, recipe, spec, data, beta, realization)
+    if contender == "betavae":
+        fit, weights = _own(RECIPES[recipe].module, spec, data, beta, realization)
+    else:
+        fit, weights = _peer(contender, spec, data, beta, realization)
     clock = Clock(lambda: R - beta * C - objective(weights(), data, beta), cap * unit)
     with contextlib.suppress(Enough):
         fit(clock)
@@ -110,9 +113,9 @@ def measured(contender: str, recipe: str, realization: int, beta: float, cap: fl
     return {name: round(value, 3) for name, value in numbers.items()} | {"epochs": clock.epochs, "end": clock.end}
 
 
-def _own(_, recipe: str, spec: Specification, data, beta: float, seed: int):
+def _own(module: str | None, spec: Specification, data, beta: float, seed: int):
     """This project's training, compiled: a function of what is told the steps, and one that returns the weights."""
-    images, epochs, module = ([data], [beta], [seed]), (spec.epochs, spec.schedule), RECIPES[recipe].module
+    images, epochs = ([data], [beta], [seed]), (spec.epochs, spec.schedule)
     if not module:
         from betavae_core.networks import training
 
@@ -130,7 +133,7 @@ def _own(_, recipe: str, spec: Specification, data, beta: float, seed: int):
     return fit, lambda: ended[-1]
 
 
-def _peer(contender: str, _, spec: Specification, data, beta: float, seed: int):
+def _peer(contender: str, spec: Specification, data, beta: float, seed: int):
     """The same of a peer; the step that compiles is its first, and not counted."""
     peer = contenders.CONTENDERS[contender][0](data, 1, seed=seed)
 
