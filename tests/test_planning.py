@@ -27,6 +27,20 @@ def test_a_plan_goes_realization_by_realization():
     assert [m.realization for m in members[:14]] == [0] * 13 + [1]
 
 
+def test_a_supplement_may_begin_at_a_later_realization():
+    (again,) = planning.plan("mixing", supplement=experiments.AGAIN.name)
+    assert (again.realization, again.beta, again.specification.start) == (*experiments.FAR_OFF, 1)
+    assert len(planning.plan("mixing", supplement=experiments.AGAIN.name, realizations=2)) == 2
+
+
+def test_another_start_is_a_seed_that_no_realization_has():
+    usual, other = (Member(Specification("mixing", start=start), 1.0, 7) for start in (0, 1))
+    assert (usual.seed, other.seed) == (7, members.MOST_MEMBERS + 7)
+    assert usual.key != other.key
+    assert "start" not in usual.specification.identity
+    assert Member(Specification("mixing", start=1000), 1.0, members.MOST_MEMBERS - 1).seed < 2**31
+
+
 def test_everything_can_be_overridden():
     members = planning.plan("mixing", betas=[3, 0.0], realizations=1, epochs=7, samples=50, learning_rate=0.1)
     assert [m.beta for m in members] == [0.0, 3.0]
@@ -44,6 +58,7 @@ CHANGED = {  # a value other than the default for each setting; a new setting ne
     "warmup": 0.5,
     "gamma": 2.0,
     "optimiser": "soap",
+    "start": 1,
 }
 RECORD = {"draw": datasets.pixel_mixing, "mixing": ((2.0, 1.0), (0.5, 1.6)), "noise_std": 2.0}
 RECORD |= {"one_drawing": True, "digits": False, "canvas": 24}

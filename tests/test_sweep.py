@@ -137,6 +137,14 @@ def test_threads_of_one_worker_do_not_share_a_trainer(results):
         assert values["tie"] == pytest.approx(alone["tie"], rel=PACKED)
 
 
+def test_another_start_trains_other_weights_on_the_same_images():
+    members = [Member(Specification("mixing", samples=20, epochs=2, start=start), 1.0, 3) for start in (0, 1)]
+    fitted = [train_member.fitted([member]) for member in members]
+    (one, [(images, _)], _), (other, [(same, _)], _) = fitted
+    np.testing.assert_array_equal(images.standardised, same.standardised)
+    assert abs(one.kernels[0] - other.kernels[0]).max() > 0.01
+
+
 @pytest.mark.parametrize("experiment", REMEMBERED)
 def test_remembered_members_come_out_the_same(experiment):
     """A silent change of numerics is caught: short members, re-trained and compared with committed numbers."""

@@ -24,12 +24,13 @@ ENOUGH, ROWS = 1000, 10  # realizations, one of which shows each digit; rows of 
 
 @dataclass(frozen=True)
 class Supplement:
-    """Further members of an experiment that the book shows, at settings of their own."""
+    """Further members of an experiment that the book shows, at settings of their own: realizations from `first` on."""
 
     name: str
     settings: dict
     betas: tuple[float, ...]
     realizations: int
+    first: int = 0
 
 
 PER_PIXEL = Supplement("per-pixel scaling", {"scaling": "pixel"}, (1.0, 20.0, 200.0), 3)
@@ -41,6 +42,8 @@ PROBED = (0.7, 1.0, 1.2, 1.45, 2.0)  # at which other training and the full fami
 SETTLED = {"epochs": 2000, "learning_rate": 3e-3, "settling": 0.8, "warmup": 0.2}  # by L and C of a pilot
 TURNED = SETTLED | {"epochs": 6000}  # with two sources the decoder has turned, too, but for a few of orthogonal columns
 SETTLING = Supplement("training that settles", SETTLED | {"epochs": 1000}, BETAS, 30)  # as long as the thesis trains
+FAR_OFF = 52, 2.0  # realization and β of the network of mixing that ended far off
+AGAIN = Supplement("trained again", SETTLING.settings | {"start": 1}, (FAR_OFF[1],), FAR_OFF[0] + 1, FAR_OFF[0])
 SOON = {"epochs": 600, "optimiser": "soap", "learning_rate": 0.03, "settling": 0.8, "warmup": 0.1}  # by L of a pilot
 SETTLING_SOON = Supplement(SETTLING.name, SOON, BETAS, 20)  # against data/predictions/localisation-settled.json
 PENALISED = "total correlation, γ = {:g}"  # against data/predictions/tiles-gamma.json
@@ -135,7 +138,7 @@ RECORDS = (
         datasets.mixing,
         300,
         "two digits of different classes, added",
-        supplements=(PER_PIXEL, LONGER, SETTLING),
+        supplements=(PER_PIXEL, LONGER, SETTLING, AGAIN),
     ),
     Experiment(
         "localisation",

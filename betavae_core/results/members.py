@@ -14,9 +14,10 @@ from betavae_core.networks.architecture import LEARNING_RATE
 
 NUMERICS_VERSION = 1  # part of each member's key: raise it when a change of code may change numbers (CHANGES.md)
 DETAILED = 5  # realizations 0-4 keep curves, latents and pictures
+MOST_MEMBERS = 100_000  # of a plan, which is held in memory
 LARGEST_BETA = 1e9  # far beyond every threshold of collapse, and squares of gradients are still finite in float32
 LIMITS = {"samples": (1, 100_000), "epochs": (1, 100_000), "settling": (0, 1), "warmup": (0, 1)}  # memory; days
-LIMITS |= {"gamma": (0, 1_000_000)}  # squares of gradients are still finite in float32
+LIMITS |= {"gamma": (0, 1_000_000), "start": (0, 1000)}  # squares of gradients are finite; seeds have 32 bits
 ALWAYS_COUNTED = ("experiment", "samples", "epochs", "learning_rate", "scaling")
 RECORDED = {  # `fingerprint` of each experiment when keys did not count it yet; later ones need no line
     "mixing": "6373d34402544fa3",
@@ -58,6 +59,8 @@ class Specification:
     decoder_variance: str = field(
         default="fixed", metadata={"help": "Of a pixel: fixed at 1, or learned, of tiles in white noise."}
     )
+
+    start: int = field(default=0, metadata={"help": "Other initial weights and draws on the same images."})
 
     def __post_init__(self):
         experiments.experiment(self.experiment)
@@ -147,6 +150,11 @@ class Member:
             "numerics": NUMERICS_VERSION,
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def seed(self) -> int:
+        """Seed of weights and draws: the realization, or a number no realization has where `start` is not 0."""
+        return self.realization + self.specification.start * MOST_MEMBERS
 
     @property
     def detailed(self) -> bool:

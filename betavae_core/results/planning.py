@@ -7,9 +7,7 @@ from typing import Any
 from betavae_core.errors import UsageError
 from betavae_core.images import experiments
 from betavae_core.images.experiments import Supplement
-from betavae_core.results.members import LARGEST_BETA, Member, Specification
-
-MOST_MEMBERS = 100_000  # of a plan, which is held in memory
+from betavae_core.results.members import LARGEST_BETA, MOST_MEMBERS, Member, Specification
 
 
 @dataclass(frozen=True)
@@ -58,9 +56,11 @@ def plan(
     asked = {"samples": chosen.samples, "epochs": chosen.epochs}
     wanted: dict[str, Any] = record.settings | {name: value for name, value in asked.items() if value is not None}
     default_betas, default_count = chosen.betas or record.betas, chosen.realizations or record.realizations
+    first = 0
     if supplement is not None:
         extra = _supplement(experiment, supplement)
         default_betas, default_count, wanted = extra.betas, extra.realizations, wanted | extra.settings
+        first = extra.first if realizations is None else 0
     specification = Specification(experiment, **(wanted | settings))
     count = default_count if realizations is None else realizations
     if count < 1:
@@ -72,7 +72,7 @@ def plan(
     if count * len(betas) > MOST_MEMBERS:
         asked = f"{len(betas)} β × {count:,} realizations"
         raise UsageError(f"a plan has at most {MOST_MEMBERS:,} members; got {asked} of {experiment}")
-    return [Member(specification, beta, r) for r, beta in itertools.product(range(count), betas)]
+    return [Member(specification, beta, r) for r, beta in itertools.product(range(first, count), betas)]
 
 
 def plans(names=(), profile_name: str = "published", **options) -> list[list[Member]]:

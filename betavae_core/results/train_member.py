@@ -78,16 +78,16 @@ def fitted(members: list[Member], xla: bool = False, progress=None):
     from betavae_core.networks import soap, training
 
     tf.config.experimental.enable_op_determinism()
-    spec, seeds = members[0].specification, [member.realization for member in members]
-    drawn = {r: spec.draw(r) for r in set(seeds)}  # β share images
-    betas, data = [member.beta for member in members], [drawn[r][0] for r in seeds]
+    spec, betas, seeds = members[0].specification, [m.beta for m in members], [m.seed for m in members]
+    drawn = {r: spec.draw(r) for r in {m.realization for m in members}}  # β share images
+    data = [drawn[m.realization][0] for m in members]
     asked = data, betas, seeds, spec.epochs, spec.schedule, progress
     if spec.optimiser == "soap":
         weights, curves = soap.fit(*asked, xla, spec.aim, **spec.architecture)
     else:
         trainer = training.trainer(len(members), xla, spec.aim, **spec.architecture)
         curves, weights = trainer.fit(*asked), trainer.weights
-    return weights, [drawn[r] for r in seeds], curves
+    return weights, [drawn[m.realization] for m in members], curves
 
 
 def made_by() -> dict:
@@ -107,7 +107,7 @@ def evaluated(weights, members, drawn, curves) -> list[dict]:
     """What is stored of them, for each member; NaN for a member that diverged."""
     from betavae_core.networks import evaluation
 
-    betas, seeds = [member.beta for member in members], [member.realization for member in members]
+    betas, seeds = [member.beta for member in members], [member.seed for member in members]
     values: list[dict] = [dict.fromkeys(SCALARS, np.nan) for _ in members]
     sound = [i for i, curve in enumerate(curves) if np.isfinite(curve).all() and weights.finite(i)]
     if members[0].specification.aim.learned:

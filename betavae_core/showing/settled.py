@@ -3,7 +3,9 @@
 import numpy as np
 import xarray as xr
 
-from betavae_core.findings import settled
+from betavae_core.findings import prediction, settled
+from betavae_core.images import experiments
+from betavae_core.results import sweep
 from betavae_core.showing import tables
 
 HEADER = [
@@ -67,3 +69,12 @@ def beside(thesis: xr.Dataset, settling: xr.Dataset, linear: xr.Dataset) -> list
         oblique = float(new.obliqueness.mean())
         cells.append([f"{beta:g}", *medians, tables.number(float(new.tie.max()), 1), tables.number(oblique, 2)])
     return cells
+
+
+def trained_again(stored: xr.Dataset) -> list[tuple[float, float]]:
+    """Nats below the linear optimum, and TIE, of the network that ended far off and of it trained again."""
+    realization, beta = experiments.FAR_OFF
+    best = prediction.prediction("mixing", [beta], [realization])
+    again = sweep.load("mixing", supplement=experiments.AGAIN.name)
+    both = [each.sel(realization=[realization], beta=[beta]) for each in (stored, again)]
+    return [(settled.judged(each, best).below.item(), each.tie.item()) for each in both]

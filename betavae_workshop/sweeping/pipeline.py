@@ -112,7 +112,7 @@ def run(
 def _trained(trainer, members: list[Member], data, pack: int, busy: Busy):
     """Curves of a pack that has been trained, and how."""
     full, spec = [*range(len(members)), *[0] * (pack - len(members))], members[0].specification
-    betas, seeds = [members[i].beta for i in full], [members[i].realization for i in full]
+    betas, seeds = [members[i].beta for i in full], [members[i].seed for i in full]
     started = time.perf_counter()
     curves = trainer.fit([data[i] for i in full], betas, seeds, spec.epochs, spec.schedule)
     seconds = time.perf_counter() - started
