@@ -7,12 +7,13 @@ import pytest
 import xarray as xr
 
 from betavae_core import paths
-from betavae_core.findings import penalised, prediction
+from betavae_core.findings import prediction
 from betavae_core.images import experiments
 from betavae_core.networks.posterior import Posterior
 from betavae_core.showing import penalised as showing
 from betavae_core.theory import identity, linear
 from betavae_core.theory.gaussian import LinearGaussian
+from betavae_workshop import predictions
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +27,14 @@ def objective(images, weights, beta, gamma) -> float:
     D, W, log_variance = weights[: k * k].reshape(k, k), weights[k * k : 2 * k * k].reshape(k, k), weights[2 * k * k :]
     q = Posterior(Y @ W.T, np.broadcast_to(log_variance, Y.shape))
     error = ((Y - q.mean @ D.T) ** 2).sum(1) + ((D**2) * np.exp(log_variance)).sum()
-    noise = np.random.default_rng(penalised.SEED).standard_normal((penalised.DRAWS // 2, *Y.shape))
+    noise = np.random.default_rng(predictions.SEED).standard_normal((predictions.DRAWS // 2, *Y.shape))
     TC = np.mean([q.total_correlation(q.sample(eps)) for eps in (*noise, *-noise)])
     return float(np.mean(-0.5 * error - beta * q.kl_to_prior()) - gamma * TC)
 
 
 @pytest.mark.parametrize("beta, gamma", [(1.0, 5.0), (168.421, 20.0)])
 def test_no_other_weights_near_are_better(beta, gamma, images, rng):
-    terms, weights = penalised.linear_optimum(images, beta, gamma)
+    terms, weights = predictions.penalised(images, beta, gamma)
     best = objective(images, weights, beta, gamma)
     assert terms["reconstruction"] - beta * terms["kl_prior"] - gamma * terms["tc"] == pytest.approx(best, rel=1e-9)
     plain = linear.optimum(images.along.T @ images.along / 80, beta, latents=2)
@@ -45,7 +46,7 @@ def test_no_other_weights_near_are_better(beta, gamma, images, rng):
 
 
 def test_without_a_penalty_it_is_the_linear_optimum(images):
-    terms, _ = penalised.linear_optimum(images, 50.0, 0.0)
+    terms, _ = predictions.penalised(images, 50.0, 0.0)
     (R, C, _, tie), _ = (part[:, 0] if part.ndim > 1 else part for part in prediction.linear_terms(images, [50.0]))
     assert (terms["kl_prior"], terms["tie"]) == pytest.approx((C, tie), abs=1e-5)
     assert terms["reconstruction"] - 0.5 * images.left_out - 800 * np.log(2 * np.pi) == pytest.approx(R, abs=1e-5)
@@ -54,7 +55,7 @@ def test_without_a_penalty_it_is_the_linear_optimum(images):
 def test_a_learned_variance_moves_the_best_beta_of_tiles_to_the_theory_s():
     """On the images against the analytical model in 1,600 pixels: TIE, and σ_x² = ν (N − k)/(N − β k)."""
     betas = [0.7, 1.2, 1.6]
-    found = prediction.with_learned_variance("tiles", betas, [0])
+    found = predictions.with_learned_variance("tiles", betas, [0])
     noise = experiments.code_noise(experiments.MIXING)
     expected = [noise * 1598 / (1600 - 2 * beta) for beta in betas]
     assert found.decoder_variance.values[:, 0] == pytest.approx(expected, rel=1e-6)

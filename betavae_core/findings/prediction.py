@@ -99,29 +99,6 @@ def prediction(experiment: str, betas, realizations) -> xr.Dataset:
     return latents.over_realizations(PREDICTED, terms, betas, realizations, attributes).assign(eigenvalue=eigenvalues)
 
 
-def with_learned_variance(experiment: str, betas, realizations) -> xr.Dataset:
-    """TIE of the optimal linear β-VAE that learns its decoder's variance as well, on tiles in white noise.
-
-    The images' own covariance has the noise of `experiments.white_noise` added off its k principal axes;
-    σ_x² of it is `linear.learned_decoder_variance`, and TIE that of the optimum at water level β σ_x².
-
-    Returns
-    -------
-    Dataset over beta × realization: tie in nats, decoder_variance
-    """
-    pixels, white = experiments.experiment(experiment).pixels, experiments.white_noise(experiment)
-    found = np.empty((2, len(betas), len(realizations)))
-    for r, realization in enumerate(realizations):
-        images = drawn(experiment, realization)
-        Y, k = images.along, images.along.shape[1]
-        values = np.full(pixels, (images.left_out + white) / (pixels - k))
-        values[:k] = np.linalg.eigvalsh(Y.T @ Y / len(Y))
-        variances = [linear.learned_decoder_variance(np.diag(values), beta, k) for beta in betas]
-        found[:, :, r] = linear_terms(images, np.array(variances) * betas, pixels)[0][-1], variances
-    names = "tie", "decoder_variance"
-    return latents.over_realizations(names, found, betas, realizations)
-
-
 def latent_scores(experiment: str, betas, realizations, samples: int) -> xr.Dataset:
     """Scores of the posterior means of the optimal linear β-VAE on the first `samples` images of each realization.
 

@@ -1,14 +1,19 @@
-"""The linear β-VAE with a penalty on total correlation, on the images there are: what the penalty does to a sample.
+"""What `data/predictions` says of networks of tiles that are trained for something else than R − β C; chapters read it.
 
-By the theorem of `theory.penalties` the penalty changes no optimum, as q(z) is the prior there. That is so for
-infinitely many images. Of n images q(z) is a mixture of n posteriors, which is close to the prior only while they are
-wide enough to overlap; where β is small they are not, TC > 0, and the penalty widens them.
+- A penalty on total correlation, `penalised`. By the theorem of `theory.penalties` it changes no optimum, as q(z) is
+  the prior there. That is so for infinitely many images. Of n images q(z) is a mixture of n posteriors, which is close
+  to the prior only while they are wide enough to overlap; where β is small they are not, TC > 0, and the penalty widens
+  them.
+- A decoder that learns its variance, `with_learned_variance`.
 """
 
 import numpy as np
 import scipy.optimize
+import xarray as xr
 
+from betavae_core.findings import latents, prediction
 from betavae_core.findings.prediction import Coordinates
+from betavae_core.images import experiments
 from betavae_core.networks.posterior import Posterior
 from betavae_core.theory import linear
 from betavae_core.theory.alignment import true_inference_error
@@ -16,7 +21,7 @@ from betavae_core.theory.alignment import true_inference_error
 DRAWS, SEED = 2, 1  # of each image, held while weights move; a draw and its mirror image
 
 
-def linear_optimum(images: Coordinates, beta: float, gamma: float, start=None) -> tuple[dict[str, float], np.ndarray]:
+def penalised(images: Coordinates, beta: float, gamma: float, start=None) -> tuple[dict[str, float], np.ndarray]:
     """The linear encoder and decoder with the largest R − β C − γ TC, TC of the mixture of their own posteriors.
 
     R and C are exact, TC is estimated at draws that stay the same; L-BFGS in float64, from `start` or from the optimum
@@ -67,3 +72,26 @@ def linear_optimum(images: Coordinates, beta: float, gamma: float, start=None) -
     q = Posterior(Y @ W.T, np.broadcast_to(log_variance, Y.shape))
     tie, _ = true_inference_error(q.mean, q.covariance(), images.posterior_mean, images.posterior_precision)
     return {"reconstruction": R, "kl_prior": C, "tc": TC, "tie": float(tie)}, found * units
+
+
+def with_learned_variance(experiment: str, betas, realizations) -> xr.Dataset:
+    """TIE of the optimal linear β-VAE that learns its decoder's variance as well, on tiles in white noise.
+
+    The images' own covariance has the noise of `experiments.white_noise` added off its k principal axes;
+    σ_x² of it is `linear.learned_decoder_variance`, and TIE that of the optimum at water level β σ_x².
+
+    Returns
+    -------
+    Dataset over beta × realization: tie in nats, decoder_variance
+    """
+    pixels, white = experiments.experiment(experiment).pixels, experiments.white_noise(experiment)
+    found = np.empty((2, len(betas), len(realizations)))
+    for r, realization in enumerate(realizations):
+        images = prediction.drawn(experiment, realization)
+        Y, k = images.along, images.along.shape[1]
+        values = np.full(pixels, (images.left_out + white) / (pixels - k))
+        values[:k] = np.linalg.eigvalsh(Y.T @ Y / len(Y))
+        variances = [linear.learned_decoder_variance(np.diag(values), beta, k) for beta in betas]
+        found[:, :, r] = prediction.linear_terms(images, np.array(variances) * betas, pixels)[0][-1], variances
+    names = "tie", "decoder_variance"
+    return latents.over_realizations(names, found, betas, realizations)
