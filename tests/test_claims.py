@@ -62,7 +62,9 @@ def test_a_curve_that_falls_tells_the_step_that_speaks_most_against_it(rng):
 def test_networks_far_off_are_left_out_and_told(rng):
     found = verdicts.falls("mixing-r-falls", stored([9, 7, 5, 3, 0], rng, far=2), "tie")
     assert found.verdict == "held"
-    assert found.estimate.endswith("n = 18, without 2 networks that ended far off (with them: undecided)")
+    assert found.estimate.endswith(
+        "n = 18, without the 2 networks that ended far off (with them the verdict is undecided)"
+    )
 
 
 @pytest.mark.parametrize(

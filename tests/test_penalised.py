@@ -9,7 +9,11 @@ import xarray as xr
 from betavae_core import paths
 from betavae_core.findings import prediction
 from betavae_core.images import experiments
+from betavae_core.networks import evaluation
 from betavae_core.networks.posterior import Posterior
+from betavae_core.results import train_member
+from betavae_core.results.members import Member, Specification
+from betavae_core.showing import learned
 from betavae_core.showing import penalised as showing
 from betavae_core.theory import identity, linear
 from betavae_core.theory.gaussian import LinearGaussian
@@ -64,6 +68,28 @@ def test_a_learned_variance_moves_the_best_beta_of_tiles_to_the_theory_s():
     parameters = linear.optimum(process, levels)
     theory = identity.terms(process, parameters, levels)["tie"]
     assert found.tie.values[:, 0] == pytest.approx(theory, abs=1e-6)
+
+
+def test_the_learned_variance_is_read_off_what_a_network_stores():
+    member = Member(Specification("tiles", samples=40, epochs=20, decoder_variance="learned"), 1.2, 1)
+    weights, drawn, curves = train_member.fitted([member])
+    (expected,) = evaluation.with_learned_variance(weights, [drawn[0][0]], [1]).variances
+    (values,) = train_member.evaluated(weights, [member], drawn, curves)
+    stored = xr.Dataset({"reconstruction": values["reconstruction"]}, attrs={"experiment": "tiles"})
+    assert float(learned.variance(stored)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_networks_that_learn_their_variance_stand_beside_their_partners():
+    """From the published files, read here by other lines; β of the one is a multiple of ν of the other."""
+    (file,) = paths.published_store().glob("tiles,*decoder_variance=learned.nc")
+    (partner,) = paths.published_store().glob("tiles,epochs=2000,learning_rate=0.003,settling=0.8,warmup=0.2.nc")
+    own, other = (xr.load_dataset(each, engine="h5netcdf") for each in (file, partner))
+    found, beside = learned.networks("tiles")
+    assert beside.beta.values == pytest.approx(own.beta.values * experiments.code_noise(experiments.MIXING), abs=1e-3)
+    np.testing.assert_array_equal(found.tie.transpose("beta", ...), own.tie.transpose("beta", ...))
+    gaps = np.median(own.tie.values - other.tie.sel(realization=own.realization).values, axis=1)
+    assert learned.apart("tiles") == pytest.approx(abs(gaps).max())
+    assert [row[0].split(" (")[0] for row in learned.rows()] == list(learned.NAMES)
 
 
 def test_the_table_of_penalised_networks_says_what_is_stored_and_what_was_predicted():

@@ -156,5 +156,5 @@ def without_dependence(stored: xr.Dataset, predicted: xr.Dataset) -> Verdict:
     images, which has seen no network, has its least TIE.
     """
     foreseen = int(predicted.tie.mean("realization").argmin("beta"))
-    beside = f" (held against β = {float(stored.beta[foreseen]):g}, foreseen by the linear model)"
+    beside = f" (judged at β = {float(stored.beta[foreseen]):g}, where the linear model has it)"
     return verdicts.interior("optimum-without-dependence", stored, "tie", beside, foreseen)

@@ -77,8 +77,9 @@ def _decided(dataset, decide) -> tuple[str, object, str]:
     told = f"n = {int(np.isfinite(kept.tie.transpose('beta', ...).values).all(0).sum())}"
     if off:
         with_them = decided(decide(dataset))
-        other = "the same with them" if with_them == verdict else f"with them: {with_them}"
-        told += f", without {off} network{'s' * (off > 1)} that ended far off ({other})"
+        those, them = ("the network", "it") if off == 1 else (f"the {off} networks", "them")
+        other = f"with {them} the verdict is {'the same' if with_them == verdict else with_them}"
+        told += f", without {those} that ended far off ({other})"
     return verdict, kept, told
 
 

@@ -48,6 +48,7 @@ SOON = {"epochs": 600, "optimiser": "soap", "learning_rate": 0.03, "settling": 0
 SETTLING_SOON = Supplement(SETTLING.name, SOON, BETAS, 20)  # against data/predictions/localisation-settled.json
 PENALISED = "total correlation, γ = {:g}"  # against data/predictions/tiles-gamma.json
 GAMMAS = (1.0, 5.0, 20.0)  # of those that are trained
+LEARNED = "learned variance"  # against data/predictions/tiles-learned-variance.json
 THESIS = {"epochs": 1000, "learning_rate": 1e-3, "settling": 0.0, "warmup": 0.0}
 
 
@@ -114,11 +115,14 @@ def code_noise(mixing, noise_std: float = 1.0) -> float:
     return PIXELS * noise_std**2 / LinearGaussian(mixing, noise_std).covariance.trace()
 
 
-def _tiles(name: str, shows: str, mixing, realizations: int, settings: dict, beside=(), gammas=()) -> Experiment:
+def _tiles(
+    name: str, shows: str, mixing, realizations: int, settings: dict, beside=(), gammas=(), learned=0
+) -> Experiment:
     """An experiment of tiles, with β around the optimum that theory predicts, and the full family beside it.
 
     `beside` : (epochs, realizations) of shorter or longer training that settles, near the optimum
     `gammas` : weights of the penalty on total correlation, each at β = 1 and ν
+    `learned` : realizations in which decoders learn their variance, trained as briefly as `SETTLED`
     """
     grids = RATIOS, PROBED, RATIOS[2:12]
     betas, probed, near = (tuple(round(code_noise(mixing) * ratio, 3) for ratio in ratios) for ratios in grids)
@@ -129,6 +133,8 @@ def _tiles(name: str, shows: str, mixing, realizations: int, settings: dict, bes
         *(Supplement(f"{epochs:,} epochs", SETTLED | {"epochs": epochs}, near, count) for epochs, count in beside),
         *(Supplement(PENALISED.format(gamma), settings | {"gamma": gamma}, at_noise, 3) for gamma in gammas),
     )
+    if learned:
+        supplements += (Supplement(LEARNED, SETTLED | {"decoder_variance": "learned"}, RATIOS[2:12], learned),)
     return Experiment(name, datasets.tiles, realizations, shows, mixing, 1.0, betas, supplements, settings=settings)
 
 
@@ -158,8 +164,8 @@ RECORDS = (
         noise_std=0.1,
         betas=FINE_BETAS,
     ),
-    _tiles("tiles", "two digits in tiles of their own", MIXING, 12, TURNED, [(2000, 6)], GAMMAS),
-    _tiles("tiles-diagonal", "tiles with orthogonal columns", DIAGONAL, 12, TURNED, [(2000, 6), (20_000, 12)]),
+    _tiles("tiles", "two digits in tiles of their own", MIXING, 12, TURNED, [(2000, 6)], GAMMAS, 6),
+    _tiles("tiles-diagonal", "tiles with orthogonal columns", DIAGONAL, 12, TURNED, [(2000, 6), (20_000, 12)], (), 6),
     _tiles("tiles-4", "four digits in tiles of their own, four sources", FOUR, 6, SETTLED),
 )
 EXPERIMENTS = {record.name: record for record in RECORDS}

@@ -186,8 +186,8 @@ def gained(change: xr.Dataset | None, most_beta: float = 20.0) -> str:
     if change is None or not convergence_rows(change):
         return "How much four thousand more steps gain is not known without them."
     most = change.objective.where(change.beta <= most_beta, drop=True).max("beta")
-    parts = [f"{float(most.sel(experiment=name)):.1f} nats of objective in {name}" for name in change.experiment.values]
-    return f"For β up to {most_beta:g}, four thousand more steps gain at most {' and '.join(parts)}."
+    parts = [f"{float(most.sel(experiment=name)):.1f} in {name}" for name in change.experiment.values]
+    return f"Up to β = {most_beta:g}, four thousand more steps gain at most so many nats: {' and '.join(parts)}."
 
 
 def missing(supplement: experiments.Supplement):

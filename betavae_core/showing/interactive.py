@@ -173,9 +173,9 @@ def latent_plane(experiment: str, beta: float, profile: str = "published", own: 
         }
     )
     reach = f"z₁ from −{atlas.REACH} to {atlas.REACH}, z₂ upwards likewise."
-    words = f"β = {_beta(start)}: images decoded over the plane, {reach}"
+    words = f"{experiment} at β = {_beta(start)}: images decoded over the plane, {reach}"
     sheet = uri(found[start].image)
-    still = f'<img class="digits" alt="{experiment}, {words}" src="{sheet}"><figcaption>{words}</figcaption>'
+    still = f'<img class="digits" alt="{words}" src="{sheet}"><figcaption>{words}</figcaption>'
     return HTML(f'<div class="latent-plane"><figure class="sheet">{still}</figure>{numbers}</div>')
 
 

@@ -39,11 +39,41 @@ def rows(thesis: xr.Dataset, settling: xr.Dataset, reference: xr.Dataset) -> lis
                 f"{beta:g}",
                 *(tables.number(float(each.below.median()), 1) for each in (old, new)),
                 *(tables.number(value, 2) for value in tie),
-                tables.number(float(new.obliqueness.mean()), 2),
+                _cosine(new),
                 f"{int(new.settled.sum())} of {int(judged.sum())}" if judged.any() else "–",
             ]
         )
     return cells
+
+
+RECIPES = ["training", "images", "epochs", "optimiser", "step", "step falls over", "β rises over"]
+
+
+def recipe_rows() -> list[list[str]]:
+    """Rows under `RECIPES`: how networks are trained, as the thesis trains and until they settle."""
+    recipes = {
+        "as the thesis trains": {"all": experiments.THESIS},
+        "settles": {
+            "mixing": experiments.SETTLING.settings,
+            "localisation": experiments.SOON,
+            "tiles, tiles-diagonal": experiments.TURNED,
+            "tiles-4": experiments.SETTLED,
+        },
+    }
+    rows = []
+    for training, images in recipes.items():
+        for name, recipe in images.items():
+            optimiser = {"adam": "Adam", "soap": "SOAP"}[recipe.get("optimiser", "adam")]
+            parts = [f"last {recipe['settling']:.0%}", f"first {recipe['warmup']:.0%}"]
+            parts = [part.replace("%", " %") if recipe["settling"] else "–" for part in parts]
+            rows.append([training, name, f"{recipe['epochs']:,}", optimiser, f"{recipe['learning_rate']:g}", *parts])
+    return rows
+
+
+def _cosine(found: xr.Dataset) -> str:
+    """The mean obliqueness of a decoder's axes; a dash where it was not measured."""
+    mean = float(found.obliqueness.mean())
+    return f"{mean:.3f}" if np.isfinite(mean) else "–"
 
 
 def whole(found: xr.Dataset) -> xr.Dataset:
@@ -66,8 +96,7 @@ def beside(thesis: xr.Dataset, settling: xr.Dataset, linear: xr.Dataset) -> list
         old, new, reference = (each.sel(beta=beta) for each in (thesis, settling, linear))
         above = [settled.objective(each) - settled.objective(reference) for each in (old, new)]
         medians = [tables.number(float(each.median()), 1) for each in (*above, old.tie, new.tie)]
-        oblique = float(new.obliqueness.mean())
-        cells.append([f"{beta:g}", *medians, tables.number(float(new.tie.max()), 1), tables.number(oblique, 2)])
+        cells.append([f"{beta:g}", *medians, tables.number(float(new.tie.max()), 1), _cosine(new)])
     return cells
 
 
