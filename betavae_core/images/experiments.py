@@ -47,7 +47,7 @@ AGAIN = Supplement("trained again", SETTLING.settings | {"start": 1}, (FAR_OFF[1
 SOON = {"epochs": 600, "optimiser": "soap", "learning_rate": 0.03, "settling": 0.8, "warmup": 0.1}  # by L of a pilot
 SETTLING_SOON = Supplement(SETTLING.name, SOON, BETAS, 20)  # against data/predictions/localisation-settled.json
 PENALISED = "total correlation, γ = {:g}"  # against data/predictions/tiles-gamma.json
-GAMMAS = (1.0, 5.0, 20.0)  # of those that are trained
+GAMMAS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0)
 LEARNED = "learned variance"  # against data/predictions/tiles-learned-variance.json
 THESIS = {"epochs": 1000, "learning_rate": 1e-3, "settling": 0.0, "warmup": 0.0}
 
