@@ -9,7 +9,6 @@ from betavae_core import paths
 from betavae_core.findings import tiles
 from betavae_core.images import experiments
 from betavae_core.results import sweep
-from betavae_core.showing import tables
 from betavae_core.showing.tiles import SHORTER, between
 
 NAMES = ("tiles", "tiles-diagonal")
@@ -52,7 +51,7 @@ def rows() -> list[list[str]]:
         own, partner = (tiles.optimum(each) for each in networks(name))
         if own.count:
             best = [f"{predicted(name):.3f}", between(own.best), between(partner.best)]
-            slopes = [tables.number(own.theory.slope, 3), between(own.slope, 2), between(partner.slope, 2)]
+            slopes = [f"{own.theory.slope:z.3f}".replace("-", "−"), between(own.slope, 2), between(partner.slope, 2)]
             cells.append([f"{name} ({own.count})", *best, *slopes])
     return cells
 
