@@ -205,8 +205,8 @@ def test_prose_and_table_of_a_live_chapter(trained):
     assert texts["beta"] == "3"
     assert texts["reproduced"] == "They equal the stored members of the same seeds."
     moved = deep.texts(stored.assign(objective=stored.objective + 0.25), trained, predicted)["reproduced"]
-    assert moved.count("by betavae-core") == 2
-    assert "at most 0.250 nats, since they were made by betavae-core" in moved
+    assert moved.count("made by betavae-core") == 2
+    assert "differ from them by at most 0.250 nats of objective" in moved
     other = stored.assign(key=stored.key.copy(data=[["a", "b"]]))
     assert deep.texts(other, trained, predicted)["reproduced"].startswith("The store holds no member")
     header, rows = live.table(trained)

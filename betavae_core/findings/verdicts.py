@@ -110,7 +110,7 @@ def beyond_chance(id: str, angles: dict) -> Verdict:
     sizes = sorted({len(a) for a in angles.values()}) or [0]
     estimate = (
         f"mean angle {min(means):.0f}° to {max(means):.0f}°, above chance at {passed.sum()} of {len(passed)} β; "
-        f"n = {' to '.join(str(n) for n in dict.fromkeys((sizes[0], sizes[-1])))} at each"
+        f"n = {' to '.join(str(n) for n in dict.fromkeys((sizes[0], sizes[-1])))} at each β"
     )
     interval = f"largest p {written(max(above, default=1))}"
     return Verdict(id, estimate, interval, decided(1 if held else -1 if refuted else 0))

@@ -102,7 +102,7 @@ def reproduced(stored: xr.Dataset, live: xr.Dataset) -> str:
         return f"{told}They equal the stored members of the same seeds."
     there, here = (" and by ".join(sorted(set(d.made_by.values[np.isin(d.key, live.key)]))) for d in (stored, live))
     return (
-        f"{told}Networks with the same seeds are stored. Their objective differs from that of these by at most "
-        f"{max(gaps):.3f} nats, since they were made by {there} and these by {here}: one kind of processor repeats "
-        "every bit, but another adds in another order."
+        f"{told}Networks with the same seeds are stored, made by {there}. Those of this build, made by {here}, differ "
+        f"from them by at most {max(gaps):.3f} nats of objective: one kind of processor repeats every bit, but another "
+        "adds in another order."
     )
