@@ -13,8 +13,7 @@ from betavae_core.networks import evaluation
 from betavae_core.networks.posterior import Posterior
 from betavae_core.results import train_member
 from betavae_core.results.members import Member, Specification
-from betavae_core.showing import learned
-from betavae_core.showing import penalised as showing
+from betavae_core.showing import objectives
 from betavae_core.theory import identity, linear
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_workshop import predictions
@@ -76,7 +75,7 @@ def test_the_learned_variance_is_read_off_what_a_network_stores():
     (expected,) = evaluation.with_learned_variance(weights, [drawn[0][0]], [1]).variances
     (values,) = train_member.evaluated(weights, [member], drawn, curves)
     stored = xr.Dataset({"reconstruction": values["reconstruction"]}, attrs={"experiment": "tiles"})
-    assert float(learned.variance(stored)) == pytest.approx(expected, rel=1e-6)
+    assert float(objectives.variance(stored)) == pytest.approx(expected, rel=1e-6)
 
 
 def test_networks_that_learn_their_variance_stand_beside_their_partners():
@@ -84,18 +83,18 @@ def test_networks_that_learn_their_variance_stand_beside_their_partners():
     (file,) = paths.published_store().glob("tiles,*decoder_variance=learned.nc")
     (partner,) = paths.published_store().glob("tiles,epochs=2000,learning_rate=0.003,settling=0.8,warmup=0.2.nc")
     own, other = (xr.load_dataset(each, engine="h5netcdf") for each in (file, partner))
-    found, beside = learned.networks("tiles")
+    found, beside = objectives.networks("tiles")
     assert beside.beta.values == pytest.approx(own.beta.values * experiments.code_noise(experiments.MIXING), abs=1e-3)
     np.testing.assert_array_equal(found.tie.transpose("beta", ...), own.tie.transpose("beta", ...))
     gaps = np.median(own.tie.values - other.tie.sel(realization=own.realization).values, axis=1)
-    assert learned.apart("tiles") == pytest.approx(abs(gaps).max())
-    assert [row[0].split(" (")[0] for row in learned.rows()] == list(learned.NAMES)
+    assert objectives.apart("tiles") == pytest.approx(abs(gaps).max())
+    assert [row[0].split(" (")[0] for row in objectives.learned_rows()] == list(objectives.LEARNING)
 
 
 def test_the_table_of_penalised_networks_says_what_is_stored_and_what_was_predicted():
     """From the published files and the committed predictions, read here by other lines."""
     predicted = json.loads((paths.PREDICTIONS / "tiles-gamma.json").read_text())["finite_sample"]
-    found = showing.compared()
+    found = objectives.penalised()
     assert list(found.ratio.values) == [0.006, 1.0] and found.gamma.values[0] == 0
     files = {float(f.stem.split("gamma=")[1]): f for f in paths.published_store().glob("tiles,*gamma=*.nc")}
     assert sorted(files) == list(found.gamma.values[1:])
@@ -113,5 +112,5 @@ def test_the_table_of_penalised_networks_says_what_is_stored_and_what_was_predic
                     assert float(at[term]) == pytest.approx(expected)
                 else:
                     assert np.isnan(at[term])
-    told = showing.rows(found)
+    told = objectives.penalised_rows(found)
     assert [row[:2] for row in told[:2]] == [["1", "0"], ["1", "1"]] and len(told) == 2 * len(files)

@@ -1,0 +1,127 @@
+"""Networks of tiles trained for another objective, a penalty or a learned variance, beside others and predictions."""
+
+import json
+
+import numpy as np
+import xarray as xr
+
+from betavae_core import paths
+from betavae_core.findings import tiles
+from betavae_core.images import experiments
+from betavae_core.results import sweep
+from betavae_core.showing import figures, tables
+from betavae_core.showing.tiles import SHORTER, between
+
+PENALISED = ["β/ν", "γ", "TIE", "TIE, predicted", "C", "C, predicted"]
+TERMS = ("tie", "kl_prior")
+
+
+def penalised() -> xr.Dataset:
+    """TIE and C in nats over β/ν × γ: of networks, and as `*_predicted` of the linear model on the same images.
+
+    Means over the realizations that were trained with a penalty; NaN where no network is stored.
+    """
+    gammas = experiments.GAMMAS
+    found = {gamma: sweep.load("tiles", supplement=experiments.PENALISED.format(gamma)) for gamma in gammas}
+    betas = found[0.0].beta.values
+    rows = _committed("tiles-gamma")["finite_sample"]
+    values = {name: [found[gamma][name].mean("realization").values for gamma in gammas] for name in TERMS}
+    for name in TERMS:
+        values[f"{name}_predicted"] = [[_mean(rows, name, beta, g) for beta in betas] for g in gammas]
+    ratios = (betas / tiles.code_noise("tiles")).round(3)
+    shaped = {name: (("gamma", "ratio"), np.array(each)) for name, each in values.items()}
+    return xr.Dataset(shaped, coords={"gamma": list(gammas), "ratio": ratios})
+
+
+def _mean(rows: list[dict], name: str, beta: float, gamma: float) -> float:
+    return float(np.mean([row[name] for row in rows if (row["beta"], row["gamma"]) == (beta, gamma)]))
+
+
+def penalised_rows(found: xr.Dataset) -> list[list[str]]:
+    """Rows under `PENALISED` of what `penalised` found."""
+    cells = []
+    for ratio in found.ratio.values[::-1]:
+        for gamma in found.gamma.values:
+            at = found.sel(ratio=ratio, gamma=gamma)
+            said = [tables.number(float(at[name]), 3) for term in TERMS for name in (term, f"{term}_predicted")]
+            cells.append([f"{ratio:.3g}", f"{gamma:g}", *said])
+    return cells
+
+
+def penalised_figure(found: xr.Dataset):
+    """TIE over γ (A) beside TIE over β (B), networks and predictions, on one scale."""
+    shown, (over_gamma, over_beta) = figures.panels(2, height=2.8)
+    for ratio, name, colour in ((1.0, "β = ν", figures.BLUE), (found.ratio.values[0], "β = 1", figures.ORANGE)):
+        at = found.sel(ratio=ratio)
+        over_gamma.plot(found.gamma, at.tie, "o", color=colour, label=f"{name}: networks")
+        over_gamma.plot(found.gamma, at.tie_predicted, "--", color=colour, label=f"{name}: predicted")
+    plain, fine = tiles.in_units_of_noise(sweep.load("tiles")), np.geomspace(found.ratio.values[0], 2.5, 101)
+    over_beta.plot(plain.beta, plain.tie.mean("realization"), "o", color=figures.BLUE, label="networks")
+    over_beta.plot(fine, tiles.theory("tiles", fine).tie, "--", color=figures.GREY, label="theory")
+    over_gamma.set(title="A  over γ", xlabel="γ", ylabel="TIE, nats", ylim=(0, 7))
+    over_beta.set(title="B  over β", xlabel="β/ν", ylim=(0, 7), xlim=(fine[0] / 1.2, 3), xscale="log")
+    for axis in (over_gamma, over_beta):
+        axis.legend(fontsize=8)
+    return shown
+
+
+LEARNING = ("tiles", "tiles-diagonal")
+LEARNED = [
+    "experiment (n)",
+    "best β: predicted",
+    "learned σₓ²",
+    "σₓ² = 1, in ν",
+    "slope: theory",
+    "learned σₓ²",
+    "σₓ² = 1",
+]
+
+
+def networks(name: str) -> tuple[xr.Dataset, xr.Dataset]:
+    """Networks that learn σ_x², and their partners: the same images and seeds at β ν; β of both as it is for partners.
+
+    A learned σ_x² is ν to a part in a thousand, so that β ν in the one stands for β in the other.
+    """
+    partners = sweep.load(name, supplement=SHORTER)
+    learned = sweep.load(name, supplement=experiments.LEARNED).assign_coords(beta=partners.beta.values)
+    return learned, partners
+
+
+def variance(learned: xr.Dataset) -> xr.DataArray:
+    """σ_x² from R = −N/2 (log 2π σ_x² + 1), which holds where σ_x² makes R largest."""
+    pixels = experiments.experiment(learned.experiment).pixels
+    return np.exp(-2 * learned.reconstruction / pixels - 1) / (2 * np.pi)
+
+
+def predicted(name: str) -> float:
+    """The best β that was committed."""
+    return _committed("tiles-learned-variance")["best_beta"][name]
+
+
+def learned_rows() -> list[list[str]]:
+    """Rows under `LEARNED`; no row where no realization is whole."""
+    cells = []
+    for name in LEARNING:
+        own, partner = (tiles.optimum(each) for each in networks(name))
+        if own.count:
+            best = [f"{predicted(name):.3f}", between(own.best), between(partner.best)]
+            slopes = [f"{own.theory.slope:z.3f}".replace("-", "−"), between(own.slope, 2), between(partner.slope, 2)]
+            cells.append([f"{name} ({own.count})", *best, *slopes])
+    return cells
+
+
+def apart(name: str) -> float:
+    """The largest median over realizations, of any β, by which TIE differs from that of partners; nats."""
+    learned, partners = networks(name)
+    return float(abs((learned.tie - partners.tie).median("realization")).max())
+
+
+def off() -> float:
+    """The largest distance of a learned σ_x² from its prediction, as a share."""
+    expected = np.array([[row["decoder_variance"]] for row in _committed("tiles-learned-variance")["tie"]])
+    found = [variance(networks(name)[0]).transpose("beta", ...).values for name in LEARNING]
+    return float(max(np.nanmax(abs(each / expected - 1)) for each in found))
+
+
+def _committed(name: str) -> dict:
+    return json.loads((paths.PREDICTIONS / f"{name}.json").read_text())
