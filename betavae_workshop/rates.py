@@ -12,7 +12,7 @@ RULES = ("falls", "near", "interior", "positive")
 COUNTS = (3, 5, 20, 60, 300)  # realizations
 EFFECTS = (0.5, 1.0, 2.0, 4.0)  # standard errors of the mean of a step
 NOISES, REALIZATIONS = (0.01, 0.03, 0.1), (4, 6, 12)  # of tiles: nats of a network's TIE; realizations
-KINDS = {"normal": "normal", "sign at random": "stored, signs at random", "as it lies": "stored, as it lies"}
+KINDS = {"normal": "normal", "sign at random": "stored, signs at random", "as it lies": "stored, unchanged"}
 
 
 def load() -> dict:
