@@ -59,6 +59,7 @@ CHANGED = {  # a value other than the default for each setting; a new setting ne
     "gamma": 2.0,
     "optimiser": "soap",
     "start": 1,
+    "output": "solved",
 }
 RECORD = {"draw": datasets.pixel_mixing, "mixing": ((2.0, 1.0), (0.5, 1.6)), "noise_std": 2.0}
 RECORD |= {"one_drawing": True, "digits": False, "canvas": 24}

@@ -6,9 +6,12 @@ import tensorflow as tf
 
 from betavae_core.images import experiments
 from betavae_core.images.factors import Images
-from betavae_core.networks import architecture, evaluation, soap, training
+from betavae_core.networks import architecture, evaluation, output_layer, soap, training
+from betavae_core.networks.architecture import OUTPUTS
 from betavae_core.networks.model import Ensemble
 from betavae_core.networks.weights import features
+from betavae_core.results import train_member
+from betavae_core.results.members import Member, Specification
 
 
 @pytest.fixture(scope="module", params=["mixing", "localisation"])
@@ -93,13 +96,25 @@ def test_networks_start_as_those_on_pixels_do(data):
 def test_no_other_output_layer_has_a_larger_reconstruction(data):
     """With the very draws that it was solved over, neither a step of the layer nor of its bias makes the error less."""
     weights, _ = soap.fit([data], [2.0], [1], 60)
-    q, rng = weights.posterior([data])[0], np.random.default_rng([soap.EVALUATION, 1])
-    draws = [q.sample(rng.standard_normal(q.mean.shape)).astype(np.float32) for _ in range(soap.DRAWS)]
+    q, rng = weights.posterior([data])[0], np.random.default_rng([architecture.EVALUATION, 1])
+    draws = [q.sample(rng.standard_normal(q.mean.shape)).astype(np.float32) for _ in range(output_layer.DRAWS)]
     hidden = [np.pad(features(weights, z[None], np)[0], ((0, 0), (0, 1)), constant_values=1) for z in draws]
     layer = np.concatenate([weights.kernels[-1][0], weights.biases[-1][0]])
-    gradient = sum(h.T.astype(float) @ (h @ layer - data.standardised) for h in hidden) / soap.DRAWS
-    scale = sum(np.abs(h).T.astype(float) @ np.abs(data.standardised) for h in hidden) / soap.DRAWS
+    gradient = sum(h.T.astype(float) @ (h @ layer - data.standardised) for h in hidden) / output_layer.DRAWS
+    scale = sum(np.abs(h).T.astype(float) @ np.abs(data.standardised) for h in hidden) / output_layer.DRAWS
     assert (np.abs(gradient) / scale.max()).max() < 1e-4
+
+
+def test_a_member_that_adam_trains_may_have_its_output_layer_solved():
+    """Only that layer differs, and the objective is larger."""
+    members = [Member(Specification("mixing", samples=50, epochs=5, output=output), 20.0, 0) for output in OUTPUTS]
+    (trained, drawn, curves), (solved, *_) = (train_member.fitted([member]) for member in members)
+    expected = output_layer.solved(trained, [Images.of(drawn[0][0])], [0])
+    for one, other in zip([*solved.kernels, *solved.biases], [*expected.kernels, *expected.biases], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert all((one == other).all() for one, other in zip(solved.kernels[:-1], trained.kernels, strict=False))
+    first, second = (train_member.evaluated(each, members[:1], drawn, curves)[0] for each in (trained, solved))
+    assert second["objective"] > first["objective"] + 1 and second["kl_prior"] == first["kl_prior"]
 
 
 @pytest.mark.slow

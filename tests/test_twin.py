@@ -104,6 +104,18 @@ def test_a_pipeline_gives_the_numbers_of_a_sweep_and_says_where_time_goes():
     assert {"train", "evaluation, all processes", "drawing, all processes"} <= set(busy.seconds)
 
 
+def test_a_pipeline_solves_output_layers_where_that_is_wanted():
+    """Of a pack that is not full, too: R is larger, C the same."""
+    found = []
+    for output in ("trained", "solved"):
+        members = planning.plan("mixing", "smoke", samples=20, epochs=2, realizations=1, output=output)
+        with crews.single_threaded(), crews.pool(1) as pool:
+            found.append([values for _, values, _ in pipeline.run(members, jax_training.Trainer, 4, pool)])
+    for trained, solved in zip(*found, strict=True):
+        assert solved["reconstruction"] > trained["reconstruction"] + 1
+        assert solved["kl_prior"] == pytest.approx(trained["kl_prior"])
+
+
 def test_ctrl_c_ends_training_and_keeps_what_is_trained():
     class Interrupted(jax_training.Trainer):
         def fit(self, *arguments):

@@ -45,6 +45,7 @@ SETTLING = Supplement("training that settles", SETTLED | {"epochs": 1000}, BETAS
 FAR_OFF = 52, 2.0  # realization and β of the network of mixing that ended far off
 AGAIN = Supplement("trained again", SETTLING.settings | {"start": 1}, (FAR_OFF[1],), FAR_OFF[0] + 1, FAR_OFF[0])
 SOON = {"epochs": 600, "optimiser": "soap", "learning_rate": 0.03, "settling": 0.8, "warmup": 0.1}  # by L of a pilot
+SOONEST = {"epochs": 700, "learning_rate": 6e-3, "settling": 0.8, "warmup": 0.2, "output": "solved"}  # by L, of mixing
 SETTLING_SOON = Supplement(SETTLING.name, SOON, BETAS, 20)  # against data/predictions/localisation-settled.json
 PENALISED = "total correlation, γ = {:g}"  # against data/predictions/tiles-gamma.json
 GAMMAS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0)

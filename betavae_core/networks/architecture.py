@@ -12,6 +12,7 @@ LEARNING_RATE = 1e-3  # thesis, Methods, "Training Details"
 PIXELS = CANVAS**2
 DECAY_1, DECAY_2, EPSILON = 0.9, 0.999, 1e-7  # Adam
 OPTIMISERS = ("adam", "soap")  # the thesis's, and the one of `networks.soap`
+OUTPUTS = ("trained", "solved")  # of the decoder's last layer; see `networks.output_layer`
 STEPS_PER_CALL = 50  # of a compiled loop; Adam's step and β are the same over so many
 WEIGHTS, NOISE, EVALUATION = (i << 24 for i in range(3))  # random streams of one seed: stream + index
 

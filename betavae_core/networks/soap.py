@@ -18,10 +18,11 @@ import tensorflow as tf
 
 from betavae_core.images.factors import Images
 from betavae_core.networks import training
-from betavae_core.networks.architecture import DECAY_1, DECAY_2, EPSILON, EVALUATION
+from betavae_core.networks.architecture import DECAY_1, DECAY_2, EPSILON
 from betavae_core.networks.model import Ensemble
 from betavae_core.networks.objective import PLAIN, Objective
-from betavae_core.networks.weights import Weights, features
+from betavae_core.networks.output_layer import solved
+from betavae_core.networks.weights import Weights
 
 EVERY = 10  # steps between two looks at the eigenvectors
 DECAY = 0.95  # of the running means of GGᵀ and GᵀG
@@ -29,7 +30,6 @@ RISE = 50  # first steps, over which the rate rises from 0
 LARGEST = 512  # a side of a kernel beyond this keeps its own axes, as in SOAP's paper
 NEGLIGIBLE = 1e-5  # of the largest singular value: images have no such direction
 PADDED = 16  # a rank is rounded up to a multiple, so that realizations share a compiled loop
-DRAWS = 64  # of z for each image, over which the output layer is solved
 
 
 class Soap:
@@ -178,24 +178,3 @@ def own_basis(images: list[Images]) -> tuple[list[Images], np.ndarray]:
         for (scores, _), zeros, each in zip(found, fill, images, strict=True)
     ]
     return seen, np.stack([np.pad(axes, (zeros, (0, 0))) for (_, axes), zeros in zip(found, fill, strict=True)])
-
-
-def solved(weights: Weights, data, seeds) -> Weights:
-    """The same networks with the output layer that makes R largest, given q and the hidden layers of the decoder.
-
-    [W; b] solves (ΣHᵀH) [W; b] = ΣHᵀX, H = [h(z), 1] over `DRAWS` draws of z for each image x.
-    """
-    q, last, bias = weights.posterior(data), weights.kernels[-1].copy(), weights.biases[-1].copy()
-    for member, seed in enumerate(seeds):
-        images, alone = data[member], weights.some(slice(member, member + 1))
-        noise = np.random.default_rng([EVALUATION, seed])
-        width = last.shape[1] + 1
-        squares, product = np.zeros((width, width)), np.zeros((width, images.scores.shape[1]))
-        for _ in range(DRAWS):
-            z = q[member].sample(noise.standard_normal(q[member].mean.shape)).astype(np.float32)
-            hidden = np.pad(features(alone, z[None], np)[0].astype(float), ((0, 0), (0, 1)), constant_values=1)
-            squares, product = squares + hidden.T @ hidden, product + hidden.T @ images.scores
-        layer = np.linalg.lstsq(squares, product, rcond=1e-9)[0]
-        layer = layer if images.components is None else layer @ images.components
-        last[member], bias[member, 0] = layer[:-1], layer[-1]
-    return weights._replace(kernels=[*weights.kernels[:-1], last], biases=[*weights.biases[:-1], bias])

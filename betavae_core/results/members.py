@@ -60,6 +60,10 @@ class Specification:
         default="fixed", metadata={"help": "Of a pixel: fixed at 1, or learned, of tiles in white noise."}
     )
 
+    output: str = field(
+        default="trained",
+        metadata={"help": "The decoder's last layer: trained, or solved by least squares at the end."},
+    )
     start: int = field(default=0, metadata={"help": "Other initial weights and draws on the same images."})
 
     def __post_init__(self):
@@ -70,7 +74,11 @@ class Specification:
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise UsageError(f"learning_rate must be finite and > 0; got {self.learning_rate}")
         choices = {"scaling": experiments.SCALINGS, "family": posterior.FAMILIES}
-        choices |= {"optimiser": architecture.OPTIMISERS, "decoder_variance": objective.VARIANCES}
+        choices |= {
+            "optimiser": architecture.OPTIMISERS,
+            "decoder_variance": objective.VARIANCES,
+            "output": architecture.OUTPUTS,
+        }
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise UsageError(f"{name} must be {' or '.join(known)}; got {getattr(self, name)}")

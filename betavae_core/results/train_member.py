@@ -11,10 +11,11 @@ import numpy as np
 
 from betavae_core import machine
 from betavae_core.errors import SweepError
+from betavae_core.images.factors import Images
 from betavae_core.machine import SINGLE_THREAD
-from betavae_core.networks import atlas
+from betavae_core.networks import atlas, output_layer
 from betavae_core.networks.atlas import Atlas
-from betavae_core.results.members import Member
+from betavae_core.results.members import Member, Specification
 from betavae_core.theory.terms import HELDOUT, SCALARS
 
 ONE_AT_A_TIME = threading.Lock()  # a process keeps one compiled trainer, whatever the number of its worker's threads
@@ -75,19 +76,33 @@ def fitted(members: list[Member], xla: bool = False, progress=None):
     """Members of one specification, trained together: their weights, training and held-out images, and curves."""
     import tensorflow as tf
 
-    from betavae_core.networks import soap, training
-
     tf.config.experimental.enable_op_determinism()
     spec, betas, seeds = members[0].specification, [m.beta for m in members], [m.seed for m in members]
     drawn = {r: spec.draw(r) for r in {m.realization for m in members}}  # β share images
     data = [drawn[m.realization][0] for m in members]
+    weights, curves = fit(spec, data, betas, seeds, xla, progress)
+    return weights, [drawn[m.realization] for m in members], curves
+
+
+def fit(spec: Specification, data, betas, seeds, xla: bool = False, progress=None):
+    """Networks trained as a specification says, on given images: their weights, and curves."""
+    from betavae_core.networks import soap, training
+
     asked = data, betas, seeds, spec.epochs, spec.schedule, progress
     if spec.optimiser == "soap":
         weights, curves = soap.fit(*asked, xla, spec.aim, **spec.architecture)
     else:
-        trainer = training.trainer(len(members), xla, spec.aim, **spec.architecture)
+        trainer = training.trainer(len(betas), xla, spec.aim, **spec.architecture)
         curves, weights = trainer.fit(*asked), trainer.weights
-    return weights, [drawn[m.realization] for m in members], curves
+    return finished(spec, weights, data, seeds), curves
+
+
+def finished(spec: Specification, weights, data, seeds):
+    """Networks once training has ended: with their output layers solved, if that is wanted."""
+    if spec.output == "trained":
+        return weights
+    weights = weights.some(slice(len(seeds)))  # a pack may be filled up with copies
+    return output_layer.solved(weights, [Images.of(each) for each in data], seeds)
 
 
 def made_by() -> dict:

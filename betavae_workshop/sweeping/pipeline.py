@@ -98,6 +98,7 @@ def run(
             data = busy.timed("wait for images", lambda: [images.get(each.realization, busy) for each in together])  # noqa: B023
             curves, provenance = _trained(trainer, together, data, pack, busy)
             weights = busy.timed("fetch weights", lambda: trainer.weights)
+            weights = train_member.finished(specification, weights, data, [each.seed for each in together])
             evaluations.add(together, weights, curves, provenance, busy)
             images.forget(packs[number + 1 :])
             yield from _results(evaluations.ended(), busy)

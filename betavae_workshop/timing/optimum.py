@@ -7,10 +7,10 @@ loaded and steps compiled before it starts, and it stands while the objective is
 
 import contextlib
 import functools
-import importlib
 import json
 import sys
 import time
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from betavae_core.images import experiments
 from betavae_core.networks import likelihood
 from betavae_core.networks.architecture import LATENTS, STEPS_PER_CALL
 from betavae_core.networks.weights import Weights
-from betavae_core.results import cost
+from betavae_core.results import cost, train_member
 from betavae_core.results.members import Specification
 from betavae_workshop import pipes
 from betavae_workshop.timing import contenders
@@ -30,18 +30,19 @@ class Recipe(NamedTuple):
     """A way to train.
 
     settings : fields of `members.Specification`
-    module : of `betavae_core.networks`, whose `fit` does it here and is looked at where it ends; None for Adam's steps,
-    which every contender takes, and which are looked at after each `STEPS_PER_CALL`
+    whole : whether it is this project's alone and is looked at where it ends; others are Adam's steps, which every
+    contender takes, and which are looked at after each `STEPS_PER_CALL`
     """
 
     settings: dict
-    module: str | None = None
+    whole: bool = False
 
 
 RECIPES = {
     "thesis": Recipe({"epochs": 100_000}),  # no step of it depends on how many there are; the cap ends it
     "schedule": Recipe(experiments.SETTLING.settings),
-    "settled": Recipe(experiments.SOON, "soap"),
+    "settled": Recipe(experiments.SOON, whole=True),
+    "soonest": Recipe(experiments.SOONEST, whole=True),
 }
 CONTENDERS = ("betavae", "keras-fit", "pytorch", "jax")
 BETAS, REALIZATIONS = (20.0, 50.0, 100.0), 4
@@ -86,7 +87,7 @@ def tasks() -> list[dict]:
         for contender in CONTENDERS
         for realization in range(REALIZATIONS)
         for name, recipe in RECIPES.items()
-        if contender == "betavae" or not recipe.module
+        if contender == "betavae" or not recipe.whole
         for beta in BETAS
     ]
 
@@ -103,7 +104,7 @@ def measured(contender: str, recipe: str, realization: int, beta: float, cap: fl
     data, _ = spec.draw(realization)
     [R], [C], *_ = prediction.linear_terms(prediction.coordinates(data), [beta])[0]
     if contender == "betavae":
-        fit, weights = _own(RECIPES[recipe].module, spec, data, beta, realization)
+        fit, weights = _own(RECIPES[recipe].whole, spec, data, beta, realization)
     else:
         fit, weights = _peer(contender, spec, data, beta, realization)
     clock = Clock(lambda: R - beta * C - objective(weights(), data, beta), cap * unit)
@@ -113,23 +114,21 @@ def measured(contender: str, recipe: str, realization: int, beta: float, cap: fl
     return {name: round(value, 3) for name, value in numbers.items()} | {"epochs": clock.epochs, "end": clock.end}
 
 
-def _own(module: str | None, spec: Specification, data, beta: float, seed: int):
+def _own(whole: bool, spec: Specification, data, beta: float, seed: int):
     """This project's training, compiled: a function of what is told the steps, and one that returns the weights."""
-    images, epochs = ([data], [beta], [seed]), (spec.epochs, spec.schedule)
-    if not module:
+    images, ended = ([data], [beta], [seed]), []
+    if not whole:
         from betavae_core.networks import training
 
         trainer = training.trainer(aim=spec.aim, **spec.architecture)
         trainer.fit(*images, 1)
-        return functools.partial(trainer.fit, *images, *epochs), lambda: trainer.weights
-    train = functools.partial(importlib.import_module(f"betavae_core.networks.{module}").fit, *images)
-    setting, ended = {"aim": spec.aim} | spec.architecture, []
+        return functools.partial(trainer.fit, *images, spec.epochs, spec.schedule), lambda: trainer.weights
 
     def fit(progress) -> None:
-        ended.append(train(*epochs, **setting)[0])
+        ended.append(train_member.fit(spec, *images)[0])
         progress(spec.epochs)
 
-    train(2, **setting)
+    train_member.fit(replace(spec, epochs=2), *images)
     return fit, lambda: ended[-1]
 
 
