@@ -288,7 +288,7 @@ def test_published_rows_give_way_to_the_same_ones_alone(tmp_path):
 def test_times_to_the_optimum_are_medians_with_bounds_where_there_is_none():
     def rows(contender, recipe, beta, *ends):
         return [
-            {"contender": contender, "recipe": recipe, "beta": beta, "unit_s": 10.0, "nats_below": 0.8}
+            {"contender": contender, "recipe": recipe, "beta": beta, "unit_s": 10.0, "nats_below": 0.3 if end > 0 else 0.8}
             | {"processor_s": 10.0 * abs(end), "end": "reached" if end > 0 else "over" if end > -3 else "stopped"}
             for end in ends
         ]
@@ -296,14 +296,14 @@ def test_times_to_the_optimum_are_medians_with_bounds_where_there_is_none():
     found = [
         *(*rows("betavae", "schedule", 20.0, 0.9, 0.7, 0.8, -1), *rows("betavae", "schedule", 50.0, 1, 1.1, 1, 1)),
         *(*rows("betavae", "thesis", 20.0, -3.1, -3), *rows("betavae", "thesis", 50.0, 1.5, -3, -3)),
-        *(*rows("jax", "schedule", 20.0, 2.55), *rows("jax", "schedule", 50.0, -1.1, -1.1)),
+        *(*rows("jax", "schedule", 20.0, 2.55), *rows("jax", "schedule", 50.0, 1.1, -1.1)),
     ]
     assert speed.optimum_table(found) == (
         ["contender", "training", "networks", "β = 20, U", "β = 50, U", speed.FASTER],
         [
             ["this project", "schedule", "8", "0.85", "1.00", "1.00 ×"],
             ["this project", "thesis", "5", "> 3.0", "> 3.0", "> 3.00 ×"],
-            ["JAX", "schedule", "3", "2.55", "0.8 nats short", "3.00 ×"],
+            ["JAX", "schedule", "3", "2.55", "0.80 nats short", "3.00 ×"],
         ],
     )
     assert [row[-1] for row in speed.optimum_table(found[8:])[1]] == ["–", "–"]  # nothing of ours got there
