@@ -288,7 +288,13 @@ def test_published_rows_give_way_to_the_same_ones_alone(tmp_path):
 def test_times_to_the_optimum_are_medians_with_bounds_where_there_is_none():
     def rows(contender, recipe, beta, *ends):
         return [
-            {"contender": contender, "recipe": recipe, "beta": beta, "unit_s": 10.0, "nats_below": 0.3 if end > 0 else 0.8}
+            {
+                "contender": contender,
+                "recipe": recipe,
+                "beta": beta,
+                "unit_s": 10.0,
+                "nats_below": 0.3 if end > 0 else 0.8,
+            }
             | {"processor_s": 10.0 * abs(end), "end": "reached" if end > 0 else "over" if end > -3 else "stopped"}
             for end in ends
         ]

@@ -113,4 +113,6 @@ def test_the_table_of_penalised_networks_says_what_is_stored_and_what_was_predic
                 else:
                     assert np.isnan(at[term])
     told = objectives.penalised_rows(found)
-    assert [row[:2] for row in told[:2]] == [["1", "0"], ["1", "1"]] and len(told) == 2 * len(files)
+    assert [float(row[0]) for row in told] == sorted(files) and {len(row) for row in told} == {9}
+    assert told[-1][1] == f"{float(found.tie.sel(gamma=20, ratio=1)):.3f}"
+    assert told[-1][-1] == f"{float(found.kl_prior_predicted.sel(gamma=20, ratio=0.006)):.3f}"

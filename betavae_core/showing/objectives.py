@@ -12,7 +12,7 @@ from betavae_core.results import sweep
 from betavae_core.showing import figures, tables
 from betavae_core.showing.tiles import SHORTER, between
 
-PENALISED = ["β/ν", "γ", "TIE", "TIE, predicted", "C", "C, predicted"]
+PENALISED = ["γ", *(name for beta in "ν1" for name in (f"β = {beta}: TIE", "predicted", "C", "predicted"))]
 TERMS = ("tie", "kl_prior")
 
 
@@ -38,13 +38,12 @@ def _mean(rows: list[dict], name: str, beta: float, gamma: float) -> float:
 
 
 def penalised_rows(found: xr.Dataset) -> list[list[str]]:
-    """Rows under `PENALISED` of what `penalised` found."""
+    """Rows under `PENALISED` of what `penalised` found, one for each γ; β = ν comes first."""
+    names = [name for term in TERMS for name in (term, f"{term}_predicted")]
     cells = []
-    for ratio in found.ratio.values[::-1]:
-        for gamma in found.gamma.values:
-            at = found.sel(ratio=ratio, gamma=gamma)
-            said = [tables.number(float(at[name]), 3) for term in TERMS for name in (term, f"{term}_predicted")]
-            cells.append([f"{ratio:.3g}", f"{gamma:g}", *said])
+    for gamma in found.gamma.values:
+        at = [found.sel(gamma=gamma, ratio=ratio) for ratio in found.ratio.values[::-1]]
+        cells.append([f"{gamma:g}", *(tables.number(float(each[name]), 3) for each in at for name in names)])
     return cells
 
 
@@ -58,10 +57,10 @@ def penalised_figure(found: xr.Dataset):
     plain, fine = tiles.in_units_of_noise(sweep.load("tiles")), np.geomspace(found.ratio.values[0], 2.5, 101)
     over_beta.plot(plain.beta, plain.tie.mean("realization"), "o", color=figures.BLUE, label="networks")
     over_beta.plot(fine, tiles.theory("tiles", fine).tie, "--", color=figures.GREY, label="theory")
-    over_gamma.set(title="A  over γ", xlabel="γ", ylabel="TIE, nats", ylim=(0, 7))
-    over_beta.set(title="B  over β", xlabel="β/ν", ylim=(0, 7), xlim=(fine[0] / 1.2, 3), xscale="log")
+    over_gamma.set(title="A  over γ", xlabel="γ", ylabel="TIE, nats", ylim=(0, 9))
+    over_beta.set(title="B  over β", xlabel="β/ν", ylim=(0, 9), xlim=(fine[0] / 1.2, 3), xscale="log")
     for axis in (over_gamma, over_beta):
-        axis.legend(fontsize=8)
+        axis.legend(fontsize=8, loc="upper right", ncols=2)
     return shown
 
 

@@ -221,7 +221,7 @@ def lead(profile: str) -> str:
     if not np.isfinite([slope.high, planned.high, longer.high]).all():
         return "Whether networks show it cannot be said before more of them are stored"
     return (
-        "Networks whose images follow the model agree. TIE still falls at the noise ratio, by "
+        "Those whose images follow the model agree. TIE still falls at the noise ratio, by "
         f"{between(_positive(slope))} nats each time β grows by a factor e; theory has {-tiles.slope('tiles'):.3f}. "
         "In a control, whose sources stay independent given the data, it should not. Trained as planned, the control "
         f"did not settle: the two differ by {between(_positive(planned), 2)} nats, which decides nothing. Against a "
