@@ -70,8 +70,10 @@ def planned_for(names, profile, **options):
 
     paths.working_store()
     given = {name: value for name, value in options.items() if value is not None}
-    plans = planning.plans(names, profile, **given)
-    return [(plan[0].specification.label, plan) for plan in plans]
+    found: dict = {}
+    for plan in planning.plans(names, profile, **given):  # two plans of one specification are told as one
+        found.setdefault(plan[0].specification.label, {}).update(dict.fromkeys(plan))
+    return [(label, list(members)) for label, members in found.items()]
 
 
 @click.command(cls=PlannedCommand)
