@@ -28,6 +28,14 @@ settings.register_profile("fixed", derandomize=True, deadline=None, max_examples
 settings.load_profile("fixed")
 
 
+@pytest.fixture(autouse=True)
+def _figures_closed():
+    """pyplot keeps a figure until it is closed, and warns of many, in whichever test comes next."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(20260101)
