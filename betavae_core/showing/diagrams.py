@@ -1,8 +1,9 @@
-"""Diagrams of the networks, drawn as vector graphics: thesis Figures 1 and 3 (below)."""
+"""Diagrams of the networks, drawn as vector graphics, and a table of how they are trained."""
 
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Polygon, Rectangle
 
+from betavae_core.images import experiments
 from betavae_core.networks.architecture import HIDDEN, LATENTS, PIXELS
 from betavae_core.showing.figures import BLUE, GREEN, GREY, PINK, WIDTH, cells
 
@@ -93,3 +94,27 @@ def deep_network() -> Figure:
         if i:
             _arrow(axis, (6, top + 0.55), (6, top))
     return figure
+
+
+RECIPES = ["training", "images", "epochs", "optimiser", "step", "step falls over", "β rises over"]
+
+
+def recipe_rows() -> list[list[str]]:
+    """Rows under `RECIPES`: how networks are trained, as the thesis trains and until they settle."""
+    recipes = {
+        "as the thesis trains": {"all": experiments.THESIS},
+        "settles": {
+            "mixing": experiments.SETTLING.settings,
+            "localisation": experiments.SOON,
+            "tiles, tiles-diagonal": experiments.TURNED,
+            "tiles-4": experiments.SETTLED,
+        },
+    }
+    rows = []
+    for training, images in recipes.items():
+        for name, recipe in images.items():
+            optimiser = {"adam": "Adam", "soap": "SOAP"}[recipe.get("optimiser", "adam")]
+            parts = [f"last {recipe['settling']:.0%}", f"first {recipe['warmup']:.0%}"]
+            parts = [part.replace("%", " %") if recipe["settling"] else "–" for part in parts]
+            rows.append([training, name, f"{recipe['epochs']:,}", optimiser, f"{recipe['learning_rate']:g}", *parts])
+    return rows

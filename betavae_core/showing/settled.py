@@ -46,30 +46,6 @@ def rows(thesis: xr.Dataset, settling: xr.Dataset, reference: xr.Dataset) -> lis
     return cells
 
 
-RECIPES = ["training", "images", "epochs", "optimiser", "step", "step falls over", "β rises over"]
-
-
-def recipe_rows() -> list[list[str]]:
-    """Rows under `RECIPES`: how networks are trained, as the thesis trains and until they settle."""
-    recipes = {
-        "as the thesis trains": {"all": experiments.THESIS},
-        "settles": {
-            "mixing": experiments.SETTLING.settings,
-            "localisation": experiments.SOON,
-            "tiles, tiles-diagonal": experiments.TURNED,
-            "tiles-4": experiments.SETTLED,
-        },
-    }
-    rows = []
-    for training, images in recipes.items():
-        for name, recipe in images.items():
-            optimiser = {"adam": "Adam", "soap": "SOAP"}[recipe.get("optimiser", "adam")]
-            parts = [f"last {recipe['settling']:.0%}", f"first {recipe['warmup']:.0%}"]
-            parts = [part.replace("%", " %") if recipe["settling"] else "–" for part in parts]
-            rows.append([training, name, f"{recipe['epochs']:,}", optimiser, f"{recipe['learning_rate']:g}", *parts])
-    return rows
-
-
 def _cosine(found: xr.Dataset) -> str:
     """The mean obliqueness of a decoder's axes; a dash where it was not measured."""
     mean = float(found.obliqueness.mean())
