@@ -90,11 +90,10 @@ def fit(spec: Specification, data, betas, seeds, xla: bool = False, progress=Non
 
     asked = data, betas, seeds, spec.epochs, spec.schedule, progress
     if spec.optimiser == "soap":
-        weights, curves = soap.fit(*asked, xla, spec.aim, **spec.architecture)
-    else:
-        trainer = training.trainer(len(betas), xla, spec.aim, **spec.architecture)
-        curves, weights = trainer.fit(*asked), trainer.weights
-    return finished(spec, weights, data, seeds), curves
+        return soap.fit(*asked, xla, spec.aim, **spec.architecture)  # which solves output layers itself
+    trainer = training.trainer(len(betas), xla, spec.aim, **spec.architecture)
+    curves = trainer.fit(*asked)
+    return finished(spec, trainer.weights, data, seeds), curves
 
 
 def finished(spec: Specification, weights, data, seeds):
