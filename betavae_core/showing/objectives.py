@@ -60,7 +60,7 @@ def penalised_figure(found: xr.Dataset):
     over_gamma.set(title="A  over γ", xlabel="γ", ylabel="TIE, nats", ylim=(0, 9))
     over_beta.set(title="B  over β", xlabel="β/ν", ylim=(0, 9), xlim=(fine[0] / 1.2, 3), xscale="log")
     for axis in (over_gamma, over_beta):
-        axis.legend(fontsize=8, loc="upper right", ncols=2)
+        axis.legend(fontsize=8, loc="upper right", ncols=2, handlelength=1.2, columnspacing=0.8, handletextpad=0.4)
     return shown
 
 
