@@ -325,7 +325,7 @@ def test_a_deep_chapter_follows_beta_and_says_what_is_stored(site, context, chap
             page.keyboard.press(key)
         assert float(said.inner_text()) == pytest.approx(float(tie.sel(beta=beta)), rel=5e-4)
         mean = tables.number(float(tie.sel(beta=beta)), 2)
-        assert f"the β of this page, TIE is {mean} nats in the mean of " in page.locator("main").inner_text()
+        assert f"the β of this page, TIE is {mean} nats on average over " in page.locator("main").inner_text()
         assert page.locator(".pictures > div:visible").get_attribute("data-beta") == f"{beta}"
         assert page.url.endswith(f"#beta={beta}")
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")

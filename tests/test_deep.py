@@ -265,9 +265,9 @@ def test_a_beta_that_is_not_stored_gets_a_place_of_its_own_beside_those_that_are
     assert record.joined(stored, stored) is stored
     said = live.of_page(stored, shown)
     assert [told.split(" (")[0] for told in said["who"].values()] == [
-        "in the mean of 3 stored networks",
-        "in the mean of 2 networks trained in this build",
-        "in the mean of 3 stored networks",
+        "on average over 3 stored networks",
+        "on average over 2 networks trained in this build",
+        "on average over 3 stored networks",
     ]
     assert said["network"][3.0] == "network of realization 0 of this build"
     values = trained.tie.values
@@ -375,7 +375,7 @@ def test_a_chapter_at_a_beta_of_which_nothing_is_stored_speaks_of_no_other(chapt
         if name.startswith("at_")
     }
     assert said["at_beta"] == named
-    assert said["at_who"].startswith("in the mean of 2 networks trained in this build (median ")
+    assert said["at_who"].startswith("on average over 2 networks trained in this build (median ")
     assert said["at_network"] == "network of realization 0 of this build"
     assert f"Nothing is stored at β = {named}" in "".join(glued["elsewhere"]["data"][GLUED + "text/plain"])
     html = "".join("".join(output.get("data", {}).get("text/html", [])) for output in outputs)

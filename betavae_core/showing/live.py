@@ -48,7 +48,7 @@ def _who(values: np.ndarray, own: bool) -> str:
         return f"in {one}" + ("" if len(there) else ", which diverged")
     median, least, most = (tables.number(float(f(there)), 2) for f in (np.median, np.min, np.max))
     named = f"{len(there)} {'networks trained in this build' if own else 'stored networks'}"
-    return f"in the mean of {named} (median {median}, range {least} to {most})"
+    return f"on average over {named} (median {median}, range {least} to {most})"
 
 
 def table(live: xr.Dataset) -> tuple[list[str], list[list[str]]]:
@@ -103,6 +103,6 @@ def reproduced(stored: xr.Dataset, live: xr.Dataset) -> str:
     there, here = (" and by ".join(sorted(set(d.made_by.values[np.isin(d.key, live.key)]))) for d in (stored, live))
     return (
         f"{told}Networks with the same seeds are stored, made by {there}. Those of this build, made by {here}, differ "
-        f"from them by at most {max(gaps):.3f} nats of objective: one kind of processor repeats every bit, but another "
-        "adds in another order."
+        f"from them by at most {max(gaps):.3f} nats of objective. The same kind of processor repeats every bit; "
+        "another kind adds numbers in another order."
     )
