@@ -89,7 +89,8 @@ def training_sentence(steps: int, closed, network) -> str:
     if not np.isfinite([network[name] for name in LINEAR]).all():
         return f"After {steps:,} steps training has diverged, so this network says nothing about the optimum."
     gaps = [tables.number(float(network[name] - closed[name]), 4) for name in SETTLED]
-    told = f"After {steps:,} steps its objective differs from the optimum by {gaps[0]} nats and its TIE by {gaps[1]}"
+    told = f"After {steps:,} steps the network's objective differs from the optimum by {gaps[0]} nats "
+    told += f"and its TIE by {gaps[1]}"
     objective, tie = (has_settled(name, closed, network) for name in SETTLED)
     if not objective:
         return f"{told}. The objective has not settled, so this network says nothing about the optimum."

@@ -160,8 +160,8 @@ def _still(images: turned_networks.Images, numbers: dict) -> str:
         figures.plt.close(figure)
     drawn = uri(figures.named_in_order(content.getvalue()).encode(), "svg+xml")
     words = (
-        f"q (solid) and exact posterior (dashed) of {len(numbers['images'])} images of "
-        f"{numbers['experiment']}, β = {numbers['beta']:.4g}, one standard deviation: {' and '.join(titles)}."
+        f"q (solid) and exact posterior (dashed) at one standard deviation, for {len(numbers['images'])} images of "
+        f"{numbers['experiment']}, β = {numbers['beta']:.4g}. Panels: {'; '.join(titles)}."
     )
     said = words.replace(" nats", f"{TIED}nats").replace(" = ", f"{TIED}={TIED}")
     image = f'<img class="plot" alt="{said}" src="{drawn}">'

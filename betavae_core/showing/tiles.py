@@ -221,11 +221,11 @@ def lead(profile: str) -> str:
     if not np.isfinite([slope.high, planned.high, longer.high]).all():
         return "Whether networks show it cannot be said before more of them are stored"
     return (
-        "Those whose images follow the model agree. TIE still falls at the noise ratio, by "
-        f"{between(_positive(slope))} nats each time β grows by a factor e; theory has {-tiles.slope('tiles'):.3f}. "
-        "In a control, whose sources stay independent given the data, it should not. Trained as planned, the control "
-        f"did not settle: the two differ by {between(_positive(planned), 2)} nats, which decides nothing. Against a "
-        "control that was trained until its decoders had turned, TIE falls more steeply, by "
+        "Networks whose images follow the model agree with it. At the noise ratio their TIE still falls, by "
+        f"{between(_positive(slope))} nats for each factor e in β; theory has {-tiles.slope('tiles'):.3f}. "
+        "It should not fall in a control, whose sources stay independent given the data. Trained as planned, the "
+        f"control did not settle: the falls differ by {between(_positive(planned), 2)} nats, which decides nothing. "
+        "When the control was trained until its decoders had turned, its TIE fell less steeply, by "
         f"{between(_positive(longer))} nats"
     )
 

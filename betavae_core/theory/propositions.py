@@ -11,7 +11,7 @@ from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.stationarity import Layers
 
 STATEMENTS = {
-    "exchange": "at its own β, no optimum is beaten by that of another β",
+    "exchange": "at its own β, an optimum is at least as good as that of another β",
     "objective": "L* does not increase",
     "kl_prior": "C* does not increase",
     "reconstruction": "R* does not increase",

@@ -143,5 +143,5 @@ HEADLINES = {
     "Does higher β align latents with sources?": ("mixing-mig", "mixing-sap", "localisation-mig", "localisation-sap"),
     "Dependent sources have their best β above the noise ratio": ("above-noise-ratio",),
     "Networks show it: TIE still falls at the noise ratio": ("tiles-slope",),
-    "It falls more steeply than in the control, as planned": ("tiles-against-control",),
+    "TIE falls less steeply in the control trained as planned": ("tiles-against-control",),
 }
