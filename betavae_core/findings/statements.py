@@ -40,7 +40,7 @@ def analytical(process: LinearGaussian, trained: xr.Dataset, fixed: xr.Dataset, 
     before, after = trained.sel(beta=slice(None, 1)), trained.sel(beta=slice(1, None))
     climb = float(trained.log_likelihood.sel(beta=1) - before.log_likelihood[0])
     at_one, around = abs(float(trained.mie.sel(beta=1))), [float(part.mie.max()) for part in (before, after)]
-    mie = f"{written(at_one)} nats at β = 1; up to {around[0]:.3g} below and {around[1]:.3g} above"
+    mie = f"{written(at_one)} nats at β = 1; up to {around[0]:.3g} at smaller and {around[1]:.3g} at larger β"
     tie = f"least, {least:.4f} nats, at β = {best:.4f}; at the ends at least {ends:.4f}"
     rises = f"rises by {climb:.3g} nats from β = {float(trained.beta[0]):g} to 1, falls after"
     return [
@@ -79,7 +79,7 @@ def _causes(process: LinearGaussian, fixed: xr.Dataset, best: float) -> list[Ver
     ratio, imposed = process.noise_std**2, float(fixed.beta[fixed.tie.values.argmin()])
     shown = ", ".join(f"{e:.3f}" for e in errors) + " nats at β = " + ", ".join(f"{b:g}" for b in around)
     without = f"with orthogonal columns, so without the conflict, TIE is {shown}"
-    at_truth = f"with D = A, where both are there, TIE is least at β = {imposed:g}, the noise ratio {ratio:g}"
+    at_truth = f"with D = A, though both are so, TIE is least at β = {imposed:g}; noise ratio {ratio:g}"
     return [
         exact("conflict-needed", without, not errors[0] > errors[1] < errors[2]),
         exact("diagonal-moves", at_truth, abs(imposed / ratio - 1) > ROUNDING),
@@ -129,8 +129,9 @@ def segregation(scored: xr.Dataset, name: str) -> list[Verdict]:
         ends = scored.sel(beta=used[[0, -1]])
         means, drawn = (optima.complete(ends, score + of)[0] for of in ("", latents.DRAWN))
         gains = {n: sign * (v[1] - v[0]) for n, v in (("on means", means), ("on z ~ q", drawn))}
-        change = "minus" if sign > 0 else "below that"
-        told = f"{words} at β = {used[-1]:g} {change} at β = {used[0]:g}"
+        low, high = used[0], used[-1]
+        change = f"{words} at β = {high:g} minus at β = {low:g}"
+        told = change if sign > 0 else f"fall of the {words} from β = {low:g} to {high:g}"
         found.append(verdicts.positive(f"{name}-{what}", told, gains))
     return found
 
@@ -156,5 +157,5 @@ def without_dependence(stored: xr.Dataset, predicted: xr.Dataset) -> Verdict:
     images, which has seen no network, has its least TIE.
     """
     foreseen = int(predicted.tie.mean("realization").argmin("beta"))
-    beside = f" (judged at β = {float(stored.beta[foreseen]):g}, where the linear model has it)"
+    beside = f" (judged at β = {float(stored.beta[foreseen]):g}, the linear model’s optimum)"
     return verdicts.interior("optimum-without-dependence", stored, "tie", beside, foreseen)

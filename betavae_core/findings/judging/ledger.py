@@ -53,20 +53,20 @@ ENTRIES = {
         TRACTABLE,
     ),
     "fixed-decoder-noise": Entry(
-        QUESTION, "Is such a decoder best at β = 1 whatever its variance?", f"{TRACTABLE}, beyond σₓ = σ"
+        QUESTION, "Is a decoder with D = A best at β = 1 whatever its variance?", f"{TRACTABLE}, beyond σₓ = σ"
     ),
     "likelihood-falls": Entry(
         QUESTION, "Does the likelihood of the data fall as β grows?", f"{GENERAL}: it “can be expected”"
     ),
     "conflict-needed": Entry(
         QUESTION,
-        "Is there no finite optimum without the conflict of the two kinds of independence?",
+        "Does a finite optimum need the conflict of the two kinds of independence?",
         "Abstract: the conflict “leads to” an optimum",
     ),
     "diagonal-moves": Entry(
         QUESTION,
         "Does a diagonal q, by itself, move the best β where the posterior is not diagonal?",
-        "Abstract: it is “enforcing” that is said to matter",
+        "Abstract: “enforcing” is said to matter",
     ),
     "above-noise-ratio": Entry(
         RESULT,
@@ -108,14 +108,18 @@ ENTRIES = {
     "optimum-without-dependence": Entry(
         QUESTION, "Do networks have a finite best β even where sources stay independent given the data?", "Abstract"
     ),
-    "tiles-slope": Entry(RESULT, "Tiles: with dependent sources TIE still falls at β = ν", "the theorem on the best β"),
+    "tiles-slope": Entry(
+        RESULT, "Tiles: with dependent sources TIE still falls at β = ν, the noise ratio", "the theorem on the best β"
+    ),
     "tiles-against-control": Entry(
-        RESULT, "Tiles: at β = ν TIE falls more steeply than in the control", "the theorem; as planned, 6,000 epochs"
+        RESULT,
+        "Tiles: at β = ν TIE falls more steeply than in the control, with sources independent given the data",
+        "the theorem; as planned, 6,000 epochs",
     ),
     "tiles-against-settled": Entry(
         RESULT,
-        "Tiles: the same against a control trained for 20,000 epochs (exploratory)",
-        "trained longer after the control as planned had missed its own theory",
+        "Tiles: the same, with the control trained for 20,000 epochs (exploratory)",
+        "trained longer, since the control as planned had missed what theory predicts for it",
     ),
 }
 
