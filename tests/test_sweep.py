@@ -109,7 +109,14 @@ def test_the_pack_is_halved_until_it_fits():
     assert crews.largest(lambda count: count <= 100, 512) == 64
     assert crews.largest(lambda count: True, 300) == 300
     assert crews.largest(lambda count: False, 300) == 0
-    assert crews.fits(Specification("mixing", samples=20), 2, xla=False)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "soap"])
+def test_memory_is_tried_with_the_optimiser_that_will_train(optimiser, monkeypatch):
+    used, fit = [], train_member.fit
+    monkeypatch.setattr(train_member, "fit", lambda spec, *rest: used.append(spec) or fit(spec, *rest))
+    assert crews.fits(Specification("mixing", samples=20, optimiser=optimiser), 2, xla=False)
+    assert [(spec.optimiser, spec.epochs) for spec in used] == [(optimiser, 2)]
 
 
 @pytest.mark.slow

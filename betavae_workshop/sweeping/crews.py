@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from multiprocessing import forkserver, get_context
 from typing import NamedTuple
 
@@ -135,18 +136,15 @@ def largest(fitting: Callable[[int], bool], wanted: int) -> int:
 
 
 def fits(specification, count: int, xla: bool) -> bool:
-    """Whether a pack trains for two steps; running out of memory, or XLA's refusal, counts as no."""
+    """Whether a pack trains for two steps, as is asked; running out of memory, or XLA's refusal, counts as no."""
     import tensorflow as tf
 
-    from betavae_core.networks import training
-    from betavae_core.networks.model import Ensemble
+    from betavae_core.results import train_member
 
     data, _ = specification.draw(0)
     refusals = (tf.errors.ResourceExhaustedError, *((tf.errors.OpError,) if xla else ()))
     try:
-        training.Trainer(Ensemble(count, **specification.architecture), xla, aim=specification.aim).fit(
-            [data] * count, [1.0] * count, range(count), 2
-        )
+        train_member.fit(replace(specification, epochs=2), [data] * count, [1.0] * count, range(count), xla)
     except refusals:
         return False
     return True
