@@ -15,7 +15,17 @@ import pytest
 
 SHARE = 0.02  # of the suite: a test that costs more says why in its docstring
 GATHERING = "reading the tests"
-FIRST = ("cluster", "building", "twin", "deep", "bench", "end_to_end", "sweep", "change", "browser")  # the longest files
+FIRST = (
+    "cluster",
+    "building",
+    "twin",
+    "deep",
+    "bench",
+    "end_to_end",
+    "sweep",
+    "change",
+    "browser",
+)  # the longest files
 
 
 class Clock:
