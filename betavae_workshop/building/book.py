@@ -63,16 +63,17 @@ def render() -> Path:
 def build_variant(chapter: str, values: dict, report=print) -> Path:
     """Execute one chapter with other parameters and render the book with it into a folder of its own.
 
-    The other chapters are brought up to date as for `build`; `_build/html` is not touched. Those that quote all others
-    are executed again with what this one found. Modules are described in the book proper alone. Returns the page.
+    The other chapters are brought up to date as for `build`; `_build/html` is not touched. Those that quote all
+    verdicts are executed again if this one's are others. Run times are those of the book proper, where alone modules
+    are described. Returns the page.
     """
     folder = BUILD / "variants" / variant_name(chapter, values)
     execution.require_networks(chapter, values)
     with _only_build():
         base, stage = _executed(report), folder / "executed"
         _stage_assets(stage)
-        quoting = [name for name in chapters.QUOTING if name in chapters.names() and name != chapter]
-        again = {chapter: values} | {name: {} for name in quoting}
+        quoting = [name for name in chapters.QUOTING if name in chapters.names() and not chapters.quotes_runs(name)]
+        again = {name: {} for name in quoting} | {chapter: values}
         for file in (base / "book").glob("*.*"):
             if file.is_file() and file.name.split(".")[0] not in again:
                 shutil.copyfile(file, stage / "book" / file.name)

@@ -34,6 +34,11 @@ def has_code(chapter: str) -> bool:
     return "```{code-cell}" in (CHAPTERS / f"{chapter}.md").read_text(encoding="utf-8")
 
 
+def quotes_runs(chapter: str) -> bool:
+    """Whether a chapter that quotes others tells of their parameters and run times, not of verdicts alone."""
+    return "built.chapters(" in _code(chapter)
+
+
 def reach(chapter: str) -> imports.Reach:
     """What a chapter's cells can reach of the package."""
     return imports.reach(_code(chapter))

@@ -129,7 +129,8 @@ def _digest(chapter: str, values: dict, stage: Path) -> str:
     if chapter not in QUOTING:
         return digest(chapter, values, [])
     others = [name for name in chapters.names() if name not in QUOTING]
-    records = [_file(stage, name, kind) for name in others for kind in (".json", ".claims.json")]
+    kinds = (".json", ".claims.json") if chapters.quotes_runs(chapter) else (".claims.json",)
+    records = [_file(stage, name, kind) for name in others for kind in kinds]
     return digest(chapter, values, [*records, *(paths.ROOT / "betavae_workshop" / name for name in HANDED)])
 
 
