@@ -130,9 +130,8 @@ def _executed(report, profile: str = "published", jobs: int | None = None) -> Pa
     _stage_assets(stage)
     for stale in (stage / "book").glob("*.ipynb"):
         if stale.stem not in names:
-            stale.unlink()
-            stale.with_suffix(".json").unlink(missing_ok=True)
-            stale.with_suffix(".claims.json").unlink(missing_ok=True)
+            for kind in execution.KINDS:
+                stale.with_suffix(kind).unlink(missing_ok=True)
     usual = {name: parameters.defaults(name).get("profile", profile) for name in names}
     wanted = {name: {} if usual[name] == profile else {"profile": profile} for name in names}
     execution.bring_up_to_date(wanted, stage, report, jobs)

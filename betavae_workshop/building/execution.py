@@ -20,9 +20,7 @@ from betavae_workshop.building.processes import Job
 from betavae_workshop.building.progress import Progress
 
 KINDS = (".ipynb", ".claims.json", ".json")  # an execution leaves a notebook, verdicts if it has some, and its record
-
 SECONDS = paths.DATA / "seconds.json"  # of each chapter; `python -m betavae_workshop.building.execution` writes it
-
 HANDED = ("rates.py", "speed.py")  # of the workshop, whose tables the chapters that quote are handed
 
 

@@ -143,8 +143,7 @@ def fits(specification, count: int, xla: bool) -> bool:
 
     data, _ = specification.draw(0)
     refusals = (tf.errors.ResourceExhaustedError, *((tf.errors.OpError,) if xla else ()))
-    try:
+    with contextlib.suppress(*refusals):
         train_member.fit(replace(specification, epochs=2), [data] * count, [1.0] * count, range(count), xla)
-    except refusals:
-        return False
-    return True
+        return True
+    return False
