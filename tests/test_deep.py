@@ -149,7 +149,7 @@ def test_what_is_not_stored_is_told_in_a_sentence_and_never_as_nan(results):
     assert deep.scaling_rows() == []
     assert deep.convergence({}) is None
     assert deep.convergence_rows(None) == []
-    assert deep.gained(None) == "How much four thousand more steps gain is not known without them."
+    assert deep.gained(None) == "How much four thousand more epochs gain is not known without them."
 
 
 def test_all_supplements_are_published():

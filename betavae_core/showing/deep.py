@@ -184,10 +184,10 @@ def convergence_rows(change: xr.Dataset | None) -> list[list[str]]:
 def gained(change: xr.Dataset | None, most_beta: float = 20.0) -> str:
     """A sentence on what 4000 more epochs gain in objective for β up to `most_beta`."""
     if change is None or not convergence_rows(change):
-        return "How much four thousand more steps gain is not known without them."
+        return "How much four thousand more epochs gain is not known without them."
     most = change.objective.where(change.beta <= most_beta, drop=True).max("beta")
     parts = [f"{float(most.sel(experiment=name)):.1f} in {name}" for name in change.experiment.values]
-    return f"Up to β = {most_beta:g}, four thousand more steps gain at most so many nats: {' and '.join(parts)}."
+    return f"Up to β = {most_beta:g}, 4,000 more epochs raise the objective, in nats, by at most {' and '.join(parts)}."
 
 
 def missing(supplement: experiments.Supplement):
