@@ -64,26 +64,26 @@ def penalised_figure(found: xr.Dataset):
     return shown
 
 
-LEARNING = ("tiles", "tiles-diagonal")
-LEARNED = [
-    "experiment (n)",
-    "best β: predicted",
-    "learned σₓ²",
-    "σₓ² = 1, in ν",
-    "slope: theory",
-    "learned σₓ²",
-    "σₓ² = 1",
-]
+LEARNING = {  # the networks of a row: of which experiment, and which of its supplements learns its variance
+    "tiles": ("tiles", experiments.LEARNED),
+    "tiles-diagonal": ("tiles-diagonal", experiments.LEARNED),
+    "tiles-diagonal, 6,000 epochs": ("tiles-diagonal", experiments.LEARNED_LONGER),
+}
+LEARNED = ["experiment (n)", "best β: predicted", "learned σₓ²", "σₓ² = 1, in ν", "slope: learned σₓ²", "σₓ² = 1"]
 
 
-def networks(name: str) -> tuple[xr.Dataset, xr.Dataset]:
-    """Networks that learn σ_x², and their partners: the same images and seeds at β ν; β of both as it is for partners.
+def networks(row: str) -> tuple[xr.Dataset, xr.Dataset]:
+    """Networks of `LEARNING` and their partners: the same images, seeds and epochs, at β ν; β of both as for partners.
 
     A learned σ_x² is ν to a part in a thousand, so that β ν in the one stands for β in the other.
     """
-    partners = sweep.load(name, supplement=SHORTER)
-    learned = sweep.load(name, supplement=experiments.LEARNED).assign_coords(beta=partners.beta.values)
-    return learned, partners
+    name, supplement = LEARNING[row]
+    learned = sweep.load(name, supplement=supplement)
+    brief = supplement == experiments.LEARNED
+    partners = sweep.load(name, supplement=SHORTER if brief else None).sel(realization=learned.realization)
+    noise = tiles.code_noise(name)
+    partners = partners.sel(beta=learned.beta.values * noise, method="nearest", tolerance=1e-3 * noise)
+    return learned.assign_coords(beta=partners.beta.values), partners
 
 
 def variance(learned: xr.Dataset) -> xr.DataArray:
@@ -94,7 +94,7 @@ def variance(learned: xr.Dataset) -> xr.DataArray:
 
 def predicted(name: str) -> float:
     """The best β that was committed."""
-    return _committed("tiles-learned-variance")["best_beta"][name]
+    return _committed("tiles-learned-variance")["best_beta"][LEARNING[name][0]]
 
 
 def learned_rows() -> list[list[str]]:
@@ -104,8 +104,7 @@ def learned_rows() -> list[list[str]]:
         own, partner = (tiles.optimum(each) for each in networks(name))
         if own.count:
             best = [f"{predicted(name):.3f}", between(own.best), between(partner.best)]
-            slopes = [f"{own.theory.slope:z.3f}".replace("-", "−"), between(own.slope, 2), between(partner.slope, 2)]
-            cells.append([f"{name} ({own.count})", *best, *slopes])
+            cells.append([f"{name} ({own.count})", *best, between(own.slope, 2), between(partner.slope, 2)])
     return cells
 
 

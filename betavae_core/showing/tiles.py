@@ -224,7 +224,7 @@ def lead(profile: str) -> str:
         "Networks whose images follow the model agree with it. At the noise ratio their TIE still falls, by "
         f"{between(_positive(slope))} nats for each factor e in β; theory has {-tiles.slope('tiles'):.3f}. "
         "It should not fall in a control, whose sources stay independent given the data. Trained as planned, the "
-        f"control did not settle: the falls differ by {between(_positive(planned), 2)} nats, which decides nothing. "
+        f"control did not settle: its TIE fell by {between(planned, 2)} nats more, which decides nothing. "
         "When the control was trained until its decoders had turned, its TIE fell less steeply, by "
         f"{between(_positive(longer))} nats"
     )
