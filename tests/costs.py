@@ -15,17 +15,6 @@ import pytest
 
 SHARE = 0.02  # of the suite: a test that costs more says why in its docstring
 GATHERING = "reading the tests"
-FIRST = (
-    "cluster",
-    "building",
-    "twin",
-    "deep",
-    "bench",
-    "end_to_end",
-    "sweep",
-    "change",
-    "browser",
-)  # the longest files
 
 
 class Clock:
@@ -45,12 +34,6 @@ class Clock:
 
 
 clock = Clock()
-
-
-def pytest_collection_modifyitems(items):
-    """The longest files begin, so that none runs alone at the end; a browser comes once the book beside it is built."""
-    order = {f"test_{name}.py": place for place, name in enumerate(FIRST)}
-    items.sort(key=lambda item: order.get(item.path.name, len(FIRST)))
 
 
 def pytest_collection_finish(session):
