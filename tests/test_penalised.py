@@ -87,8 +87,9 @@ def test_networks_that_learn_their_variance_stand_beside_their_partners():
     assert beside.beta.values == pytest.approx(own.beta.values * experiments.code_noise(experiments.MIXING), abs=1e-3)
     np.testing.assert_array_equal(found.tie.transpose("beta", ...), own.tie.transpose("beta", ...))
     gaps = np.median(own.tie.values - other.tie.sel(realization=own.realization).values, axis=1)
-    assert objectives.apart("tiles") == pytest.approx(abs(gaps).max())
-    assert [row[0].split(" (")[0] for row in objectives.learned_rows()] == list(objectives.LEARNING)
+    assert objectives.apart(found, beside) == pytest.approx(abs(gaps).max())
+    every = {row: objectives.networks(row) for row in objectives.LEARNING}
+    assert [row[0].split(" (")[0] for row in objectives.learned_rows(every)] == list(objectives.LEARNING)
 
 
 def test_the_table_of_penalised_networks_says_what_is_stored_and_what_was_predicted():

@@ -95,6 +95,7 @@ def test_what_is_zero_reads_as_zero_and_every_claim_says_what_shows_it():
     worst = dict.fromkeys(propositions.STATEMENTS, 0.0)
     found = statements.general(worst, [0.5], [5e-16])
     assert {v.estimate for v in found[:-1]} == {"largest violation 0 nats"}
+    assert found[-1].estimate.startswith("n = 1 models, the largest correlation of each: ")
     assert found[-1].estimate.endswith("with orthogonal columns at most 5 × 10⁻¹⁶")
 
 

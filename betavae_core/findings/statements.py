@@ -79,7 +79,7 @@ def _causes(process: LinearGaussian, fixed: xr.Dataset, best: float) -> list[Ver
     ratio, imposed = process.noise_std**2, float(fixed.beta[fixed.tie.values.argmin()])
     shown = ", ".join(f"{e:.3f}" for e in errors) + " nats at β = " + ", ".join(f"{b:g}" for b in around)
     without = f"with orthogonal columns, so without the conflict, TIE is {shown}"
-    at_truth = f"with D = A, though both are so, TIE is least at β = {imposed:g}; noise ratio {ratio:g}"
+    at_truth = f"with D = A, q diagonal, the posterior not: TIE least at β = {imposed:g}; noise ratio {ratio:g}"
     return [
         exact("conflict-needed", without, not errors[0] > errors[1] < errors[2]),
         exact("diagonal-moves", at_truth, abs(imposed / ratio - 1) > ROUNDING),

@@ -64,10 +64,10 @@ def penalised_figure(found: xr.Dataset):
     return shown
 
 
-LEARNING = {  # the networks of a row: of which experiment, and which of its supplements learns its variance
-    "tiles": ("tiles", experiments.LEARNED),
-    "tiles-diagonal": ("tiles-diagonal", experiments.LEARNED),
-    "tiles-diagonal, 6,000 epochs": ("tiles-diagonal", experiments.LEARNED_LONGER),
+LEARNING = {  # the networks of a row: their experiment, the supplement that learns its variance, and that of partners
+    "tiles": ("tiles", experiments.LEARNED, SHORTER),
+    "tiles-diagonal": ("tiles-diagonal", experiments.LEARNED, SHORTER),
+    "tiles-diagonal, 6,000 epochs": ("tiles-diagonal", experiments.LEARNED_LONGER, None),
 }
 LEARNED = ["experiment (n)", "best β: predicted", "learned σₓ²", "σₓ² = 1, in ν", "slope: learned σₓ²", "σₓ² = 1"]
 
@@ -77,10 +77,9 @@ def networks(row: str) -> tuple[xr.Dataset, xr.Dataset]:
 
     A learned σ_x² is ν to a part in a thousand, so that β ν in the one stands for β in the other.
     """
-    name, supplement = LEARNING[row]
-    learned = sweep.load(name, supplement=supplement)
-    brief = supplement == experiments.LEARNED
-    partners = sweep.load(name, supplement=SHORTER if brief else None).sel(realization=learned.realization)
+    name, *supplements = LEARNING[row]
+    learned, partners = (sweep.load(name, supplement=each) for each in supplements)
+    partners = partners.sel(realization=learned.realization)
     noise = tiles.code_noise(name)
     partners = partners.sel(beta=learned.beta.values * noise, method="nearest", tolerance=1e-3 * noise)
     return learned.assign_coords(beta=partners.beta.values), partners
@@ -97,28 +96,27 @@ def predicted(name: str) -> float:
     return _committed("tiles-learned-variance")["best_beta"][LEARNING[name][0]]
 
 
-def learned_rows() -> list[list[str]]:
-    """Rows under `LEARNED`; no row where no realization is whole."""
+def learned_rows(found: dict) -> list[list[str]]:
+    """Rows under `LEARNED` of what `networks` found for each; no row where no realization is whole."""
     cells = []
-    for name in LEARNING:
-        own, partner = (tiles.optimum(each) for each in networks(name))
+    for name, pair in found.items():
+        own, partner = map(tiles.optimum, pair)
         if own.count:
             best = [f"{predicted(name):.3f}", between(own.best), between(partner.best)]
             cells.append([f"{name} ({own.count})", *best, between(own.slope, 2), between(partner.slope, 2)])
     return cells
 
 
-def apart(name: str) -> float:
+def apart(learned: xr.Dataset, partners: xr.Dataset) -> float:
     """The largest median over realizations, of any β, by which TIE differs from that of partners; nats."""
-    learned, partners = networks(name)
     return float(abs((learned.tie - partners.tie).median("realization")).max())
 
 
-def off() -> float:
-    """The largest distance of a learned σ_x² from its prediction, as a share."""
+def off(found: dict) -> float:
+    """The largest distance of a learned σ_x² from its prediction, as a share, in what `networks` found for each row."""
     expected = np.array([[row["decoder_variance"]] for row in _committed("tiles-learned-variance")["tie"]])
-    found = [variance(networks(name)[0]).transpose("beta", ...).values for name in LEARNING]
-    return float(max(np.nanmax(abs(each / expected - 1)) for each in found))
+    values = [variance(learned).transpose("beta", ...).values for learned, _ in found.values()]
+    return float(max(np.nanmax(abs(each / expected - 1)) for each in values))
 
 
 def _committed(name: str) -> dict:
