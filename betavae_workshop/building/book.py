@@ -7,6 +7,7 @@ Pages are rendered anew, all together, where anything that they are made of has 
 
 import contextlib
 import fcntl
+import filecmp
 import hashlib
 import json
 import re
@@ -22,24 +23,35 @@ from betavae_core.paths import BUILD, CHAPTERS, EXECUTED
 from betavae_workshop.building import chapters, execution, parameters, rendering
 
 
-def build(report=print, builder: str = "html", profile: str = "published", jobs: int | None = None) -> Path:
-    """Execute what has changed, `jobs` chapters at a time, and render the book into _build/<builder>.
+def build(report=print, profile: str = "published", jobs: int | None = None) -> Path:
+    """Execute what has changed, `jobs` chapters at a time, and render the book into _build/html.
 
     Returns its first page. Without `jobs`, as many chapters run at a time as there are cores.
     """
-    target = BUILD / builder
     with _only_build():
-        return _rendered(_executed(report, profile, jobs), target, report, builder)
+        return _rendered(_executed(report, profile, jobs), BUILD / "html", report)
 
 
-def _rendered(stage: Path, target: Path, report, builder: str = "html") -> Path:
-    """Render a stage into `target` unless its pages are up to date; returns the first page."""
+def _rendered(stage: Path, target: Path, report, base: Path | None = None) -> Path:
+    """Render a stage into `target` unless its pages are up to date; returns the first page.
+
+    base : stage of the book proper; where its pages are up to date, only those that differ from them are rendered
+    """
     rendering.restore(target)  # a build was killed between two moves
     if rendering.is_current(stage, target):
         report("pages: up to date")
         return target / "index.html"
+    if base and rendering.can_go_on(base, BUILD / "html"):
+        changed = [name for name in chapters.names() if not _same(name, stage, base)]
+        report(f"rendering the pages of {', '.join(changed) or 'no chapter'}")
+        return rendering.render_changes(stage, changed, BUILD / "html", target)
     report("rendering the pages")
-    return rendering.render(stage, target, builder)
+    return rendering.render(stage, target)
+
+
+def _same(chapter: str, stage: Path, other: Path) -> bool:
+    """Whether a chapter is the same in two stages."""
+    return filecmp.cmp(*(folder / "book" / f"{chapter}.ipynb" for folder in (stage, other)), shallow=False)
 
 
 def render() -> Path:
@@ -64,8 +76,7 @@ def build_variant(chapter: str, values: dict, report=print) -> Path:
     """Execute one chapter with other parameters and render the book with it into a folder of its own.
 
     The other chapters are brought up to date as for `build`; `_build/html` is not touched. Those that quote all
-    verdicts are executed again if this one's are others. Run times are those of the book proper, where alone modules
-    are described. Returns the page.
+    verdicts are executed again if this one's are others. Run times are those of the book proper. Returns the page.
     """
     folder = BUILD / "variants" / variant_name(chapter, values)
     execution.require_networks(chapter, values)
@@ -77,10 +88,8 @@ def build_variant(chapter: str, values: dict, report=print) -> Path:
         for file in (base / "book").glob("*.*"):
             if file.is_file() and file.name.split(".")[0] not in again:
                 shutil.copyfile(file, stage / "book" / file.name)
-        for file in (stage / "book").glob("api*.ipynb"):
-            file.write_text(json.dumps(_without_modules(json.loads(file.read_text()))))
         execution.bring_up_to_date(again, stage, report)
-        return _rendered(stage, folder / "html", report).parent / "book" / f"{chapter}.html"
+        return _rendered(stage, folder / "html", report, base=base).parent / "book" / f"{chapter}.html"
 
 
 def build_page(chapter: str, report=print) -> Path:

@@ -1,4 +1,8 @@
-"""Executed chapters to pages: jupyter-book in a process of its own, and its pages in place only when they are whole."""
+"""Executed chapters to pages: jupyter-book in a process of its own, and its pages in place only when they are whole.
+
+Sphinx can go on from what it read last if sources and output lie where they lay then. So all pages are made in one
+place, and what it read of the book is kept. Pages that differ by a chapter cost a fifth of a whole rendering.
+"""
 
 import os
 import re
@@ -14,7 +18,9 @@ from betavae_workshop import environment
 from betavae_workshop.building import kept
 
 CONFIG, CONTENTS = ROOT / "_config.yml", ROOT / "_toc.yml"
-MADE_FROM = ".made-from"  # beside the pages: the hash of what they were rendered from
+SCRATCH = BUILD / "render-here"  # where pages are made
+READ = BUILD / "read"  # what Sphinx read of the book: documents, and pictures that stand in notebooks
+MADE_FROM = ".made-from"  # beside the pages, and in `READ`: the hash of what they were rendered from
 
 
 def is_current(stage: Path, target: Path, chapter: str | None = None) -> bool:
@@ -23,20 +29,67 @@ def is_current(stage: Path, target: Path, chapter: str | None = None) -> bool:
     return record.exists() and record.read_text() == _digest(stage, chapter)
 
 
-def render(stage: Path, target: Path, builder: str = "html") -> Path:
+def render(stage: Path, target: Path) -> Path:
     """Render the whole book, with warnings as errors; returns its first page."""
     restore(target)  # a build was killed between two moves
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", stage, "--path-output", _scratch()]
-    command += ["--config", CONFIG, "--toc", CONTENTS, "--builder", builder, "--all", "-W", "-n", "--keep-going"]
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", _source(stage), "--path-output", SCRATCH]
+    command += ["--config", CONFIG, "--toc", CONTENTS, "--all", "-W", "-n", "--keep-going"]
     try:
         _run(command)
-        pages = _scratch() / "_build" / builder
+        pages = SCRATCH / "_build/html"
         files.write_text(pages / MADE_FROM, _digest(stage))
         _put_in_place(pages, target)
+        files.write_text(SCRATCH / "_build" / MADE_FROM, _digest(stage))
+        shutil.rmtree(READ, ignore_errors=True)
+        os.replace(SCRATCH / "_build", READ)
     finally:
         restore(target)
-        shutil.rmtree(_scratch(), ignore_errors=True)
+        shutil.rmtree(SCRATCH, ignore_errors=True)
     return target / "index.html"
+
+
+def can_go_on(stage: Path, pages: Path) -> bool:
+    """Whether these are the pages of that stage, and what Sphinx read for them is kept."""
+    return is_current(stage, pages) and is_current(stage, READ)
+
+
+def render_changes(stage: Path, names: list[str], pages: Path, target: Path) -> Path:
+    """Render the pages of some chapters of a stage, by which it differs from that of `pages`; take over the others.
+
+    Warnings are errors. Returns the first page. The same bytes as `render`, for a fifth of its time.
+
+    Parameters
+    ----------
+    pages : for which `can_go_on` holds
+    """
+    restore(target)
+    made, whole = SCRATCH / "_build/html", SCRATCH / "whole"
+    try:
+        source = _source(stage, names)
+        shutil.copytree(READ, SCRATCH / "_build")
+        made.mkdir()
+        shutil.copyfile(pages / "searchindex.js", made / "searchindex.js")  # Sphinx adds to it
+        if names:  # Sphinx would take none for all
+            chapters = [source / "book" / f"{name}.ipynb" for name in names]
+            _run([sys.executable, "-m", __name__, source, made, *chapters])
+        shutil.rmtree(made / "_static", ignore_errors=True)  # the same
+        for folder in (pages, made):
+            shutil.copytree(folder, whole, dirs_exist_ok=True)
+        files.write_text(whole / MADE_FROM, _digest(stage))
+        _put_in_place(whole, target)
+    finally:
+        restore(target)
+        shutil.rmtree(SCRATCH, ignore_errors=True)
+    return target / "index.html"
+
+
+def _source(stage: Path, changed=()) -> Path:
+    """A copy of what is rendered, as old as it is; chapters that have changed are as new as Sphinx expects."""
+    source = SCRATCH / "source"
+    shutil.copytree(stage / "book", source / "book", ignore=shutil.ignore_patterns("*.json"))
+    for name in changed:
+        (source / "book" / f"{name}.ipynb").touch()
+    return source
 
 
 def render_page(stage: Path, target: Path, chapter: str) -> Path:
@@ -44,14 +97,14 @@ def render_page(stage: Path, target: Path, chapter: str) -> Path:
 
     Warnings are let pass: the numbers of a chapter that has not been executed are missing.
     """
-    pages = _scratch() / "html"
+    pages = SCRATCH / "html"
     try:
-        _run([sys.executable, "-m", __name__, stage, pages, stage / "book" / f"{chapter}.ipynb"])
+        _run([sys.executable, "-m", __name__, "--lenient", stage, pages, stage / "book" / f"{chapter}.ipynb"])
         files.write_text(pages / MADE_FROM, _digest(stage, chapter))
         _put_in_place(pages, target)
     finally:
         restore(target)
-        shutil.rmtree(_scratch(), ignore_errors=True)
+        shutil.rmtree(SCRATCH, ignore_errors=True)
     return target / "book" / f"{chapter}.html"
 
 
@@ -74,10 +127,6 @@ def _last(target: Path) -> Path:
     return target.with_name(f".{target.name}-last")
 
 
-def _scratch() -> Path:
-    return BUILD / f"render-{os.getpid()}"
-
-
 def _digest(stage: Path, chapter: str | None = None) -> str:
     """Content hash of all that pages are rendered from; the package is on the page of the API."""
     parts = [CONFIG, CONTENTS, ROOT / "requirements.lock", *(CHAPTERS / "_ext").glob("*.py")]
@@ -96,15 +145,19 @@ def _run(command: list) -> None:
         raise BuildError("rendering failed:\n" + "\n".join(dict.fromkeys(warnings or [done.stderr])))
 
 
-def _build_page(stage: Path, pages: Path, source: Path) -> int:
-    """What `jupyter-book build` does, for one source of the book; its command line takes all or none."""
+def _build_pages(stage: Path, pages: Path, *sources: Path, lenient: bool = False) -> int:
+    """What `jupyter-book build` does, for some sources of the book; its command line takes all or none."""
     from jupyter_book.sphinx import build_sphinx
 
     settings = {"external_toc_path": str(CONTENTS), "latex_individualpages": False}
-    options = {"noconfig": True, "path_config": CONFIG, "confoverrides": settings, "filenames": [str(source)]}
-    return build_sphinx(stage, pages, **options)  # an exception where it could not
+    options = {"noconfig": True, "path_config": CONFIG, "filenames": list(map(str, sources))}
+    if not lenient:
+        settings["nitpicky"] = True
+        options |= {"warningiserror": True, "keep_going": True}
+    return build_sphinx(stage, pages, confoverrides=settings, **options)  # an exception where it could not
 
 
 if __name__ == "__main__":
-    code = _build_page(*map(Path, sys.argv[1:]))
+    lenient = "--lenient" in sys.argv
+    code = _build_pages(*(Path(word) for word in sys.argv[1:] if word != "--lenient"), lenient=lenient)
     sys.exit(code if isinstance(code, int) else 1)
