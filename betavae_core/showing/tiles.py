@@ -221,12 +221,12 @@ def lead(profile: str) -> str:
     if not np.isfinite([slope.high, planned.high, longer.high]).all():
         return "Whether networks show it cannot be said before more of them are stored"
     return (
-        "Networks whose images follow the model agree with it. At the noise ratio their TIE still falls, by "
-        f"{between(_positive(slope))} nats for each factor e in β; theory has {-tiles.slope('tiles'):.3f}. "
-        "It should not fall in a control, whose sources stay independent given the data. Trained as planned, the "
-        f"control did not settle: its TIE fell by {between(planned, 2)} nats more, which decides nothing. "
-        "When the control was trained until its decoders had turned, its TIE fell less steeply, by "
-        f"{between(_positive(longer))} nats"
+        "Networks whose images follow the model agree with this. At the noise ratio their TIE still falls, by "
+        f"{between(_positive(slope))} nats per unit of log β; theory has {-tiles.slope('tiles'):.3f}. "
+        "In a control, whose sources stay independent given the data, TIE should not fall. The planned "
+        "comparison decides nothing: some of the control's decoders had not turned to the principal axes, and its TIE "
+        f"fell by {between(planned, 2)} nats more than the other networks'. After longer training its decoders "
+        f"had turned, and its TIE fell by {between(_positive(longer))} nats less"
     )
 
 

@@ -146,6 +146,6 @@ HEADLINES = {
     "Does the likelihood of the data fall as β grows?": ("likelihood-falls",),
     "Does higher β align latents with sources?": ("mixing-mig", "mixing-sap", "localisation-mig", "localisation-sap"),
     "Dependent sources have their best β above the noise ratio": ("above-noise-ratio",),
-    "Networks show it: TIE still falls at the noise ratio": ("tiles-slope",),
-    "TIE falls less steeply in the control trained as planned": ("tiles-against-control",),
+    "Networks’ TIE still falls as β passes the noise ratio": ("tiles-slope",),
+    "It falls more steeply than in a control trained alike": ("tiles-against-control",),
 }
