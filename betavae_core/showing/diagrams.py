@@ -96,14 +96,14 @@ def deep_network() -> Figure:
     return figure
 
 
-RECIPES = ["training", "images", "epochs", "optimiser", "step", "step falls over", "β rises over"]
+RECIPES = ["training", "images", "epochs", "optimiser", "step", "step falls in", "β rises in"]
 
 
 def recipe_rows() -> list[list[str]]:
     """Rows under `RECIPES`: how networks are trained, as the thesis trains and until they settle."""
     recipes = {
-        "as the thesis trains": {"all": experiments.THESIS},
-        "settles": {
+        "the thesis's": {"all": experiments.THESIS},
+        "until settled": {
             "mixing": experiments.SETTLING.settings,
             "localisation": experiments.SOON,
             "tiles, tiles-diagonal": experiments.TURNED,
