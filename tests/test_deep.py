@@ -203,7 +203,7 @@ def test_prose_and_table_of_a_live_chapter(trained):
     texts = deep.texts(stored, trained, predicted)
     assert texts["tie_one"] == f"{float(trained.tie.mean()):.2f}"
     assert texts["beta"] == "3"
-    assert texts["reproduced"] == "They equal the stored members of the same seeds."
+    assert texts["reproduced"] == "They equal the stored networks of the same seeds."
     moved = deep.texts(stored.assign(objective=stored.objective + 0.25), trained, predicted)["reproduced"]
     assert moved.count("made by betavae-core") == 2
     assert "differ from them by at most 0.250 nats of objective" in moved
@@ -242,7 +242,7 @@ def test_live_networks_that_diverged_are_told_and_not_shown(sound):
     made, stored = live_of(1.0, *sound), sweep.load("mixing", betas=[1.0])
     told = live.reproduced(stored, made)
     assert told.startswith(f"Training diverged in {sound.count(False)} of them, of which nothing can be said. The")
-    assert ("They equal the stored members" in told) == any(sound)
+    assert ("They equal the stored networks" in told) == any(sound)
     _, rows = live.table(made)
     assert all(row[1:3] == ["–", "–"] and ("–" in row[3:]) != any(sound) for row in rows)
     pictures, labels = deep.live_rows(made)

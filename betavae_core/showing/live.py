@@ -97,9 +97,9 @@ def reproduced(stored: xr.Dataset, live: xr.Dataset) -> str:
     lost = int(live.diverged.sum())
     told = f"Training diverged in {lost} of them, of which nothing can be said. " if lost else ""
     if not gaps:
-        return f"{told}The store holds no member of these settings to compare with."
+        return f"{told}The store holds no network with these settings to compare with."
     if max(gaps) < EQUAL:
-        return f"{told}They equal the stored members of the same seeds."
+        return f"{told}They equal the stored networks of the same seeds."
     there, here = (" and by ".join(sorted(set(d.made_by.values[np.isin(d.key, live.key)]))) for d in (stored, live))
     return (
         f"{told}Networks with the same seeds are stored, made by {there}. Those of this build, made by {here}, differ "

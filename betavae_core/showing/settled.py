@@ -57,7 +57,7 @@ def whole(found: xr.Dataset) -> xr.Dataset:
     return found.isel(realization=found.tie.notnull().all("beta").values)
 
 
-BESIDE = ["β", "objective, thesis", "objective, settling", "TIE, thesis", "TIE, settling", "TIE up to", "|cos|"]
+BESIDE = ["β", "objective, thesis", "objective, settling", "TIE, thesis", "TIE, settling", "TIE, largest", "|cos|"]
 
 
 def beside(thesis: xr.Dataset, settling: xr.Dataset, linear: xr.Dataset) -> list[list[str]]:
