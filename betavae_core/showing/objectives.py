@@ -69,7 +69,7 @@ LEARNING = {  # the networks of a row: their experiment, the supplement that lea
     "tiles-diagonal": ("tiles-diagonal", experiments.LEARNED, SHORTER),
     "tiles-diagonal, 6,000 epochs": ("tiles-diagonal", experiments.LEARNED_LONGER, None),
 }
-LEARNED = ["experiment (n)", "best β: predicted", "learned σₓ²", "σₓ² = 1, in ν", "slope: learned σₓ²", "σₓ² = 1"]
+LEARNED = ["experiment (n)", "best β: predicted", "learned σₓ²", "best β/ν: σₓ² = 1", "slope: learned σₓ²", "σₓ² = 1"]
 
 
 def networks(row: str) -> tuple[xr.Dataset, xr.Dataset]:

@@ -177,9 +177,9 @@ def _longest(found: xr.Dataset, other: xr.Dataset) -> str:
         return ""
     best, (off, there) = tiles.optimum(found).best, _unturned(found)
     return (
-        f"TIE is more than {UNTURNED:g} nats off theory in {off or 'none'} of its {there} networks. The control's best "
-        f"β/ν is now {between(best)}. The slope of tiles is {between(_positive(gap))} nats below the control's; theory "
-        f"has {-_expected():.3f}."
+        f"TIE is more than {UNTURNED:g} nats off theory in {off or 'none'} of these {there} networks. The control's "
+        f"best β/ν is now {between(best)}. The slope of tiles is {between(_positive(gap))} nats below the control's; "
+        f"theory has {-_expected():.3f}."
     )
 
 
@@ -244,7 +244,7 @@ def _result(stores: dict[str, xr.Dataset]) -> str:
         return "Whether the two experiments with two tiles differ cannot be said before more of them is stored."
     inside = "holds" if gap.low <= _expected() <= gap.high else "does not hold"
     return (
-        f"Paired by realization, the slope of tiles minus that of tiles-diagonal, trained alike, is {between(gap, 2)} "
-        f"nats. The interval {inside} the theory's {tables.number(_expected(), 3)} and "
-        f"{'excludes 0' if gap.high < 0 else 'holds 0, so that it decides nothing'}."
+        f"Paired by realization, the slope of tiles minus that of tiles-diagonal is {between(gap, 2)} nats. The "
+        f"interval {inside} the theory's {tables.number(_expected(), 3)} and "
+        f"{'excludes 0' if gap.high < 0 else 'holds 0, so the comparison decides nothing'}."
     )
