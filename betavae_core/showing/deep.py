@@ -187,7 +187,7 @@ def gained(change: xr.Dataset | None, most_beta: float = 20.0) -> str:
         return "How much four thousand more epochs gain is not known without them."
     most = change.objective.where(change.beta <= most_beta, drop=True).max("beta")
     parts = [f"{float(most.sel(experiment=name)):.1f} nats in {name}" for name in change.experiment.values]
-    return f"Up to β = {most_beta:g}, four thousand more epochs gain in objective at most {' and '.join(parts)}."
+    return f"Up to β = {most_beta:g}, four thousand more epochs raise the objective by at most {' and '.join(parts)}."
 
 
 def missing(supplement: experiments.Supplement):
