@@ -305,7 +305,7 @@ def test_times_to_the_optimum_are_medians_with_bounds_where_there_is_none():
         *(*rows("jax", "schedule", 20.0, 2.55), *rows("jax", "schedule", 50.0, 1.1, -1.1)),
     ]
     assert speed.optimum_table(found) == (
-        ["contender", "training", "networks", "β = 20, U", "β = 50, U", speed.FASTER],
+        ["contender", "training", "networks", "β = 20, U", "β = 50, U", speed.LONGER],
         [
             ["this project", "schedule", "8", "0.85", "1.00", "1.00 ×"],
             ["this project", "thesis", "5", "> 3.0", "> 3.0", "> 3.00 ×"],

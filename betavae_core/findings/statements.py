@@ -41,7 +41,7 @@ def analytical(process: LinearGaussian, trained: xr.Dataset, fixed: xr.Dataset, 
     climb = float(trained.log_likelihood.sel(beta=1) - before.log_likelihood[0])
     at_one, around = abs(float(trained.mie.sel(beta=1))), [float(part.mie.max()) for part in (before, after)]
     mie = f"{written(at_one)} nats at β = 1; up to {around[0]:.3g} at smaller and {around[1]:.3g} at larger β"
-    tie = f"least, {least:.4f} nats, at β = {best:.4f}; at the ends at least {ends:.4f}"
+    tie = f"{least:.4f} nats at β = {best:.4f}; {ends:.4f} or more at both ends"
     rises = f"rises by {climb:.3g} nats from β = {float(trained.beta[0]):g} to 1, falls after"
     return [
         exact("linear-elbo-peak", f"at β = {peak:g}", peak == 1),
@@ -79,7 +79,7 @@ def _causes(process: LinearGaussian, fixed: xr.Dataset, best: float) -> list[Ver
     ratio, imposed = process.noise_std**2, float(fixed.beta[fixed.tie.values.argmin()])
     shown = ", ".join(f"{e:.3f}" for e in errors) + " nats at β = " + ", ".join(f"{b:g}" for b in around)
     without = f"with orthogonal columns, so without the conflict, TIE is {shown}"
-    at_truth = f"with D = A, q diagonal, the posterior not: TIE least at β = {imposed:g}; noise ratio {ratio:g}"
+    at_truth = f"with D = A, q diagonal, posterior not diagonal: TIE least at β = {imposed:g}; noise ratio {ratio:g}"
     return [
         exact("conflict-needed", without, not errors[0] > errors[1] < errors[2]),
         exact("diagonal-moves", at_truth, abs(imposed / ratio - 1) > ROUNDING),
@@ -157,5 +157,5 @@ def without_dependence(stored: xr.Dataset, predicted: xr.Dataset) -> Verdict:
     images, which has seen no network, has its least TIE.
     """
     foreseen = int(predicted.tie.mean("realization").argmin("beta"))
-    beside = f" (judged at β = {float(stored.beta[foreseen]):g}, the linear model’s optimum)"
+    beside = f" (ends compared with β = {float(stored.beta[foreseen]):g}, the linear model’s optimum)"
     return verdicts.interior("optimum-without-dependence", stored, "tie", beside, foreseen)

@@ -53,7 +53,9 @@ ENTRIES = {
         TRACTABLE,
     ),
     "fixed-decoder-noise": Entry(
-        QUESTION, "Is a decoder with D = A best at β = 1 whatever its variance?", f"{TRACTABLE}, beyond σₓ = σ"
+        QUESTION,
+        "Is a decoder with D = A best at β = 1 whatever its variance?",
+        f"{TRACTABLE}; the claim is judged at σₓ = σ",
     ),
     "likelihood-falls": Entry(
         QUESTION, "Does the likelihood of the data fall as β grows?", f"{GENERAL}: it “can be expected”"
@@ -66,7 +68,7 @@ ENTRIES = {
     "diagonal-moves": Entry(
         QUESTION,
         "Does a diagonal q, by itself, move the best β where the posterior is not diagonal?",
-        "Abstract: “enforcing” is said to matter",
+        "Abstract: β-VAE “enforces conditional independence”",
     ),
     "above-noise-ratio": Entry(
         RESULT,
@@ -100,7 +102,7 @@ ENTRIES = {
         f"{name}-{score}": Entry(
             QUESTION,
             f"{name.capitalize()}: does a latent come to stand for one source as β grows, by {score.upper()}?",
-            "Results: “somewhat factorized” says less",
+            "Results say only “somewhat factorized”",
         )
         for name in ("mixing", "localisation")
         for score in ("mig", "sap")
@@ -114,12 +116,12 @@ ENTRIES = {
     "tiles-against-control": Entry(
         RESULT,
         "Tiles: at β = ν TIE falls more steeply than in the control, with sources independent given the data",
-        "the theorem; as planned, 6,000 epochs",
+        "the theorem; control trained for 6,000 epochs, as planned",
     ),
     "tiles-against-settled": Entry(
         RESULT,
         "Tiles: the same, with the control trained for 20,000 epochs (exploratory)",
-        "trained longer, since the control as planned had missed what theory predicts for it",
+        "added after the planned control missed what theory predicts",
     ),
 }
 
