@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -120,6 +121,27 @@ def test_a_variant_gets_its_own_book_and_leaves_the_book_proper_alone(minibook, 
     notebook = json.loads((folder / "executed/book/analytical.ipynb").read_text())
     (injected,) = [c for c in notebook["cells"] if "injected-parameters" in c["metadata"].get("tags", [])]
     assert "hide-input" in injected["metadata"]["tags"]
+
+
+def test_a_page_rendered_alone_is_the_one_of_a_whole_rendering(minibook, pages):
+    """What Sphinx read of the book is kept; without it all pages of the variant are rendered."""
+
+    def variant():
+        done = minibook.make("chapter", "CHAPTER=analytical", "BETA=3")
+        assert done.returncode == 0, done.stderr
+        return done.stdout, {file.name: file.read_bytes() for file in (html / "book").glob("*.html")}
+
+    html = minibook.folder / "_build/variants/analytical-beta=3/html"
+    told, alone = variant()
+    assert "rendering the pages of analytical\n" in told
+    drawn = {file.name for file in (html / "_images").iterdir()}
+    shutil.rmtree(html)
+    shutil.rmtree(minibook.folder / "_build/read")
+    told, whole = variant()
+    assert "rendering the pages\n" in told
+    assert alone == whole
+    assert drawn >= {file.name for file in (html / "_images").iterdir()}
+    assert same(pages) in ([], [".made-from"])
 
 
 @pytest.mark.parametrize(
