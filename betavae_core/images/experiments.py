@@ -168,7 +168,7 @@ RECORDS = (
     ),
     _tiles("tiles", "two digits in tiles of their own", MIXING, 12, TURNED, [(2000, 6)], GAMMAS, [BRIEF]),
     _tiles("tiles-diagonal", "tiles with orthogonal columns", DIAGONAL, 12, TURNED, LONG, (), [BRIEF, AS_LONG]),
-    _tiles("tiles-4", "four digits in tiles of their own, four sources", FOUR, 6, SETTLED),
+    _tiles("tiles-4", "four digits in tiles of their own, four sources", FOUR, 6, SETTLED, [(6000, 3)]),
 )
 EXPERIMENTS = {record.name: record for record in RECORDS}
 NAMES = tuple(EXPERIMENTS)
