@@ -177,9 +177,9 @@ def _longest(found: xr.Dataset, other: xr.Dataset) -> str:
         return ""
     best, (off, there) = tiles.optimum(found).best, _unturned(found)
     return (
-        f"TIE is more than {UNTURNED:g} nats off theory in {off or 'none'} of these {there} networks. The control's "
-        f"best β/ν is now {between(best)}. The slope of tiles is {between(_positive(gap))} nats below the control's; "
-        f"theory has {-_expected():.3f}."
+        f"TIE is more than {UNTURNED:g} nats off theory in {off or 'none'} of the {there} networks trained again. The "
+        f"control's best β/ν is now {between(best)}. The slope of tiles is {between(_positive(gap))} nats below the "
+        f"control's; theory has {-_expected():.3f}."
     )
 
 
