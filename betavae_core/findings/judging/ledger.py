@@ -149,5 +149,5 @@ HEADLINES = {
     "Does higher β align latents with sources?": ("mixing-mig", "mixing-sap", "localisation-mig", "localisation-sap"),
     "Dependent sources have their best β above the noise ratio": ("above-noise-ratio",),
     "Networks’ TIE still falls as β passes the noise ratio": ("tiles-slope",),
-    "It falls more steeply than in a control trained alike": ("tiles-against-control",),
+    "TIE falls more steeply than in a control trained alike": ("tiles-against-control",),
 }
