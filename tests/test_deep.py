@@ -208,7 +208,7 @@ def test_prose_and_table_of_a_live_chapter(trained):
     assert moved.count("made by betavae-core") == 2
     assert "differ from them by at most 0.250 nats of objective" in moved
     other = stored.assign(key=stored.key.copy(data=[["a", "b"]]))
-    assert deep.texts(other, trained, predicted)["reproduced"].startswith("The store holds no member")
+    assert deep.texts(other, trained, predicted)["reproduced"].startswith("The store holds no network")
     header, rows = live.table(trained)
     assert header == ["term", "0, training", "0, fresh", "1, training", "1, fresh"]
     (tie,) = (row for row in rows if row[0] == "TIE")

@@ -95,7 +95,7 @@ def test_what_is_zero_reads_as_zero_and_every_claim_says_what_shows_it():
     worst = dict.fromkeys(propositions.STATEMENTS, 0.0)
     found = statements.general(worst, [0.5], [5e-16])
     assert {v.estimate for v in found[:-1]} == {"largest violation 0 nats"}
-    assert found[-1].estimate.startswith("largest correlation in each of n = 1 models: ")
+    assert found[-1].estimate.startswith("each model’s largest correlation (n = 1): ")
     assert found[-1].estimate.endswith("with orthogonal columns at most 5 × 10⁻¹⁶")
 
 
@@ -136,6 +136,6 @@ def test_deep_verdicts_are_those_of_the_curves(rng):
 def test_the_control_is_held_against_the_beta_that_linear_theory_foresees(rng):
     stored, predicted = deep(rng, "mixing-diagonal", 5), deep(rng, "mixing-diagonal", 5)
     assert statements.without_dependence(stored, predicted).verdict == "held"
-    assert "compared with β = 10, the linear" in statements.without_dependence(stored, predicted).estimate
+    assert "tested against β = 10, the linear" in statements.without_dependence(stored, predicted).estimate
     predicted["tie"] = -predicted.elbo  # least at 1
     assert "β = 1," in statements.without_dependence(stored, predicted).estimate

@@ -133,7 +133,7 @@ def dependent(id: str, correlations, control) -> Verdict:
     found, most = np.asarray(correlations), float(np.max(control))
     least, share = float(found.min()), float(np.mean(found > STRONG))
     estimate = (
-        f"largest correlation in each of n = {len(found)} models: at least {least:.2g}, median "
+        f"each model’s largest correlation (n = {len(found)}): least {least:.2g}, median "
         f"{np.median(found):.2g}, above {STRONG:g} in {100 * share:.0f} %; "
         f"with orthogonal columns at most {written(most)}"
     )

@@ -226,7 +226,7 @@ def lead(profile: str) -> str:
         "In a control, whose sources stay independent given the data, TIE should not fall. The planned "
         "comparison decides nothing: some of the control's decoders had not turned to the principal axes, and its TIE "
         f"fell by {between(planned, 2)} nats more than the other networks'. After longer training its decoders "
-        f"had turned, and its TIE fell by {between(_positive(longer))} nats less"
+        f"had turned, and its TIE fell by {between(_positive(longer))} nats less than the others'"
     )
 
 

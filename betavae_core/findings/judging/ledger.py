@@ -49,7 +49,7 @@ ENTRIES = {
     ),
     "fixed-decoder-best": Entry(
         CLAIM,
-        "A decoder that is not trained is best for the true latents at β = 1 (judged with D = A, σₓ = σ)",
+        "With a fixed decoder, β = 1 is best for the true latents (judged with D = A, σₓ = σ)",
         TRACTABLE,
     ),
     "fixed-decoder-noise": Entry(
@@ -143,11 +143,11 @@ HEADLINES = {
     "A trained network reconstructs worse as β grows": ("mixing-r-falls", "localisation-r-falls"),
     "Higher β makes latents factorise": ("mixing-factorised", "localisation-factorised"),
     "Latents move a digit along orthogonal axes": ("localisation-axes",),
-    "Is the conflict of independences needed for an optimum?": ("conflict-needed",),
+    "Is conditional dependence needed for a finite best β?": ("conflict-needed",),
     "Does a diagonal encoder by itself move the best β?": ("diagonal-moves",),
     "Does the likelihood of the data fall as β grows?": ("likelihood-falls",),
     "Does higher β align latents with sources?": ("mixing-mig", "mixing-sap", "localisation-mig", "localisation-sap"),
-    "Dependent sources have their best β above the noise ratio": ("above-noise-ratio",),
+    "Dependence given the data: best β above noise ratio": ("above-noise-ratio",),
     "Networks’ TIE still falls as β passes the noise ratio": ("tiles-slope",),
     "TIE falls more steeply than in a control trained alike": ("tiles-against-control",),
 }
