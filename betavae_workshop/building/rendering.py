@@ -4,6 +4,7 @@ Sphinx can go on from what it read last if sources and output lie where they lay
 place, and what it read of the book is kept. Pages that differ by a chapter cost a fifth of a whole rendering.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -31,20 +32,13 @@ def is_current(stage: Path, target: Path, chapter: str | None = None) -> bool:
 
 def render(stage: Path, target: Path) -> Path:
     """Render the whole book, with warnings as errors; returns its first page."""
-    restore(target)  # a build was killed between two moves
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", _source(stage), "--path-output", SCRATCH]
-    command += ["--config", CONFIG, "--toc", CONTENTS, "--all", "-W", "-n", "--keep-going"]
-    try:
-        _run(command)
-        pages = SCRATCH / "_build/html"
-        files.write_text(pages / MADE_FROM, _digest(stage))
-        _put_in_place(pages, target)
+    with _into(target):
+        command = [Path(sys.executable).with_name("jupyter-book"), "build", _source(stage), "--path-output", SCRATCH]
+        _run([*command, "--config", CONFIG, "--toc", CONTENTS, "--all", "-W", "-n", "--keep-going"])
+        _put_in_place(SCRATCH / "_build/html", target, _digest(stage))
         files.write_text(SCRATCH / "_build" / MADE_FROM, _digest(stage))
         shutil.rmtree(READ, ignore_errors=True)
         os.replace(SCRATCH / "_build", READ)
-    finally:
-        restore(target)
-        shutil.rmtree(SCRATCH, ignore_errors=True)
     return target / "index.html"
 
 
@@ -58,13 +52,10 @@ def render_changes(stage: Path, names: list[str], pages: Path, target: Path) -> 
 
     Warnings are errors. Returns the first page. The same bytes as `render`, for a fifth of its time.
 
-    Parameters
-    ----------
-    pages : for which `can_go_on` holds
+    `pages` : for which `can_go_on` holds
     """
-    restore(target)
     made, whole = SCRATCH / "_build/html", SCRATCH / "whole"
-    try:
+    with _into(target):
         source = _source(stage, names)
         shutil.copytree(READ, SCRATCH / "_build")
         made.mkdir()
@@ -75,11 +66,7 @@ def render_changes(stage: Path, names: list[str], pages: Path, target: Path) -> 
         shutil.rmtree(made / "_static", ignore_errors=True)  # the same
         for folder in (pages, made):
             shutil.copytree(folder, whole, dirs_exist_ok=True)
-        files.write_text(whole / MADE_FROM, _digest(stage))
-        _put_in_place(whole, target)
-    finally:
-        restore(target)
-        shutil.rmtree(SCRATCH, ignore_errors=True)
+        _put_in_place(whole, target, _digest(stage))
     return target / "index.html"
 
 
@@ -97,15 +84,22 @@ def render_page(stage: Path, target: Path, chapter: str) -> Path:
 
     Warnings are let pass: the numbers of a chapter that has not been executed are missing.
     """
-    pages = SCRATCH / "html"
+    pages, source = SCRATCH / "html", stage / "book" / f"{chapter}.ipynb"
+    with _into(target):
+        _run([sys.executable, "-m", __name__, "--lenient", stage, pages, source])
+        _put_in_place(pages, target, _digest(stage, chapter))
+    return target / "book" / f"{chapter}.html"
+
+
+@contextlib.contextmanager
+def _into(target: Path):
+    """While pages are made: whatever is killed or fails before they are whole, the last good ones stay."""
+    restore(target)
     try:
-        _run([sys.executable, "-m", __name__, "--lenient", stage, pages, stage / "book" / f"{chapter}.ipynb"])
-        files.write_text(pages / MADE_FROM, _digest(stage, chapter))
-        _put_in_place(pages, target)
+        yield
     finally:
         restore(target)
         shutil.rmtree(SCRATCH, ignore_errors=True)
-    return target / "book" / f"{chapter}.html"
 
 
 def restore(target: Path) -> None:
@@ -115,7 +109,8 @@ def restore(target: Path) -> None:
     shutil.rmtree(_last(target), ignore_errors=True)
 
 
-def _put_in_place(pages: Path, target: Path) -> None:
+def _put_in_place(pages: Path, target: Path, made_from: str) -> None:
+    files.write_text(pages / MADE_FROM, made_from)
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         os.replace(target, _last(target))
