@@ -128,7 +128,7 @@ def segregation(scored: xr.Dataset, name: str) -> list[Verdict]:
             continue
         ends = scored.sel(beta=used[[0, -1]])
         means, drawn = (optima.complete(ends, score + of)[0] for of in ("", latents.DRAWN))
-        gains = {n: sign * (v[1] - v[0]) for n, v in (("on means", means), ("on z ~ q", drawn))}
+        gains = {n: sign * (v[1] - v[0]) for n, v in (("on q’s means", means), ("on z ~ q", drawn))}
         low, high = used[0], used[-1]
         change = f"{words} at β = {high:g} minus at β = {low:g}"
         told = change if sign > 0 else f"fall of the {words} from β = {low:g} to {high:g}"
@@ -157,5 +157,5 @@ def without_dependence(stored: xr.Dataset, predicted: xr.Dataset) -> Verdict:
     images, which has seen no network, has its least TIE.
     """
     foreseen = int(predicted.tie.mean("realization").argmin("beta"))
-    beside = f" (ends of the grid tested against β = {float(stored.beta[foreseen]):g}, the linear model’s optimum)"
+    beside = f" (tested: larger at both ends than at β = {float(stored.beta[foreseen]):g}, the linear model’s optimum)"
     return verdicts.interior("optimum-without-dependence", stored, "tie", beside, foreseen)

@@ -208,7 +208,7 @@ def judged(stored: xr.Dataset, control: xr.Dataset, settled: xr.Dataset) -> list
     own = slopes(stored).dropna("realization").values
     asked = {
         "tiles-slope": ("−dTIE/d log β", own),
-        "tiles-against-control": ("its difference, paired by realization", difference(stored, control)),
-        "tiles-against-settled": ("its difference, paired by realization", difference(stored, settled)),
+        "tiles-against-control": ("paired difference of −dTIE/d log β", difference(stored, control)),
+        "tiles-against-settled": ("paired difference of −dTIE/d log β", difference(stored, settled)),
     }
     return [verdicts.positive(id, what, {"": -values}) for id, (what, values) in asked.items() if len(values)]

@@ -23,11 +23,12 @@ def source(stored: xr.Dataset) -> str:
     least, most = int(filled.min()), int(filled.max())
     each = f"{least}" if least == most else f"{least} to {most}"
     origins = [f"{stored.attrs[name]:,} {name}" for name in ("published", "working") if stored.attrs[name]]
-    makers = sorted(set(stored.made_by.values.ravel()) - {""})
+    makers, counts = np.unique(stored.made_by.values[stored.made_by.values != ""], return_counts=True)
+    told = [f"{maker} ({n:,})" if len(makers) > 1 else maker for maker, n in zip(makers, counts, strict=True)]
     lost = int(stored.diverged.sum())
     return (
         f"{each} realizations of each of {stored.sizes['beta']} β ({', '.join(origins)}; {lost} diverged), "
-        f"made by {'; by '.join(makers)}"
+        f"made by {' and by '.join(told)}"
     )
 
 

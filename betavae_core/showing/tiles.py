@@ -155,7 +155,7 @@ def texts(stores: dict[str, xr.Dataset], longest: xr.Dataset, beta: float) -> di
     live = tiles.theory("tiles", [beta / tiles.code_noise("tiles")]).tie[0] if beta > 0 else np.inf
     return {
         "missing": "All networks of these experiments are stored." if there == wanted else missing,
-        "unsettled": f"{dead} of the {near} networks" if near else "none is there to be judged, and none",
+        "settled": f"{near - dead} of {near} networks" if near else "none is there to be judged, and none",
         "result": _result(stores),
         "four": _four(stores["tiles-4"]),
         "control": _control(stores["tiles-diagonal"]),
