@@ -8,7 +8,9 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # as in all other processes of the project: one Keras less to load
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy loads: its BLAS spins when tests share the cores
+# One thread, as in the project's other processes: more share a core here, and sum in another order on some processors.
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy loads
+os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 os.environ.pop("OPENBLAS_CORETYPE", None)  # other kernels, other last digits than in the project's own processes
 
 import numpy as np
