@@ -66,6 +66,6 @@ def test_traversals_move_one_latent_and_hold_the_other(trained):
     weights, data, _ = trained
     pictures = evaluation.traversals(weights, [data], values=(-2, 0, 2))
     assert pictures.shape == (1, 2, 3, 40, 40)
-    np.testing.assert_allclose(pictures[0, 0, 1], pictures[0, 1, 1], atol=1e-6)  # both are at z = 0, in rows of their own
+    np.testing.assert_allclose(pictures[0, 0, 1], pictures[0, 1, 1], atol=1e-6)  # both at z = 0, as two rows
     expected = weights.decode(np.array([[[0, 2]]]))[0, 0]
     np.testing.assert_allclose(pictures[0, 1, 2], data.unstandardise(expected), rtol=1e-4, atol=1e-2)

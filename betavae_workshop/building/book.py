@@ -84,10 +84,10 @@ def build_variant(chapter: str, values: dict, report=print) -> Path:
         base, stage = _executed(report), folder / "executed"
         _stage_assets(stage)
         quoting = [name for name in chapters.QUOTING if name in chapters.names() and not chapters.quotes_runs(name)]
-        again = {name: {} for name in quoting} | {chapter: values}
+        again = {name: {} for name in quoting} | {chapter: values}  # others stay as old as they are: see `rendering`
         for file in (base / "book").glob("*.*"):
             if file.is_file() and file.name.split(".")[0] not in again:
-                shutil.copyfile(file, stage / "book" / file.name)
+                shutil.copy2(file, stage / "book" / file.name)
         execution.bring_up_to_date(again, stage, report)
         return _rendered(stage, folder / "html", report, base=base).parent / "book" / f"{chapter}.html"
 
@@ -154,7 +154,7 @@ def _stage_assets(stage: Path) -> None:
     if paths.atlases().exists():  # pages load a sheet when it comes into view
         pictures = shutil.ignore_patterns("*.json", ".*")
         _copy(paths.atlases(), stage / "book" / "static" / "atlas", pictures)
-    shutil.copyfile(CHAPTERS / "references.bib", stage / "book" / "references.bib")
+    shutil.copy2(CHAPTERS / "references.bib", stage / "book" / "references.bib")
 
 
 def _copy(source: Path, target: Path, ignore=None) -> None:

@@ -62,9 +62,10 @@ def _newest_first(chapter: Path) -> list[Path]:
 
 
 def digest(settings: list, parts: list[Path]) -> str:
-    """Content hash of settings and files; a file counts with its path inside the project, or with its name."""
+    """Content hash of settings and files; one counts with its path in the project, or its name if it was built."""
     state = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for part in parts:
-        name = part.relative_to(paths.ROOT) if part.is_relative_to(paths.ROOT) else part.name
+        ours = part.is_relative_to(paths.ROOT) and not part.is_relative_to(paths.BUILD)
+        name = part.relative_to(paths.ROOT) if ours else part.name
         state.update(str(name).encode() + (part.read_bytes() if part.exists() else b"absent"))
     return state.hexdigest()
