@@ -202,7 +202,7 @@ def _four(found: xr.Dataset) -> str:
     off, there = _unturned(found.sel(beta=slice(*(tiles.code_noise("tiles-4") * end for end in tiles.NEAR))))
     return (
         f"In tiles-4 the slope is {between(o.slope, 2)} nats where theory has {tables.number(o.theory.slope, 3)}, and "
-        f"the best β/ν is {between(o.best)} where theory has {o.theory.best:.3f}. Here, too, not all decoders have "
+        f"the best β/ν is {between(o.best)} where theory has {o.theory.best:.3f}. Not all its decoders have "
         f"turned: TIE is more than {UNTURNED:g} nats off theory in {off} of the {there} networks of the fit."
     )
 
@@ -221,12 +221,12 @@ def lead(profile: str) -> str:
     if not np.isfinite([slope.high, planned.high, longer.high]).all():
         return "Whether networks show it cannot be said before more of them are stored"
     return (
-        "Networks whose images follow the model agree with this. At the noise ratio their TIE still falls, by "
+        "Networks whose images follow the model agree with the theory. At the noise ratio their TIE still falls, by "
         f"{between(_positive(slope))} nats per unit of log β; theory has {-tiles.slope('tiles'):.3f}. "
-        "In a control, whose sources stay independent given the data, TIE should not fall. The planned "
-        "comparison decides nothing: some of the control's decoders had not turned to the principal axes, and its TIE "
+        "In a control, whose sources stay independent given the data, TIE should not fall. The planned comparison "
+        "decides nothing: some of the control's decoders had not turned to the principal axes, and the control's TIE "
         f"fell by {between(planned, 2)} nats more than the other networks'. After longer training its decoders "
-        f"had turned, and its TIE fell by {between(_positive(longer))} nats less than the others'"
+        f"had turned, and its TIE hardly fell: by {between(_positive(longer))} nats less than the others'"
     )
 
 
