@@ -546,7 +546,7 @@ def test_an_unchanged_variant_is_neither_executed_nor_rendered_again(trio, built
     trio.restore(built)
     first = trio.make("chapter", "CHAPTER=theory")
     assert first.returncode == 0
-    assert line(first.stdout, "claims") == "claims: as executed before"  # it quotes the same verdicts
+    assert "claims: as executed before" in first.stdout.splitlines()  # it quotes the same verdicts
     page = trio.folder / "_build/variants/theory/html/book/theory.html"
     log, rendered = trio.log(), page.stat().st_mtime_ns
     again = trio.make("chapter", "CHAPTER=theory")
