@@ -157,5 +157,5 @@ def without_dependence(stored: xr.Dataset, predicted: xr.Dataset) -> Verdict:
     images, which has seen no network, has its least TIE.
     """
     foreseen = int(predicted.tie.mean("realization").argmin("beta"))
-    beside = f" (tested: both ends of the grid exceed β = {float(stored.beta[foreseen]):g}, the linear model’s optimum)"
+    beside = f" (TIE at both ends tested against β = {float(stored.beta[foreseen]):g}, the linear model’s optimum)"
     return verdicts.interior("optimum-without-dependence", stored, "tie", beside, foreseen)

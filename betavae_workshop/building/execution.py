@@ -69,10 +69,10 @@ def bring_up_to_date(wanted: dict[str, dict], stage: Path, report=print, limit: 
             work = [job for job in left if chapters.has_code(job.chapter)]
             for job in work:
                 require_networks(job.chapter, job.values)
-            if group in LAST:
-                _tell_those_that_quote(stage)
-            else:
+            if group not in LAST:
                 progress.planned([job.chapter for job in work], [name for name in QUOTING if name in wanted])
+            elif work:
+                _tell_those_that_quote(stage)
             for job in left:
                 if job not in work:
                     keep(job, chapters.notebook(job.chapter), 0.0, stage)

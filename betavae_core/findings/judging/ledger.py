@@ -55,7 +55,7 @@ ENTRIES = {
     "fixed-decoder-noise": Entry(
         QUESTION,
         "Is a decoder with D = A best at β = 1 whatever its variance?",
-        f"{TRACTABLE}; the claim is judged at σₓ = σ",
+        f"{TRACTABLE}; the thesis’s claim is judged at σₓ = σ",
     ),
     "likelihood-falls": Entry(
         QUESTION, "Does the likelihood of the data fall as β grows?", f"{GENERAL}: it “can be expected”"
