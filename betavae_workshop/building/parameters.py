@@ -9,7 +9,7 @@ from betavae_workshop.building import chapters
 
 def declarations(chapter: str) -> dict[str, Declaration]:
     """Names, default values and rules in a chapter's tagged `parameters` cell; {} without one."""
-    for cell in chapters.notebook(chapter).cells:
+    for cell in chapters.notebook(chapter).cells if chapters.has_code(chapter) else ():
         if "parameters" in cell.metadata.get("tags", []):
             return declared_in(cell.source)
     return {}
