@@ -224,9 +224,9 @@ def lead(profile: str) -> str:
         "Networks whose images follow the model agree with the theory. At the noise ratio their TIE still falls, by "
         f"{between(_positive(slope))} nats per unit of log β; theory has {-tiles.slope('tiles'):.3f}. "
         "In a control, whose sources stay independent given the data, TIE should not fall. The planned comparison "
-        "decides nothing: some of the control's decoders had not turned to the principal axes, and the control's TIE "
-        f"fell by {between(planned, 2)} nats more than the other networks'. After longer training its decoders "
-        f"had turned, and its TIE hardly fell: by {between(_positive(longer))} nats less than the others'"
+        "was inconclusive: some of the control's decoders had not turned to the principal axes, and the control's TIE "
+        f"fell by {between(planned, 2)} nats more than the other networks'. After longer training the control's "
+        f"decoders had turned, and its TIE hardly fell: by {between(_positive(longer))} nats less than the others'"
     )
 
 
