@@ -167,7 +167,7 @@ def texts(stores: dict[str, xr.Dataset], longest: xr.Dataset, beta: float) -> di
 def _control(found: xr.Dataset) -> str:
     """A sentence on the median slope of the control; nothing where no realization is whole."""
     middle = float(tiles.slopes(found).median())
-    return f"Over its realizations the median slope is {tables.number(middle, 2)} nats." if np.isfinite(middle) else ""
+    return f"The control's median slope is {tables.number(middle, 2)} nats." if np.isfinite(middle) else ""
 
 
 def _longest(found: xr.Dataset, other: xr.Dataset) -> str:
