@@ -154,7 +154,7 @@ def texts(stores: dict[str, xr.Dataset], longest: xr.Dataset, beta: float) -> di
     near, dead = (sum(count) for count in zip(*map(_unsettled, stores.values()), strict=True))
     live = tiles.theory("tiles", [beta / tiles.code_noise("tiles")]).tie[0] if beta > 0 else np.inf
     return {
-        "missing": "All networks of these experiments are stored." if there == wanted else missing,
+        "missing": "" if there == wanted else missing,
         "settled": f"{near - dead} of {near} networks" if near else "none is there to be judged, and none",
         "result": _result(stores),
         "four": _four(stores["tiles-4"]),
@@ -167,7 +167,7 @@ def texts(stores: dict[str, xr.Dataset], longest: xr.Dataset, beta: float) -> di
 def _control(found: xr.Dataset) -> str:
     """A sentence on the median slope of the control; nothing where no realization is whole."""
     middle = float(tiles.slopes(found).median())
-    return f"The median slope of its realizations is {tables.number(middle, 2)} nats." if np.isfinite(middle) else ""
+    return f"The control's median slope is {tables.number(middle, 2)} nats." if np.isfinite(middle) else ""
 
 
 def _longest(found: xr.Dataset, other: xr.Dataset) -> str:
@@ -246,5 +246,5 @@ def _result(stores: dict[str, xr.Dataset]) -> str:
     return (
         f"Paired by realization, the slope of tiles minus that of tiles-diagonal is {between(gap, 2)} nats. The "
         f"interval {inside} the theory's {tables.number(_expected(), 3)} and "
-        f"{'excludes 0' if gap.high < 0 else 'holds 0, so the comparison decides nothing'}."
+        f"{'excludes 0' if gap.high < 0 else 'holds 0, so the planned comparison decides nothing'}."
     )
