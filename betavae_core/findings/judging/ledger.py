@@ -27,26 +27,24 @@ LOCALISATION = "Results, Realistic Simulation, and Fig. 5"
 
 ENTRIES = {
     "objective-falls": Entry(CLAIM, "The optimal objective does not rise as β grows", f"{GENERAL}, first proposition"),
-    "c-falls": Entry(CLAIM, "At the optimum C does not rise as β grows", f"{GENERAL}, second proposition"),
-    "r-falls": Entry(CLAIM, "At the optimum a larger β does not reconstruct better", "Examining Disentangling"),
-    "elbo-peak": Entry(CLAIM, "At the optimum ELBO is largest at β = 1", f"{GENERAL}, third proposition"),
-    "fixed-decoder-mie": Entry(CLAIM, "With a decoder that is not trained MIE is least at β = 1", TRACTABLE),
+    "c-falls": Entry(CLAIM, "At the optimum, C does not rise as β grows", f"{GENERAL}, second proposition"),
+    "r-falls": Entry(CLAIM, "At the optimum, a larger β does not reconstruct better", "Examining Disentangling"),
+    "elbo-peak": Entry(CLAIM, "At the optimum, ELBO is largest at β = 1", f"{GENERAL}, third proposition"),
+    "fixed-decoder-mie": Entry(CLAIM, "With a decoder that is not trained, MIE is least at β = 1", TRACTABLE),
     "dependent": Entry(
         CLAIM, "Independent sources are in general dependent given the data", "Abstract; Examining Disentangling"
     ),
     "prior-limit": Entry(RESULT, "As β → ∞ the encoder goes to the prior and C to 0", "the thesis’s limit, made exact"),
-    "linear-elbo-peak": Entry(CLAIM, "In the tractable model ELBO is largest at β = 1", NUMERICAL),
-    "linear-r-falls": Entry(CLAIM, "In the tractable model R falls as β grows", NUMERICAL),
-    "linear-c-falls": Entry(CLAIM, "In the tractable model C falls as β grows", NUMERICAL),
-    "linear-mie-optimum": Entry(CLAIM, "In the tractable model MIE is not monotonic and has an optimum", NUMERICAL),
+    "linear-elbo-peak": Entry(CLAIM, "In the tractable model, ELBO is largest at β = 1", NUMERICAL),
+    "linear-r-falls": Entry(CLAIM, "In the tractable model, R falls as β grows", NUMERICAL),
+    "linear-c-falls": Entry(CLAIM, "In the tractable model, C falls as β grows", NUMERICAL),
+    "linear-mie-optimum": Entry(CLAIM, "In the tractable model, MIE is not monotonic and has an optimum", NUMERICAL),
     "linear-tie-optimum": Entry(
         CLAIM,
         "In the tractable model, whose sources depend given the data, TIE is least at a finite β",
         f"Abstract; {NUMERICAL}",
     ),
-    "truth-at-a": Entry(
-        CLAIM, "With D = A, where the decoder is the truth, the model’s posterior is the true one", TRACTABLE
-    ),
+    "truth-at-a": Entry(CLAIM, "If the decoder is the truth, D = A, the model’s posterior is the true one", TRACTABLE),
     "fixed-decoder-best": Entry(
         CLAIM,
         "With a fixed decoder, β = 1 is best for the true latents (judged with D = A, σₓ = σ)",
@@ -54,7 +52,7 @@ ENTRIES = {
     ),
     "fixed-decoder-noise": Entry(
         QUESTION,
-        "Is a decoder with D = A best at β = 1 whatever its variance?",
+        "With D = A, is β = 1 best whatever the decoder’s variance?",
         f"{TRACTABLE}; the thesis’s claim is judged at σₓ = σ",
     ),
     "likelihood-falls": Entry(
@@ -62,7 +60,7 @@ ENTRIES = {
     ),
     "conflict-needed": Entry(
         QUESTION,
-        "Does a finite optimum need the conflict of the two kinds of independence?",
+        "Does a finite optimum need the conflict between the two kinds of independence?",
         "Abstract: the conflict “leads to” an optimum",
     ),
     "diagonal-moves": Entry(
@@ -72,12 +70,12 @@ ENTRIES = {
     ),
     "above-noise-ratio": Entry(
         RESULT,
-        "With a trained decoder and dependent sources the best β is above the noise ratio",
+        "If sources depend given the data and the decoder is trained, the best β is above the noise ratio",
         "the theorem on the best β",
     ),
     "mixing-elbo-peak": Entry(CLAIM, "Mixing: ELBO is largest near β = 1", MIXING),
-    "mixing-elbo-falls": Entry(CLAIM, "Mixing: beyond that, ELBO falls as β grows", MIXING),
-    "mixing-r-falls": Entry(CLAIM, "Mixing: R falls as β grows, reconstruction worsens", MIXING),
+    "mixing-elbo-falls": Entry(CLAIM, "Mixing: beyond its maximum, ELBO falls as β grows", MIXING),
+    "mixing-r-falls": Entry(CLAIM, "Mixing: R falls as β grows, so reconstruction worsens", MIXING),
     "mixing-c-falls": Entry(CLAIM, "Mixing: C falls as β grows", MIXING),
     "mixing-tie-optimum": Entry(CLAIM, "Mixing: TIE is not monotonic and has an optimal β", MIXING),
     "mixing-factorised": Entry(
@@ -86,8 +84,8 @@ ENTRIES = {
         "Results, Realistic Simulation",
     ),
     "localisation-elbo-peak": Entry(CLAIM, "Localisation: ELBO is largest near β = 1", LOCALISATION),
-    "localisation-elbo-falls": Entry(CLAIM, "Localisation: beyond that, ELBO falls as β grows", LOCALISATION),
-    "localisation-r-falls": Entry(CLAIM, "Localisation: R falls as β grows, reconstruction worsens", LOCALISATION),
+    "localisation-elbo-falls": Entry(CLAIM, "Localisation: beyond its maximum, ELBO falls as β grows", LOCALISATION),
+    "localisation-r-falls": Entry(CLAIM, "Localisation: R falls as β grows, so reconstruction worsens", LOCALISATION),
     "localisation-c-falls": Entry(CLAIM, "Localisation: C falls as β grows", LOCALISATION),
     "localisation-tie-optimum": Entry(CLAIM, "Localisation: TIE is not monotonic and has an optimal β", LOCALISATION),
     "localisation-factorised": Entry(
@@ -111,16 +109,18 @@ ENTRIES = {
         QUESTION, "Do networks have a finite best β even where sources stay independent given the data?", "Abstract"
     ),
     "tiles-slope": Entry(
-        RESULT, "Tiles: with dependent sources TIE still falls at β = ν, the noise ratio", "the theorem on the best β"
+        RESULT,
+        "Tiles: if sources depend given the data, TIE still falls at the noise ratio, β = ν",
+        "the theorem on the best β",
     ),
     "tiles-against-control": Entry(
         RESULT,
-        "Tiles: at β = ν TIE falls more steeply than in the control, with sources independent given the data",
+        "Tiles: at β = ν TIE falls more steeply than in the control, whose sources are independent given the data",
         "the theorem; control trained for 6,000 epochs, as planned",
     ),
     "tiles-against-settled": Entry(
         RESULT,
-        "Tiles: the same, with the control trained for 20,000 epochs (exploratory)",
+        "Tiles: at β = ν TIE falls more steeply than in a control trained for 20,000 epochs (exploratory)",
         "added after the planned control missed what theory predicts",
     ),
 }
