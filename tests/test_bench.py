@@ -304,12 +304,13 @@ def test_times_to_the_optimum_are_medians_with_bounds_where_there_is_none():
         *(*rows("betavae", "thesis", 20.0, -3.1, -3), *rows("betavae", "thesis", 50.0, 1.5, -3, -3)),
         *(*rows("jax", "schedule", 20.0, 2.55), *rows("jax", "schedule", 50.0, 1.1, -1.1)),
     ]
-    assert speed.optimum_table(found) == (
+    assert speed.optimum_table([*found, *rows("betavae", "solved", 20.0, 0.05)]) == (
         ["contender", "training", "networks", "β = 20, U", "β = 50, U", speed.LONGER],
         [
             ["this project", "schedule", "8", "0.85", "1.00", "1.00 ×"],
             ["this project", "thesis", "5", "> 3.0", "> 3.0", "> 3.00 ×"],
             ["JAX", "schedule", "3", "2.55", "0.80 nats short", "3.00 ×"],
+            ["this project", "solved", "1", "0.05", "–", "0.06 ×"],
         ],
     )
     assert [row[-1] for row in speed.optimum_table(found[8:])[1]] == ["–", "–"]  # nothing of ours got there
