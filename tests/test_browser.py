@@ -237,7 +237,7 @@ def test_a_table_says_that_it_scrolls_on_a_screen_and_not_on_paper(site, browser
 
 def test_a_formula_says_that_it_goes_on_and_keeps_the_marks_behind_it(site, browser):
     page = browser.new_page()
-    show(page, f"{site}/book/analytical.html", 390)
+    show(page, f"{site}/book/rotation.html", 390)
     formulas = page.locator("div.math").all()
     cut = [f.locator("mjx-container").evaluate("inner => inner.scrollWidth > inner.clientWidth") for f in formulas]
     said = [f.evaluate("formula => getComputedStyle(formula, '::before').content") for f in formulas]
