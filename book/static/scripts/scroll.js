@@ -7,7 +7,10 @@ const SLIGHT = 8; // pixels of a margin, which hide nothing
 const sideways = (box, most = 0) => box.scrollWidth > box.clientWidth + most;
 
 function mark() {
-  for (const box of document.querySelectorAll(TABLES)) box.classList.toggle("scrolls", sideways(box, SLIGHT));
+  for (const box of document.querySelectorAll(TABLES)) {
+    box.classList.remove("scrolls"); // it makes columns wider
+    box.classList.toggle("scrolls", sideways(box, SLIGHT));
+  }
   for (const box of document.querySelectorAll(FORMULAS)) {
     const formula = box.querySelector("mjx-container");
     box.classList.toggle("scrolls", formula !== null && sideways(formula, SLIGHT));
