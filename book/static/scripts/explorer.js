@@ -114,7 +114,7 @@ function show(root, state) {
   drawEllipses(
     plane,
     [
-      { ...exact, kind: "orange" },
+      { ...exact, kind: "green" },
       { ...q, kind: "blue" },
     ],
     SOURCE,
