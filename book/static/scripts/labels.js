@@ -3,7 +3,8 @@
 const LETTER = 6.5, // CSS pixels of a letter's width; text is 12 of them tall
   ASCENT = 10,
   DESCENT = 2;
-const MARK = 4, // from a line to its label
+const CLEAR = 3, // between a label and any line
+  MARK = 4, // from a line to its label
   TAG = 6, // from a point to its label
   ROW = 13;
 
@@ -44,14 +45,14 @@ export const aroundPoint = (text, x, y) =>
 
 const overlap = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 
-/** Whether a straight line between two points meets a box. */
+/** Whether a straight line between two points meets a box, or comes near it. */
 function meets([ax, ay], [bx, by], { left, right, top, bottom }) {
   if (![ax, ay, bx, by].every(Number.isFinite)) return false;
   let from = 0,
     to = 1;
   for (const [start, step, low, high] of [
-    [ax, bx - ax, left, right],
-    [ay, by - ay, top, bottom],
+    [ax, bx - ax, left - CLEAR, right + CLEAR],
+    [ay, by - ay, top - CLEAR, bottom + CLEAR],
   ]) {
     if (!step && (start < low || start > high)) return false;
     const ends = step ? [(low - start) / step, (high - start) / step] : [0, 1];
