@@ -118,7 +118,8 @@ function inkOf(panel, x, y) {
     if (edges.length) lines.push(...edges, ...edges[0].map((low, i) => [low, edges[1][i]]));
     if (curve.line !== "o") lines.push(run(curve.value));
     if (curve.line.includes("o"))
-      points.push(...run(curve.value).map(([cx, cy]) => ({ left: cx - 4, right: cx + 4, top: cy - 4, bottom: cy + 4 })));
+      for (const [cx, cy] of run(curve.value))
+        points.push({ left: cx - 4, right: cx + 4, top: cy - 4, bottom: cy + 4 });
   }
   return { lines, points };
 }
