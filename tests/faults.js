@@ -70,6 +70,18 @@ async () => {
     if (cut && getComputedStyle(drawing).overflow !== "visible")
       found.push(`drawn text is cut by the figure's edge: ${text.textContent}`);
   }
+  for (const drawing of [...column.querySelectorAll(".asked svg, .plane")].filter(shown)) {
+    const texts = [...drawing.querySelectorAll("text")].map((text) => [text, text.getBoundingClientRect()]);
+    texts.forEach(([text, a], i) => {
+      const on = texts.slice(i + 1).find(
+        ([, b]) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 4 && b.top < a.bottom - 4,
+      );
+      if (on) found.push(`drawn text lies on another: ${text.textContent} and ${on[0].textContent}`);
+    });
+  }
+  for (const bracketed of column.querySelectorAll(":is(p, li) code"))
+    if (bracketed.previousSibling?.data?.endsWith("("))
+      found.push(`a bracket may part from its code: (${bracketed.innerText}`);
   for (const words of column.querySelectorAll(".pasted-text, strong, b"))
     if (shown(words) && +getComputedStyle(words).fontWeight >= 600 && words.innerText.split(/\s+/).length > 8)
       say(words, "a sentence in bold");
@@ -93,7 +105,7 @@ async () => {
       say(caption, "a caption is cut");
   }
   for (const box of column.querySelectorAll(".pst-scrollable-table-container"))
-    if (shown(box) && box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box, "::before").content === "none")
+    if (shown(box) && box.scrollWidth > box.clientWidth + 8 && getComputedStyle(box, "::before").content === "none")
       say(box, "a table scrolls and does not say so");
   for (const formula of column.querySelectorAll("mjx-container")) {
     const { top } = formula.getBoundingClientRect(),

@@ -306,6 +306,19 @@ def test_the_label_of_a_mark_lies_off_the_curve(visit, site_folder, peak, half):
     plt.close(figure)
 
 
+def test_the_label_of_a_mark_lies_on_no_other_line(visit, site_folder):
+    """Neither on another mark's, nor on that of the chosen β."""
+    curve = curves.Curve(name="tie", beta=np.array(BETAS), value=np.array([5.0, 1.0, 5.0, 5.0]))
+    marks = [curves.Mark(beta, label) for beta, label in ((1.0, "one"), (1.1, "two"))]
+    panel = curves.Panel(title="A", curves=[curve], marks=marks, start=BETAS[1])
+    (site_folder / "marks.html").write_text(PAGE.format(interactive.curves("fig-x", [panel]).data))
+    page = visit("marks.html")
+    lines = [line.bounding_box()["x"] for line in page.locator(".frame :is(.mark, .chosen)").all()]
+    labels = [page.locator(f".frame text >> text={label}").bounding_box() for label in ("one", "two")]
+    assert len(lines) == 3
+    assert not any(box["x"] <= x <= box["x"] + box["width"] for box in labels for x in lines)
+
+
 @pytest.mark.parametrize("width", [390, 900])
 def test_rows_of_pictures_are_labelled_at_their_height(visit, width):
     page = visit("chapter.html")

@@ -173,7 +173,7 @@ def rate_panel(eigenvalues, beta: float, betas) -> Panel:
         found.append(Curve(name=f"latent {i + 1}", beta=betas, value=rate, colour=_colour(i)))
         label = f"λ{i + 1}".translate(figures.SUBSCRIPTS)
         marks.append(Mark(value, label, _colour(i), ":", height=0.97 - 0.12 * (i % 4)))
-    return Panel(title="A  nats carried by each latent", curves=found, marks=marks, start=beta)
+    return Panel(title="A  carried by each latent", curves=found, marks=marks, start=beta)
 
 
 def _colour(latent: int) -> str:
@@ -188,7 +188,8 @@ def water_filling_figure(rates: Panel, eigenvalues, beta: float) -> Figure:
         level.bar(i + 1, value, color=_colour(i), alpha=0.35, width=0.7)
         level.bar(i + 1, max(value - beta, 0), bottom=min(beta, value), color=_colour(i), width=0.7)
     level.axhline(beta, color=figures.GREY, linestyle="--", linewidth=1.2)
-    level.annotate(f"β = {beta:g}", (1, beta), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=9)
+    where = {"xycoords": ("axes fraction", "data"), "xytext": (0, 3), "textcoords": "offset points"}
+    level.annotate(f"β = {beta:g}", (1, beta), ha="right", va="bottom", fontsize=9, **where)
     level.set(title="B  eigenvalues and water level", xlabel="latent", ylabel="variance", yscale="log")
     level.set(xticks=range(1, len(eigenvalues) + 1), ylim=(0.5 * min(*eigenvalues, beta), 2 * max(*eigenvalues, beta)))
     return figure

@@ -8,9 +8,9 @@ from betavae_core.networks.architecture import HIDDEN, LATENTS, PIXELS
 from betavae_core.showing.figures import BLUE, GREEN, GREY, PINK, WIDTH, cells
 
 
-def _canvas(width: float, height: float) -> tuple[Figure, object]:
+def _canvas(width: float, height: float, inches: float = WIDTH) -> tuple[Figure, object]:
     """A figure as wide as one panel, with the pen in units of its own."""
-    figure, [cell] = cells(1, 1, WIDTH, WIDTH * height / width)
+    figure, [cell] = cells(1, 1, inches, inches * height / width)
     axis = cell.subplots()
     axis.set(xlim=(0, width), ylim=(0, height), aspect="equal")
     axis.axis("off")
@@ -57,20 +57,17 @@ def autoencoder() -> Figure:
 
 def linear_model() -> Figure:
     """The analytical model: sources mixed into data, two linear encoder layers, a linear decoder (thesis Fig. 3)."""
-    figure, axis = _canvas(14, 5.8)
-    _box(axis, 0.1, 2.0, 2.8, 1.8, GREY, "sources\ns")
-    _box(axis, 3.7, 2.0, 1.7, 1.8, GREY, "data\nx")
-    _box(axis, 6.1, 3.5, 3.0, 1.8, BLUE, "mean\nW x")
-    _box(axis, 6.1, 0.5, 3.0, 1.8, BLUE, "variance\nv")
-    _box(axis, 9.7, 2.0, 0.9, 1.8, GREEN, "z")
-    _box(axis, 11.1, 2.0, 2.8, 1.8, PINK, "decoder\nD z")
-    _arrow(axis, (2.9, 2.9), (3.7, 2.9))
-    axis.text(3.3, 4.2, "A s + η", ha="center")
-    _arrow(axis, (5.4, 3.2), (6.1, 4.2))
-    _arrow(axis, (5.4, 2.6), (6.1, 1.6))
-    _arrow(axis, (9.1, 4.2), (9.75, 3.7))
-    _arrow(axis, (9.1, 1.6), (9.75, 2.1))
-    _arrow(axis, (10.6, 2.9), (11.1, 2.9))
+    figure, axis = _canvas(14, 5.8, 1.3 * WIDTH)
+    _box(axis, 0, 2, 2.4, 1.8, GREY, "sources\ns")
+    _box(axis, 3.4, 2, 1.6, 1.8, GREY, "data\nx")
+    _box(axis, 6.0, 3.5, 2.6, 1.8, BLUE, "mean\nW x")
+    _box(axis, 6.0, 0.5, 2.6, 1.8, BLUE, "variance\nv")
+    _box(axis, 9.6, 2, 0.9, 1.8, GREEN, "z")
+    _box(axis, 11.5, 2, 2.5, 1.8, PINK, "decoder\nD z")
+    axis.text(2.9, 4.2, "A s + η", ha="center")
+    arrows = (2.4, 2.9, 3.4, 2.9), (5, 3.2, 6, 4.2), (5, 2.6, 6, 1.6), (8.6, 4.2, 9.6, 3.2), (8.6, 1.6, 9.6, 2.6)
+    for x, y, *end in (*arrows, (10.5, 2.9, 11.5, 2.9)):
+        _arrow(axis, (x, y), end)
     return figure
 
 
@@ -91,8 +88,9 @@ def deep_network() -> Figure:
         else:
             text, width, colour = layer
             _box(axis, 6 - width / 2, top - 1, width, 1, colour, text)
-        if i:
-            _arrow(axis, (6, top + 0.55), (6, top))
+        heads = {len(HIDDEN) + 1: ((4.5, 4.5), (7.5, 7.5)), len(HIDDEN) + 2: ((4.9, 5.7), (7.1, 6.3))}
+        for start, end in heads.get(i, [(6, 6)] * bool(i)):
+            _arrow(axis, (start, top + 0.55), (end, top))
     return figure
 
 

@@ -57,9 +57,10 @@ def penalised_figure(found: xr.Dataset):
     plain, fine = tiles.in_units_of_noise(sweep.load("tiles")), np.geomspace(found.ratio.values[0], 2.5, 101)
     over_beta.plot(plain.beta, plain.tie.mean("realization"), "o", color=figures.BLUE, label="networks")
     over_beta.plot(fine, tiles.theory("tiles", fine).tie, "--", color=figures.GREY, label="theory")
-    over_gamma.set(title="A  over γ", xlabel="γ", ylabel="TIE, nats", ylim=(0, 9))
-    over_beta.set(title="B  over β", xlabel="β/ν", ylim=(0, 9), xlim=(fine[0] / 1.2, 3), xscale="log")
+    over_gamma.set(title="A  over γ", xlabel="γ")
+    over_beta.set(title="B  over β", xlabel="β/ν", xlim=(fine[0] / 1.2, 3), xscale="log")
     for axis in (over_gamma, over_beta):
+        axis.set(ylabel="TIE, nats", ylim=(0, 9))
         axis.legend(fontsize=8, loc="upper right", ncols=2, handlelength=1.2, columnspacing=0.8, handletextpad=0.4)
     return shown
 

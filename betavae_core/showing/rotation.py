@@ -53,7 +53,7 @@ def rotation_figure(process: LinearGaussian, found, drawn) -> Figure:
     both = {family: [rotated_tie(process, beta, turn, family) for beta in betas] for family in FAMILIES}
     for family, colour in (("diagonal", figures.GREEN), ("full", figures.ORANGE)):
         curves.plot(betas, both[family], color=colour)
-    curves.fill_between(betas, both["full"], both["diagonal"], color=figures.GREEN, alpha=0.12, linewidth=0)
+    curves.fill_between(betas, both["full"], both["diagonal"], color=figures.GREEN, alpha=0.25, linewidth=0)
     for text, curve, colour, away in (
         ("principal axes,\neither family", trained, figures.BLUE, 14),
         ("own,\ndiagonal", both["diagonal"], figures.GREEN, 8),
@@ -64,11 +64,10 @@ def rotation_figure(process: LinearGaussian, found, drawn) -> Figure:
     curves.set_ylim(-0.12 * float(trained.max()), 1.08 * float(trained.max()) + 1e-9)
     curves.set(xscale="log", xlabel="β", ylabel="nats", title="A  TIE")
     cloud.plot(drawn[:, 0] / noise, drawn[:, 1], ".", color=figures.GREY, alpha=0.6)
-    for key, colour in (("principal", figures.BLUE), ("right", figures.GREEN)):
-        beta, tie = found[key, "diagonal"]
+    colours = figures.BLUE, figures.BLUE, figures.GREEN, figures.ORANGE  # as in A
+    for (beta, tie), colour in zip(found.values(), colours, strict=True):
         cloud.plot(beta / noise, tie, "o", color=colour, markersize=8, markerfacecolor="white")
-    cloud.plot(found["right", "full"][0] / noise, found["right", "full"][1], "o", color=figures.ORANGE, markersize=7)
-    cloud.set(title="B  least TIE, nats", xlabel="its β over the noise ratio", ylabel="nats")
+    cloud.set(title="B  least TIE, nats", xlabel="best β / noise ratio", ylabel="nats")
     return figure
 
 

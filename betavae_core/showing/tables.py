@@ -9,7 +9,7 @@ from betavae_core.findings import verdicts
 from betavae_core.findings.claims import HELD, REFUTED, UNDECIDED, WORDS, Verdict, counts, headlines, of_kind
 from betavae_core.findings.judging.ledger import CLAIM, KINDS, QUESTION, RESULT
 
-INTERVAL = re.compile(r"[−+\d∞][\d.,−+ ()to∞%×±⁰¹²³⁴⁵⁶⁷⁸⁹⁻]{0,32}")  # numbers, alone or with their interval
+INTERVAL = re.compile(r"[−+\d∞][\d.,;/−+ ()tof∞%×±⁰¹²³⁴⁵⁶⁷⁸⁹⁻]{0,32}")  # numbers and intervals
 
 MARKS = {HELD: "✓", UNDECIDED: "?", REFUTED: "✗"}
 TITLES = {
@@ -98,7 +98,8 @@ def answers(found: list[Verdict]):
     for kind in KINDS:
         said = [badge(verdict, f"{n} {WORDS[kind][verdict]}") for verdict, n in counts(found, kind).items() if n]
         lines = [f"- {badge(v.verdict, v.word)} {reference(v, text)}" for text, v in headlines(found, kind).items()]
-        parts += [":::{container}", f"**{TITLES[kind]}** {' '.join(said)}", "", *lines, ":::"]
+        more = ", among them:" if len(lines) < len(of_kind(found, kind)) else ""
+        parts += [":::{container}", f"**{TITLES[kind]}** {' '.join(said)}{more}", "", *lines, ":::"]
     return Markdown("\n".join(["::::{container} answers", *parts, "::::"]))
 
 

@@ -99,15 +99,15 @@ def figure(stores: dict[str, xr.Dataset]):
     """A panel for each experiment: TIE over β/ν, networks and theory, and the best β of both."""
     shown, axes = figures.panels(len(stores), columns=len(stores), height=2.8)
     for axis, letter, (name, found) in zip(axes, "ABC", stores.items(), strict=True):
-        found = tiles.in_units_of_noise(found).sel(beta=CENTRAL)
-        fine = np.geomspace(0.5, 2.5, 101)
+        found, fine = tiles.in_units_of_noise(found).sel(beta=CENTRAL), np.geomspace(0.5, 2.5, 101)
         axis.plot(fine, tiles.theory(name, fine).tie, "--", color=figures.GREY)
-        axis.axvline(tiles.best(name), color=figures.ORANGE, linewidth=1.2)
+        axis.axvline(tiles.best(name), color=figures.ORANGE, linewidth=3, alpha=0.5)
         if np.isfinite(found.tie).any():
             curves.line(axis, curves.over(found, "tie"))
             best = tiles.optimum(stores[name]).best
             axis.axvspan(max(best.low, 0.5), min(best.high, 2.5), color=figures.GREEN, alpha=0.2, linewidth=0)
-        axis.set(title=f"{letter}  {name}", xlabel="β/ν", ylabel="TIE, nats" if letter == "A" else "", xscale="log")
+            axis.axvline(best.value, color=figures.GREEN, linewidth=1.2)
+        axis.set(title=f"{letter}  {name}", xlabel="β/ν", ylabel="TIE, nats", xscale="log")
         axis.set_xticks([0.5, 1, 2], ["0.5", "1", "2"])
         axis.minorticks_off()
     return shown

@@ -108,11 +108,11 @@ def labels_figure(study: xr.Dataset, gain: float) -> Figure:
     _band(axis, counts, tie, figures.BLUE)
     axis.plot(counts, tie.mean(1), "o", color=figures.BLUE, markersize=4)
     axis.plot(counts, [best + linear.label_law(2, int(m)) for m in counts], "--", color=figures.ORANGE)
-    lines = (trained, "as trained", 4), (trained - gain, "the best β", -13), (best, "best rotation", 4)
-    for height, text, away in lines:
-        axis.axhline(height, color=figures.GREY, linewidth=1)
-        axis.annotate(text, (100, height), xytext=(0, away), textcoords="offset points", ha="right", color=figures.GREY)
-    _ticks(axis, counts, [0.01, 0.1, 1, 10], xlabel="labels m", ylabel="nats", title="TIE")
+    lines = (trained, "as trained", 4, "-"), (trained - gain, "the best β", -13, ":"), (best, "best rotation", -13, "-")
+    for height, text, away, dashes in lines:
+        axis.axhline(height, color=figures.GREY, linewidth=1, linestyle=dashes)
+        axis.annotate(text, (100, height), (0, away), textcoords="offset points", ha="right", color=figures.GREY)
+    _ticks(axis, counts, [0.01, 0.1, 1, 10], xlabel="labels m", ylabel="nats", title="TIE", ylim=(best / 3, None))
     return figure
 
 

@@ -167,8 +167,11 @@ def link_terms(app, doctree, docname):
         met.update(found)
         return found
 
+    chapters = {name.rpartition("/")[2] for name in app.env.found_docs}
     join_lines(doctree)
     for node, parent, section in prose(doctree):
+        if str(node) in chapters and isinstance(parent.parent, nodes.entry):
+            continue  # a cell that names a chapter
         if isinstance(node, nodes.reference):  # {term}, where the text says it in other words
             before, _, anchor = node.get("refuri", "").partition("#")
             if before == page and anchor in glossary.anchors:

@@ -24,7 +24,7 @@ MARKS = re.compile(r"[.,;:!?)]+")
 
 
 def keep_together(app, doctree, docname):
-    """A number stays on one line with its name and its unit, and a formula with the marks behind it."""
+    """A number stays on one line with its name and unit, a formula with the marks behind it, code with its bracket."""
     for text in list(doctree.findall(nodes.Text)):
         if not isinstance(text.parent, nodes.literal | nodes.literal_block | nodes.math | nodes.math_block | nodes.raw):
             whole = TOGETHER.sub("\N{NO-BREAK SPACE}", text)
@@ -37,6 +37,12 @@ def keep_together(app, doctree, docname):
         if isinstance(after, nodes.Text) and (marks := MARKS.match(after)):
             after.parent.replace(after, nodes.Text(after[marks.end() :]))
             formula.replace_self(nodes.inline("", "", formula.deepcopy(), nodes.Text(marks[0]), classes=["together"]))
+    for code in list(doctree.findall(nodes.literal)):
+        parent, at = code.parent, code.parent.index(code)
+        before = parent[at - 1] if at else None
+        if isinstance(before, nodes.Text) and before.endswith("("):
+            parent.replace(before, nodes.Text(before[:-1]))
+            code.replace_self(nodes.inline("", "", nodes.Text("("), code.deepcopy(), classes=["together"]))
 
 
 def describe(app, pagename, templatename, context, doctree):

@@ -67,12 +67,14 @@ function show(root, state) {
   );
   const all = over(A, state, family, betas, found),
     here = all[betas.indexOf(beta)];
-  const marks = [
-    { beta: best, label: "β*", colour: "pink" },
-    { beta: 1, label: "1", colour: "grey" },
+  const thresholds = [
     { beta: found.lambda[0], label: "λ₁", colour: "grey" },
     { beta: found.lambda[1], label: "λ₂", colour: "grey" },
   ];
+  const extremes = {
+    elbo: [{ beta: 1, label: "β = 1", colour: "grey" }], // where the ELBO is largest
+    tie: [{ beta: best, label: "β*", colour: "pink" }],
+  };
   const line = (name, values, colour, dashes = "-") => ({ name, colour, line: dashes, beta: betas, value: values });
   const others = trained ? all : over(A, state, other, betas, found); // at the principal axes the families have one TIE
   // before any is changed
@@ -96,7 +98,7 @@ function show(root, state) {
           "--",
         ),
       );
-    const panel = { curves, marks };
+    const panel = { curves, marks: [...(extremes[names[0]] ?? []), ...thresholds] };
     drawPanel(view.querySelector("svg"), panel, false, widths[i]).show(beta);
     listValues(view.querySelector(".values"), panel, beta);
   });
@@ -112,7 +114,7 @@ function show(root, state) {
   drawEllipses(
     plane,
     [
-      { ...exact, kind: "orange" },
+      { ...exact, kind: "green" },
       { ...q, kind: "blue" },
     ],
     SOURCE,
@@ -152,8 +154,8 @@ function start(root) {
   const controls = element("div", { class: "controls", role: "group", "aria-label": "Parameters of the model" });
   const pictures = element("div", { class: "pictures" });
   const readout = element("p", { class: "readout", "aria-live": "polite" });
-  root.replaceChildren(controls, pictures, readout);
-  pictures.append(svgElement("svg", { class: "plane", role: "img" }));
+  root.replaceChildren(controls, pictures);
+  pictures.append(svgElement("svg", { class: "plane", role: "img" }), readout);
   for (const [, title] of full ? PANELS : []) {
     const view = element("div", { class: "asked" });
     view.append(

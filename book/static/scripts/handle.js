@@ -42,8 +42,8 @@ function mapOf(data, moved) {
   );
   root.append(told, q);
   root.append(
-    element("text", { x: R - 4, y: -6, "text-anchor": "end" }, "source 1"),
-    element("text", { x: 6, y: 12 - R }, "source 2"),
+    element("text", { x: EDGE, y: EDGE - 4, "text-anchor": "end" }, "source 1 →"),
+    element("text", { x: -EDGE, y: 12 - EDGE }, "source 2 ↑"),
   );
   const knob = element("circle", { r: 11, class: "knob" }),
     arm = element("path", { class: "arm" });

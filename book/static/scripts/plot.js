@@ -1,6 +1,7 @@
 // SVG drawing at the size of the screen: curves over a logarithmic β axis, their values at one β, ellipses in a plane.
 
 import { element as anyElement, svgElement as element } from "./controls.js";
+import { aroundPoint, besideLine, placed } from "./labels.js";
 
 const HEIGHT = 190,
   TOP = 8,
@@ -107,6 +108,22 @@ function scales(panel, width) {
   };
 }
 
+/** What is drawn of a panel's curves: lines, with bands as their edges and bars across them, and boxes of points. */
+function inkOf(panel, x, y) {
+  const lines = [],
+    points = [];
+  for (const curve of panel.curves) {
+    const run = (values) => values.map((value, i) => [x((curve.across ?? curve.beta)[i]), y(value)]),
+      edges = curve.low ? [run(curve.low), run(curve.high)] : [];
+    if (edges.length) lines.push(...edges, ...edges[0].map((low, i) => [low, edges[1][i]]));
+    if (curve.line !== "o") lines.push(run(curve.value));
+    if (curve.line.includes("o"))
+      for (const [cx, cy] of run(curve.value))
+        points.push({ left: cx - 4, right: cx + 4, top: cy - 4, bottom: cy + 4 });
+  }
+  return { lines, points };
+}
+
 /** Replace the content of an SVG by a panel; returns its scales and `show`, which moves the mark to a β. */
 export function drawPanel(svg, panel, networks = false, space = svg.clientWidth) {
   const width = Math.max(space, 160),
@@ -181,26 +198,29 @@ export function drawPanel(svg, panel, networks = false, space = svg.clientWidth)
   ])
     for (const beta of betas)
       add("path", { d: `M${x(beta)},${height - 4 * side} l-4,${6 * side} h8 z`, class: "off" });
-  const labels = [];
-  panel.marks
-    .filter(({ beta }) => beta >= found.betas[0] && beta <= found.betas.at(-1))
-    .forEach(({ beta, label, colour }, i) => {
-      const end = x(beta) > width - DIGIT * label.length,
-        tops = panel.curves.map((curve) => y((curve.high ?? curve.value)[nearest(curve.beta, beta)])),
-        [from, down] = Math.min(...tops.filter(finite)) < TOP + 36 ? [HEIGHT - BOTTOM - 6, -13] : [TOP + 10, 13];
-      add("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: `mark ${colour}` });
-      labels.push([
-        { x: x(beta) + (end ? -4 : 4), y: from + down * (i % 4), "text-anchor": end ? "end" : "start" },
-        label.replace("\n", " "),
-      ]);
-    });
-  for (const beta of panel.tags ?? []) {
-    const { value, across } = at(panel.curves[0], beta) ?? {};
-    if (finite(value)) add("text", { x: x(across) + 5, y: y(value) - 5 }, number(beta));
-  }
-  const now = add("g", { class: "now" });
-  labels.forEach(([where, label]) => add("text", where, label)); // no line runs through them
+  const marks = panel.marks.filter(({ beta }) => beta >= found.betas[0] && beta <= found.betas.at(-1)),
+    upright = (beta) => [TOP, HEIGHT - BOTTOM].map((height) => [x(beta), height]);
+  for (const { beta, colour } of marks)
+    add("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: `mark ${colour}` });
+  const now = add("g", { class: "now" }),
+    named = add("g"); // no line runs through them
+  /** Write the labels where neither curves nor marks are, nor the line of the chosen β. */
+  const name = (chosen) => {
+    const { lines, points } = inkOf(panel, x, y);
+    const labels = [
+      ...marks.map(({ beta, label }) => besideLine(label.replace("\n", " "), x(beta), TOP, HEIGHT - BOTTOM)),
+      ...(panel.tags ?? []).flatMap((beta) => {
+        const { value, across } = at(panel.curves[0], beta) ?? {};
+        return finite(value) ? [aroundPoint(number(beta), x(across), y(value))] : [];
+      }),
+    ];
+    const uprights = [...marks.map(({ beta }) => beta), ...(panel.across ? [] : [chosen])].map(upright);
+    const frame = { left, right: width, top: 0, bottom: HEIGHT - BOTTOM };
+    for (const { text, attributes } of placed(labels, frame, [...lines, ...uprights], points))
+      named.append(element("text", attributes, text));
+  };
   const show = (beta) => {
+    if (!named.childNodes.length) name(beta); // once: labels do not move with a pointer
     now.replaceChildren();
     if (!panel.across) now.append(element("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: "chosen" }));
     for (const curve of panel.curves) {
@@ -312,8 +332,6 @@ export function drawEllipses(svg, gaussians, source) {
   svg.setAttribute("viewBox", `0 0 ${size} ${size}`);
   svg.replaceChildren(
     element("path", { d: `M0,${y(0)} H${size} M${x(0)},0 V${size}`, class: "axis" }),
-    element("text", { x: size - 22, y: y(0) + 14, "text-anchor": "end" }, "source 1"),
-    element("text", { x: x(0) + 4, y: 11 }, "source 2"),
   );
   for (const { mean, covariance, kind } of gaussians) {
     const [[p, q], [, r]] = covariance;
@@ -321,4 +339,8 @@ export function drawEllipses(svg, gaussians, source) {
     svg.append(element("circle", { cx: x(mean[0]), cy: y(mean[1]), r: 2.5, class: `dot ${kind}` }));
   }
   svg.append(element("path", { d: `M${x(source[0]) - 4},${y(source[1])} h8 m-4,-4 v8`, class: "source" }));
+  svg.append(
+    element("text", { x: size, y: size - 4, "text-anchor": "end" }, "source 1 →"),
+    element("text", { x: 0, y: 11 }, "source 2 ↑"),
+  );
 }

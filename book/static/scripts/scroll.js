@@ -3,13 +3,17 @@
 const TABLES = ".bd-content .pst-scrollable-table-container",
   FORMULAS = ".bd-content div.math";
 const FIGURES = ".bd-content figure, .bd-content div.cell_output";
-const sideways = (box) => box.scrollWidth > box.clientWidth;
+const SLIGHT = 8; // pixels of a margin, which hide nothing
+const sideways = (box, most = 0) => box.scrollWidth > box.clientWidth + most;
 
 function mark() {
-  for (const box of document.querySelectorAll(TABLES)) box.classList.toggle("scrolls", sideways(box));
+  for (const box of document.querySelectorAll(TABLES)) {
+    box.classList.remove("scrolls"); // it makes columns wider
+    box.classList.toggle("scrolls", sideways(box, SLIGHT));
+  }
   for (const box of document.querySelectorAll(FORMULAS)) {
     const formula = box.querySelector("mjx-container");
-    box.classList.toggle("scrolls", formula !== null && sideways(formula));
+    box.classList.toggle("scrolls", formula !== null && sideways(formula, SLIGHT));
   }
   for (const box of document.querySelectorAll(FIGURES)) {
     const scrolls = sideways(box) && getComputedStyle(box).overflowX !== "visible";
