@@ -99,7 +99,8 @@ def reproduced(stored: xr.Dataset, live: xr.Dataset) -> str:
     if not gaps:
         return f"{told}The store holds no network with these settings to compare with."
     if max(gaps) < EQUAL:
-        return f"{told}They equal the stored networks of the same seeds."
+        one = "It equals the stored network of the same seed."
+        return told + (one if live.key.size == 1 else "They equal the stored networks of the same seeds.")
     there, here = (" and by ".join(sorted(set(d.made_by.values[np.isin(d.key, live.key)]))) for d in (stored, live))
     return (
         f"{told}Networks with the same seeds are stored, made by {there}. Those of this build, made by {here}, differ "
