@@ -80,7 +80,7 @@ async () => {
     });
   }
   for (const bracketed of column.querySelectorAll(":is(p, li) code"))
-    if (bracketed.previousSibling?.data?.endsWith("("))
+    if (bracketed.previousSibling?.data?.endsWith("(") && !bracketed.closest(".together"))
       found.push(`a bracket may part from its code: (${bracketed.innerText}`);
   for (const words of column.querySelectorAll(".pasted-text, strong, b"))
     if (shown(words) && +getComputedStyle(words).fontWeight >= 600 && words.innerText.split(/\s+/).length > 8)
