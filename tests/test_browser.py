@@ -228,7 +228,7 @@ def test_what_sphinx_adds_fits_too(site, tab, width):
 
 def test_a_table_says_that_it_scrolls_on_a_screen_and_not_on_paper(site, browser):
     page = browser.new_page(viewport={"width": 390, "height": 800})
-    page.goto(f"{site}/book/rotation.html", wait_until="load")
+    page.goto(f"{site}/book/methods.html", wait_until="load")
     page.wait_for_selector(".pst-scrollable-table-container.scrolls", state="attached")
     shown = "[...document.querySelectorAll('.scrolls')].map(box => getComputedStyle(box, '::before').display)"
     assert set(page.evaluate(shown)) == {"block"}
