@@ -363,6 +363,7 @@ def test_a_page_is_light(site, browser, chapter, most):
     page, sizes = browser.new_page(), []
     page.on("response", lambda response: sizes.append(len(response.body())))
     page.goto(f"{site}/book/{chapter}.html", wait_until="networkidle")
+    page.wait_for_function("() => !window.MathJax || (MathJax.startup && MathJax.startup.promise)")
     page.evaluate("() => window.MathJax && MathJax.startup.promise")
     assert sum(sizes) < most
     page.close()
