@@ -81,12 +81,17 @@ def tab(site, context):
     page.close()
 
 
+def typeset(page):
+    """Wait until formulas are, however late their script begins."""
+    page.wait_for_function("() => !window.MathJax || (MathJax.startup && MathJax.startup.promise)")
+    page.evaluate("() => window.MathJax && MathJax.startup.promise")
+
+
 def show(page, address, width):
     page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": width, "height": 850})
     page.goto(address, wait_until="load")
-    page.wait_for_function("() => !window.MathJax || (MathJax.startup && MathJax.startup.promise)")
-    page.evaluate("() => window.MathJax && MathJax.startup.promise")
+    typeset(page)
     page.evaluate(pdf.ALL_IMAGES)
 
 
@@ -363,8 +368,7 @@ def test_a_page_is_light(site, browser, chapter, most):
     page, sizes = browser.new_page(), []
     page.on("response", lambda response: sizes.append(len(response.body())))
     page.goto(f"{site}/book/{chapter}.html", wait_until="networkidle")
-    page.wait_for_function("() => !window.MathJax || (MathJax.startup && MathJax.startup.promise)")
-    page.evaluate("() => window.MathJax && MathJax.startup.promise")
+    typeset(page)
     assert sum(sizes) < most
     page.close()
 

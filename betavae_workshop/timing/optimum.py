@@ -129,7 +129,8 @@ def _own(recipe: Recipe, spec: Specification, data, beta: float, seed: int):
         ended.append(train_member.fit(spec, *images)[0] if recipe.settings else solved.network(data, beta, seed))
         progress(spec.epochs if recipe.settings else 0)
 
-    train_member.fit(replace(spec, epochs=2), *images)
+    if recipe.settings:  # compiled
+        train_member.fit(replace(spec, epochs=2), *images)
     return fit, lambda: ended[-1]
 
 

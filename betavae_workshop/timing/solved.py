@@ -11,6 +11,7 @@ Such a network knows no more than a linear model does. Where images are not line
 
 import numpy as np
 
+from betavae_core.findings import prediction
 from betavae_core.images.datasets import ImageData
 from betavae_core.images.factors import Images
 from betavae_core.networks import architecture
@@ -27,8 +28,7 @@ def network(data: ImageData, beta: float, seed: int) -> Weights:
     images, weights = Images.of(data), drawn(seed)
     scores = images.scores.astype(float)
     pixels = scores if images.components is None else scores @ images.components
-    left, sizes, _ = np.linalg.svd(pixels - pixels.mean(0), full_matrices=False)
-    along = (left * sizes)[:, : LATENTS + 1]  # the leading principal components; one more, for the optimum's sake
+    along = prediction.coordinates(data).along
     best = linear.optimum(np.diag((along**2).mean(0)), beta, latents=LATENTS)
     hidden, depth = pixels, weights.depth
     for kernel, bias in zip(weights.kernels[:depth], weights.biases[:depth], strict=True):

@@ -67,7 +67,7 @@ const crosses = (line, box) => line.some((point, i) => i > 0 && meets(line[i - 1
 /** For each label the first of its places inside the frame that meets the least of lines and of boxes before it. */
 export function placed(labels, frame, lines, boxes = []) {
   const taken = [...boxes];
-  return labels.flatMap((places) => {
+  return labels.map((places) => {
     const inside = places.filter(
       ({ box: { left, right, top, bottom } }) =>
         left >= frame.left && right <= frame.right && top >= frame.top && bottom <= frame.bottom,
@@ -78,6 +78,6 @@ export function placed(labels, frame, lines, boxes = []) {
     );
     const chosen = inside[met.indexOf(Math.min(...met))] ?? places[0];
     taken.push(chosen.box);
-    return [chosen];
+    return chosen;
   });
 }
