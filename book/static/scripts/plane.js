@@ -83,9 +83,9 @@ function mapOf(data) {
     }),
   );
   const means = root.appendChild(element("g", { class: "means" })),
-    shapes = root.appendChild(element("g"));
-  const point = root.appendChild(element("g", { class: "point" }));
-  point.append(element("path", { d: "M-20,0 H-8 M8,0 H20 M0,-20 V-8 M0,8 V20" })); // q shows through in the middle
+    point = root.appendChild(element("g", { class: "point" })),
+    shapes = root.appendChild(element("g")); // above the point, whose arms would hide a narrow q
+  point.append(element("path", { d: "M-20,0 H-8 M8,0 H20 M0,-20 V-8 M0,8 V20" }));
   root.append(
     element("text", { x: R + 4, y: -6, "text-anchor": "end" }, "z₁"),
     element("text", { x: 7, y: 6 - R }, "z₂"),
@@ -227,7 +227,7 @@ function start(root) {
     show();
   });
   const painted = anyElement("p", { class: "paint" }, "means coloured by ");
-  painted.append(paints, ": blue where it is small, orange where it is large");
+  painted.append(paints, " (blue: small, orange: large)");
   const key = anyElement("p", { class: "key" });
   key.append(
     anyElement("span", { class: "q" }, "q of the image"),
