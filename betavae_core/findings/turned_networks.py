@@ -36,25 +36,17 @@ class Images(NamedTuple):
     precision: np.ndarray
 
 
-class Error(NamedTuple):
-    """TIE of images as a function of T: what each image adds to Q (n, k, k), to Kᵀ (n, k, k) and to the rest (n,)."""
-
-    moment: np.ndarray
-    cross: np.ndarray
-    rest: np.ndarray
-
-    @classmethod
-    def of(cls, images: Images) -> "Error":
-        """From what is known of images."""
-        mean, covariance, _, target, M = images
-        signal = np.einsum("ni,ij,nj->n", target, M, target)
-        log_dets = np.linalg.slogdet(M)[1] + np.linalg.slogdet(covariance)[1]
-        moment = mean[:, :, None] * mean[:, None] + covariance
-        return cls(moment, (target @ M)[:, :, None] * mean[:, None], 0.5 * (signal - len(M) - log_dets))
+def error(images: Images) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """TIE as a function of T: what each image adds to Q (n, k, k), to Kᵀ (n, k, k) and to the rest (n,)."""
+    mean, covariance, _, target, M = images
+    signal = np.einsum("ni,ij,nj->n", target, M, target)
+    log_dets = np.linalg.slogdet(M)[1] + np.linalg.slogdet(covariance)[1]
+    moment = mean[:, :, None] * mean[:, None] + covariance
+    return moment, (target @ M)[:, :, None] * mean[:, None], 0.5 * (signal - len(M) - log_dets)
 
 
 def tie_of_turns(precision, moment, cross, rest) -> tuple[Form, np.ndarray]:
-    """TIE as a form in T and a constant, from means over images of the parts of `Error`."""
+    """TIE as a form in T and a constant, from means over images of what `error` returns."""
     k = len(precision)
     bent = np.einsum("ij,...ab->...iajb", precision, moment)
     return Form(bent.reshape(*moment.shape[:-2], k * k, k * k), cross), rest
@@ -62,7 +54,7 @@ def tie_of_turns(precision, moment, cross, rest) -> tuple[Form, np.ndarray]:
 
 def tie(images: Images) -> np.ndarray:
     """TIE of each image (n,) as its latents stand: no permutation is tried."""
-    form, rest = tie_of_turns(images.precision, *Error.of(images))
+    form, rest = tie_of_turns(images.precision, *error(images))
     return form(np.broadcast_to(np.eye(len(images.precision)), images.covariance.shape)) + rest
 
 
@@ -91,7 +83,7 @@ def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
     best = orthogonal.better(turns, values)
     left = (n - np.array(labels))[:, None]
     parts = []
-    for part in Error.of(images):
+    for part in error(images):
         flat = part.reshape(n, -1)
         rest = (flat.sum(0) - np.cumsum(flat[chosen], 1)[:, at]) / left
         parts.append(rest.reshape(*rest.shape[:2], *part.shape[1:]))
@@ -106,8 +98,8 @@ def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
 
 def as_trained(images: Images) -> np.ndarray:
     """The signed permutation (k, k) with the least TIE of all images: `theory.alignment`."""
-    parts = [part.mean(0) for part in Error.of(images)]
-    return alignment.align(parts[0], parts[1].T, images.precision)[1]
+    moment, cross, _ = (part.mean(0) for part in error(images))
+    return alignment.align(moment, cross.T, images.precision)[1]
 
 
 def parts(images: Images) -> dict[str, float]:
@@ -119,8 +111,7 @@ def parts(images: Images) -> dict[str, float]:
 
     None is negative. `factor` is τ/k: in the linear model at the right rotation it is b/σ², for either family.
     """
-    error = Error.of(images)
-    form, rest = tie_of_turns(images.precision, *(part.mean(0) for part in error))
+    form, rest = tie_of_turns(images.precision, *(part.mean(0) for part in error(images)))
     turns, values = orthogonal.least(form)
     T, M, k = orthogonal.better(turns, values), images.precision, len(images.precision)
     spread = float(np.trace(M @ T @ images.covariance.mean(0) @ T.T))
@@ -163,7 +154,7 @@ def free(images: Images, turns) -> dict[str, float]:
     """
     turns, C = np.asarray(turns), _divergence(images.mean, images.covariance)
     turned = [_divergence(*turning.turned(images.mean, images.covariance, T)) for T in turns]
-    form, rest = tie_of_turns(images.precision, *(part.mean(0) for part in Error.of(images)))
+    form, rest = tie_of_turns(images.precision, *(part.mean(0) for part in error(images)))
     ties = form(turns) + rest
     back = np.einsum("tij,nj,til->tnl", turns, images.mean, turns) - images.mean
     ends = {"least": float(ties.min()), "most": float(ties.max())}
