@@ -139,8 +139,9 @@ def read(stored: xr.Dataset, b: int, r: int, data) -> Images | None:
     return Images(q.mean, q.covariance(), data.sources[:n], data.posterior_mean[:n], data.posterior_precision)
 
 
-def networks(stored: xr.Dataset, b: int) -> Iterator[tuple[int, Images, ImageData]]:
-    """Each realization whose latents at the b-th β are stored, with its images."""
+def networks(stored: xr.Dataset, beta: float) -> Iterator[tuple[int, Images, ImageData]]:
+    """Each realization whose latents at the nearest β are stored, with its images."""
+    b = int(abs(stored.beta.values - beta).argmin())
     for r in range(stored.sizes.get("detailed", 0)):
         data = experiments.training(stored.experiment, r)
         if (images := read(stored, b, r, data)) is not None:
