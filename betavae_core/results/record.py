@@ -114,9 +114,10 @@ def keep(dataset: xr.Dataset, wanted: np.ndarray) -> xr.Dataset:
     """The Dataset with the cells that are not `wanted` (β, realization) made missing, details included."""
     if wanted.all():
         return dataset
-    found = dataset.copy(deep=True)
+    found, lacking = dataset.copy(deep=True), max(0, DETAILED - wanted.shape[1])
+    detailed = np.pad(wanted[:, :DETAILED], ((0, 0), (0, lacking)))
     for variable in found.data_vars.values():
-        mask = wanted if "realization" in variable.dims else _detailed(wanted)
+        mask = wanted if "realization" in variable.dims else detailed
         variable.values[~mask] = _fill(variable.dtype)
     return found
 
@@ -145,14 +146,6 @@ def place(dataset: xr.Dataset, member: Member, stored: xr.Dataset) -> None:
 def _fill(dtype):
     """What stands for a missing value."""
     return {"f": np.nan, "u": 0, "b": False}.get(np.dtype(dtype).kind, "")
-
-
-def _detailed(wanted: np.ndarray) -> np.ndarray:
-    """`wanted` over the realizations that keep details."""
-    padded = np.zeros((len(wanted), DETAILED), bool)
-    count = min(DETAILED, wanted.shape[1])
-    padded[:, :count] = wanted[:, :count]
-    return padded
 
 
 def loaded(file: Path) -> xr.Dataset:
