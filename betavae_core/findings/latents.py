@@ -84,7 +84,7 @@ def code(data) -> np.ndarray:
     The exact posterior's mean is M⁻¹ Aᵀ r/σ², so r is σ² A (AᵀA)⁻¹ M times it.
     """
     process = data.process
-    return process.noise_std**2 * data.posterior_mean @ data.posterior_precision @ np.linalg.pinv(process.mixing)
+    return process.noise_std**2 * data.posterior_mean @ process.posterior_precision @ np.linalg.pinv(process.mixing)
 
 
 def motion_angle(data, mean) -> float:
