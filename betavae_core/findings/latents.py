@@ -56,9 +56,9 @@ def scored(sources, latents) -> tuple[float, float, float]:
     return scores.mig(sources, latents), scores.sap(sources, latents), scores.correlation(latents)
 
 
-def in_use(scored: xr.Dataset, latents: int = 2) -> np.ndarray:
-    """The β at which all latents are in use in every scored realization."""
-    return scored.beta.values[(scored.active >= latents).all("realization").values]
+def in_use(scored: xr.Dataset) -> np.ndarray:
+    """The β at which two latents are in use in every scored realization."""
+    return scored.beta.values[(scored.active >= 2).all("realization").values]
 
 
 def exact_in_latents(mean, std, data) -> tuple[np.ndarray, np.ndarray]:
