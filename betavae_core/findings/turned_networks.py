@@ -183,7 +183,7 @@ def best_betas(stored: xr.Dataset, studied: xr.Dataset, what) -> np.ndarray:
 
 
 @kept
-def study(stored: xr.Dataset, labels=LABELS, betas=None) -> xr.Dataset:
+def study(stored: xr.Dataset, labels=LABELS) -> xr.Dataset:
     """`labelled` and `parts` of every network whose latents are stored, of one experiment.
 
     Choices of labelled images are random and the same at every β of a realization.
@@ -191,22 +191,21 @@ def study(stored: xr.Dataset, labels=LABELS, betas=None) -> xr.Dataset:
     Returns a Dataset over beta × realization: `parts`; and × labels × draw: tie, began, margin. NaN where nothing is
     stored.
     """
-    picked = stored if betas is None else stored.sel(beta=betas, method="nearest")
-    count, k = picked.sizes.get("detailed", 0), experiments.experiment(stored.experiment).latents
+    count, k = stored.sizes.get("detailed", 0), experiments.experiment(stored.experiment).latents
     draws, cells = DRAWS.get(k, min(DRAWS.values())), {}
     for r in range(count):
         data = experiments.training(stored.experiment, r)
         rng = np.random.default_rng([r, 2])
-        chosen = choices(picked.sizes["sample"], max(labels), draws, rng)
-        for b in range(picked.sizes["beta"]):
-            if (images := read(picked, b, r, data)) is not None:
+        chosen = choices(stored.sizes["sample"], max(labels), draws, rng)
+        for b in range(stored.sizes["beta"]):
+            if (images := read(stored, b, r, data)) is not None:
                 cells[b, r] = parts(images) | labelled(images, chosen, labels)
-    grid = picked.sizes["beta"], count
+    grid = stored.sizes["beta"], count
     names = {name: np.shape(value) for cell in cells.values() for name, value in cell.items()}
     found = {name: np.full((*grid, *shape), np.nan) for name, shape in names.items()}
     for (b, r), cell in cells.items():
         for name, value in cell.items():
             found[name][b, r] = value
     dims = ("beta", "realization", "labels", "draw")
-    coords = {"beta": picked.beta.values, "realization": np.arange(count), "labels": list(labels)}
+    coords = {"beta": stored.beta.values, "realization": np.arange(count), "labels": list(labels)}
     return xr.Dataset({n: (dims[: v.ndim], v) for n, v in found.items()}, coords, {"experiment": stored.experiment})
