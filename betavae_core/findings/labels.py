@@ -57,12 +57,9 @@ def regression(images: Images, features, chosen, labels) -> np.ndarray:
     leave-one-out residuals, with the prior's covariance I counted as one more. Unlike a turn it may stretch the means
     and change the size of q.
 
-    Returns a (labels, draw) array in nats.
+    `features` : (n, f), centred; `chosen`, `labels` : as in `turned_networks.labelled`, m ≥ 2
 
-    Parameters
-    ----------
-    features : (n, f) array, centred
-    chosen, labels : as in `turned_networks.labelled`; m ≥ 2
+    Returns a (labels, draw) array in nats.
     """
     gram, M = features @ features.T, images.precision
     k, everyone = len(M), np.arange(len(features))

@@ -66,11 +66,9 @@ def exact_in_latents(mean, std, data) -> tuple[np.ndarray, np.ndarray]:
 
     N(Pᵀ μ, Pᵀ M⁻¹ P), with p_gt(s|x) = N(μ, M⁻¹) and the signed permutation P of `theory.alignment`, s ≈ P z.
 
-    Returns mean: (n, k); covariance: (k, k), the same for every image.
+    `mean`, `std` : (n, k) of q = N(mean, diag std²) of the first n images of ImageData `data`
 
-    Parameters
-    ----------
-    mean, std : (n, k) of q = N(mean, diag std²) of the first n images of ImageData `data`
+    Returns mean: (n, k); covariance: (k, k), the same for every image.
     """
     M, exact = data.posterior_precision, data.posterior_mean[: len(mean)]
     second_moment = mean.T @ mean / len(mean) + np.diag((std**2).mean(0))

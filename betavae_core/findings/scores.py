@@ -29,9 +29,7 @@ def _ranked(values, bins: int) -> np.ndarray:
 def mig(sources, latents) -> float:
     """Mutual information gap: mean over sources of (I₁ − I₂)/H(s), the two most informative latents.
 
-    Parameters
-    ----------
-    sources (n, K), latents (n, k ≥ 2) : posterior means, or draws z ~ q
+    `sources` : (n, K); `latents` : (n, k ≥ 2), posterior means, or draws z ~ q
 
     Source: Chen et al., 2018, section 4.1
     """

@@ -8,10 +8,8 @@ In experiments of tiles the pixels follow the analytical model with noise ν in 
 a logarithm and smooth functions of b. So {1, log b, b, b²} is fitted by least squares to a network's TIE over `NEAR`,
 where theory has every latent in use. Verdicts rest on its slope at b = 1, which by the theorem is 0 if and only if AᵀA
 is diagonal, else below 0, and is linear in TIE, so that its mean over realizations has no bias. The best b is where
-the mean of these slopes is zero, and its interval holds each b at which Student's test lets the mean slope be zero, as
-Fieller's does for a ratio. Four functions do not follow the theory's curve exactly: the same fit to that curve says by
-what factor its best b is off, and the networks' is corrected by it. A network that has not switched on the latents that
-theory uses, which C tells without a look at TIE, does not count.
+the mean of these slopes is zero. Four functions do not follow the theory's curve exactly: the same fit to that curve
+says by what factor its best b is off, and the networks' is corrected by it.
 """
 
 from typing import NamedTuple
@@ -84,7 +82,7 @@ def in_units_of_noise(stored: xr.Dataset) -> xr.Dataset:
 
 
 def settled(found: xr.Dataset) -> xr.DataArray:
-    """Which networks, β in units of ν, use the latents that the theory uses: β × realization.
+    """Which networks, β in units of ν, use the latents that the theory uses, and so count: β × realization.
 
     A latent that is not switched on yet leaves C short of the theory's by that latent's share, ½ log(λ_m/β), of which
     a network may miss half. TIE decides nothing here.
@@ -125,9 +123,10 @@ def reading(fitted) -> Reading:
 
 
 def best_of_mean(fits) -> Estimate:
-    """b at which the mean slope of fits (realization, coefficient) is zero; the interval has all b that it may be.
+    """b at which the mean slope of fits (realization, coefficient) is zero.
 
-    0 and ∞ where the interval leaves `NEAR`; NaN if the mean slope is nowhere zero while it rises.
+    The interval holds each b at which Student's test lets that mean be zero, as Fieller's does for a ratio; 0 and ∞
+    where the interval leaves `NEAR`; NaN if the mean slope is nowhere zero while it rises.
     """
     slopes = fits @ _slopes(FINE).T  # (realization, b)
     middle = slopes.mean(0)

@@ -66,13 +66,10 @@ def choices(n: int, most: int, draws: int, rng) -> np.ndarray:
 def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
     """Turn the latents by each choice of labelled images, and judge by all images that are not labelled.
 
-    Returns a dict of arrays (labels, draw): tie, after turning, and began, as trained, of the same images, nats;
-    margin, as above.
+    `chosen` : (draw, most) numbers of images, of which the first m of a row are labelled; `labels` : the m
 
-    Parameters
-    ----------
-    chosen : (draw, most) numbers of images; the first m of a row are the m that are labelled
-    labels : the m
+    Returns a dict of arrays (labels, draw): tie, after turning, and began, as trained, of the same images, nats;
+    margin, as `turning.margin`.
     """
     n, at = len(images.mean), np.array(labels) - 1
     told = [

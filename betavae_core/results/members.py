@@ -36,12 +36,7 @@ class Specification:
     """Everything but β and realization that decides a member's numbers.
 
     A field added later counts in a member's key only where it differs from its default, so that what was published
-    before it stays valid.
-
-    Raises
-    ------
-    UsageError
-        on a value that cannot be, in one line.
+    before it stays valid. Raises UsageError on a value that cannot be, in one line.
     """
 
     experiment: str

@@ -54,10 +54,7 @@ def diverged(values: dict) -> bool:
 
 
 def understood(dataset: xr.Dataset, name: str) -> xr.Dataset:
-    """A Dataset of any known format as one of today's.
-
-    Raises FormatError if its format is not known here.
-    """
+    """A Dataset of any known format as one of today's; FormatError if its format is not known here."""
     found = require_known(dataset.attrs.get("format", 1), name)
     return dataset if found == FORMAT else READERS[found](dataset)
 
