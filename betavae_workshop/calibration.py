@@ -167,7 +167,7 @@ def coverage_of_tiles(experiment: str, noise: float, count: int, trials: int, se
     truth, found = tiles.best(experiment), []
     for _ in range(trials):
         curves = curve + noise * rng.standard_normal((count, len(ratios)))
-        found.append(tiles.best_of_mean(np.array([tiles.fit(ratios, one)[:-1] for one in curves])))
+        found.append(tiles.best_of_mean(np.array([tiles.fit(ratios, one) for one in curves])))
     best, low, high = factor * np.array(found).T
     widths = np.minimum(high, tiles.NEAR[1]) - np.maximum(low, tiles.NEAR[0])
     held = float(((low <= truth) & (truth <= high)).mean())

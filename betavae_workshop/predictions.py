@@ -70,7 +70,7 @@ def penalised(images: Coordinates, beta: float, gamma: float, start=None) -> tup
     R, C, TC = (float(term) for term in loss(tf.constant(found))[2])
     _, W, log_variance = (part.numpy() for part in parts(tf.constant(found * units)))
     q = Posterior(Y @ W.T, np.broadcast_to(log_variance, Y.shape))
-    tie, _ = true_inference_error(q.mean, q.covariance(), images.posterior_mean, images.posterior_precision)
+    tie, _ = true_inference_error(q.mean, q.covariance(), images.posterior_mean, images.process.posterior_precision)
     return {"reconstruction": R, "kl_prior": C, "tc": TC, "tie": float(tie)}, found * units
 
 

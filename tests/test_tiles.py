@@ -96,14 +96,13 @@ def test_a_fit_reads_the_optimum_and_the_slope_off_the_theory(name):
     assert found.best * tiles.correction(name, ratios) == pytest.approx(BEST[name], abs=0.0005)
     assert tiles.correction(name, ratios) == pytest.approx(1, abs=0.01)
     assert found.slope == pytest.approx(tiles.slope(name), abs=0.005)
-    assert found.residual < 0.002
 
 
 def test_a_fit_reads_what_it_can_follow_exactly():
     """TIE = −2 log b + b + b²/2: its slope b dTIE/db = −2 + b + b² is −0 at b = 1, and 0 there."""
     ratios = np.array(experiments.RATIOS)
     found = tiles.reading(tiles.fit(ratios, -2 * np.log(ratios) + ratios + ratios**2 / 2))
-    assert found == pytest.approx((1.0, 0.0, 0.0), abs=0.002)
+    assert found == pytest.approx((1.0, 0.0), abs=0.002)
     steeper = tiles.reading(tiles.fit(ratios, -3 * np.log(ratios) + ratios + ratios**2 / 2))
     assert steeper.slope == pytest.approx(-1)
     assert steeper.best == pytest.approx((13**0.5 - 1) / 2, abs=0.002)  # b² + b = 3
@@ -112,7 +111,7 @@ def test_a_fit_reads_what_it_can_follow_exactly():
 def test_the_interval_of_the_best_beta_has_those_at_which_students_test_lets_the_slope_be_zero(rng):
     ratios = np.array(experiments.RATIOS)
     curves = tiles.theory("tiles", ratios).tie.values + 0.02 * rng.standard_normal((9, len(ratios)))
-    fits = np.array([tiles.fit(ratios, curve)[:-1] for curve in curves])
+    fits = np.array([tiles.fit(ratios, curve) for curve in curves])
     found = tiles.best_of_mean(fits)
     for b, expected in ((found.low, 0.05), (found.value, 1.0), (found.high, 0.05)):
         slopes = fits @ [0, 1, b, 2 * b**2]
@@ -151,7 +150,6 @@ def test_networks_that_follow_the_theory_give_its_optimum_and_dead_ones_do_not_c
     assert found.best.low < 1.2116 < found.best.high
     assert found.best.low > 1
     assert found.slope.high < 0
-    assert found.noise == pytest.approx(0.01, rel=0.4)
 
 
 def test_power_grows_with_realizations_and_false_alarms_are_as_rare_as_they_say():

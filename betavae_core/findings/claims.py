@@ -89,12 +89,9 @@ def headlines(verdicts: list[Verdict], kind: str) -> dict[str, Verdict]:
 
     A question to which not all answers are the same is undecided, if one of them is.
     """
-    found = {}
+    found, weaker = {}, (HELD, REFUTED, UNDECIDED) if kind == QUESTION else VERDICTS
     for headline, ids in HEADLINES.items():
         behind = [verdict for verdict in of_kind(verdicts, kind) if verdict.id in ids]
         if behind:
-            found[headline] = max(behind, key=lambda verdict: VERDICTS.index(verdict.verdict))
-            unsure = [verdict for verdict in behind if verdict.verdict == UNDECIDED]
-            if kind == QUESTION and unsure:
-                found[headline] = unsure[0]
+            found[headline] = max(behind, key=lambda verdict: weaker.index(verdict.verdict))
     return found

@@ -57,12 +57,9 @@ def regression(images: Images, features, chosen, labels) -> np.ndarray:
     leave-one-out residuals, with the prior's covariance I counted as one more. Unlike a turn it may stretch the means
     and change the size of q.
 
-    Returns a (labels, draw) array in nats.
+    `features` : (n, f), centred; `chosen`, `labels` : as in `turned_networks.labelled`, m ≥ 2
 
-    Parameters
-    ----------
-    features : (n, f) array, centred
-    chosen, labels : as in `turned_networks.labelled`; m ≥ 2
+    Returns a (labels, draw) array in nats.
     """
     gram, M = features @ features.T, images.precision
     k, everyone = len(M), np.arange(len(features))
@@ -121,7 +118,7 @@ def other_uses(stored: xr.Dataset, beta: float, labels) -> dict[str, np.ndarray]
     Returns a dict of arrays (labels, choice of any realization); empty where no latents are stored.
     """
     found: dict[str, list] = {"turned": [], "regression on latents": [], "on pixels": []}
-    for r, images, data in turned_networks.networks(stored, _nearest(stored, beta)):
+    for r, images, data in turned_networks.networks(stored, beta):
         n, rng = len(images.mean), np.random.default_rng([r, 3])
         chosen = turned_networks.choices(n, max(labels), CHOICES, rng)
         found["turned"].append(turned_networks.labelled(images, chosen, labels)["tie"])
@@ -133,7 +130,7 @@ def other_uses(stored: xr.Dataset, beta: float, labels) -> dict[str, np.ndarray]
 def at_random_and_chosen(stored: xr.Dataset, beta: float, labels) -> dict[str, list[np.ndarray]]:
     """TIE turned, and as trained, with random labels and with those of `by_their_means`; (labels, draw) each."""
     found: dict[str, list] = {"at random": [], "by their means": []}
-    for r, images, _ in turned_networks.networks(stored, _nearest(stored, beta)):
+    for r, images, _ in turned_networks.networks(stored, beta):
         draws, rng = turned_networks.DRAWS[images.mean.shape[1]], np.random.default_rng([r, 4])
         random = turned_networks.choices(len(images.mean), max(labels), draws, rng)
         choices = random, by_their_means(images.mean, max(labels), draws, rng)
@@ -141,10 +138,6 @@ def at_random_and_chosen(stored: xr.Dataset, beta: float, labels) -> dict[str, l
             told = turned_networks.labelled(images, chosen, labels)
             each.append((told["tie"], told["began"]))
     return {name: [np.concatenate(part, 1) for part in zip(*each, strict=True)] for name, each in found.items() if each}
-
-
-def _nearest(stored: xr.Dataset, beta: float) -> int:
-    return int(abs(stored.beta.values - beta).argmin())
 
 
 def share(worse) -> tuple[float, float, float]:

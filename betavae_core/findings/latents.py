@@ -56,9 +56,9 @@ def scored(sources, latents) -> tuple[float, float, float]:
     return scores.mig(sources, latents), scores.sap(sources, latents), scores.correlation(latents)
 
 
-def in_use(scored: xr.Dataset, latents: int = 2) -> np.ndarray:
-    """The β at which all latents are in use in every scored realization."""
-    return scored.beta.values[(scored.active >= latents).all("realization").values]
+def in_use(scored: xr.Dataset) -> np.ndarray:
+    """The β at which two latents are in use in every scored realization."""
+    return scored.beta.values[(scored.active >= 2).all("realization").values]
 
 
 def exact_in_latents(mean, std, data) -> tuple[np.ndarray, np.ndarray]:
@@ -66,11 +66,9 @@ def exact_in_latents(mean, std, data) -> tuple[np.ndarray, np.ndarray]:
 
     N(Pᵀ μ, Pᵀ M⁻¹ P), with p_gt(s|x) = N(μ, M⁻¹) and the signed permutation P of `theory.alignment`, s ≈ P z.
 
-    Returns mean: (n, k); covariance: (k, k), the same for every image.
+    `mean`, `std` : (n, k) of q = N(mean, diag std²) of the first n images of ImageData `data`
 
-    Parameters
-    ----------
-    mean, std : (n, k) of q = N(mean, diag std²) of the first n images of ImageData `data`
+    Returns mean: (n, k); covariance: (k, k), the same for every image.
     """
     M, exact = data.posterior_precision, data.posterior_mean[: len(mean)]
     second_moment = mean.T @ mean / len(mean) + np.diag((std**2).mean(0))
@@ -84,7 +82,7 @@ def code(data) -> np.ndarray:
     The exact posterior's mean is M⁻¹ Aᵀ r/σ², so r is σ² A (AᵀA)⁻¹ M times it.
     """
     process = data.process
-    return process.noise_std**2 * data.posterior_mean @ data.posterior_precision @ np.linalg.pinv(process.mixing)
+    return process.noise_std**2 * data.posterior_mean @ process.posterior_precision @ np.linalg.pinv(process.mixing)
 
 
 def motion_angle(data, mean) -> float:

@@ -34,11 +34,6 @@ class Coordinates:
     posterior_mean: np.ndarray
     process: LinearGaussian
 
-    @property
-    def posterior_precision(self) -> np.ndarray:
-        """Precision of the sources given the image, (k, k)."""
-        return self.process.posterior_precision
-
 
 def coordinates(data: ImageData) -> Coordinates:
     """Coordinates of images from the k leading eigenpairs of the smaller of XXᵀ and XᵀX, by Lanczos if k is small."""
@@ -145,7 +140,7 @@ def linear_terms(images: Coordinates, betas, pixels: int = PIXELS) -> tuple[np.n
 
     All are quadratic in the images, so that their second moments stand for them, as those of their exact posterior do.
     """
-    Y, t, M = images.along, images.posterior_mean, images.posterior_precision
+    Y, t, M = images.along, images.posterior_mean, images.process.posterior_precision
     (n, k), S = Y.shape, Y.T @ Y / len(Y)
     D, W, v = linear.optimum(S, np.asarray(betas, float), latents=k)  # (beta, k, k), (beta, k, k), (beta, k)
     missed, lengths = np.eye(k) - D @ W, (D**2).sum(1)

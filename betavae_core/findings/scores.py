@@ -26,17 +26,15 @@ def _ranked(values, bins: int) -> np.ndarray:
     return np.argsort(np.argsort(values, kind="stable"), kind="stable") * bins // len(values)
 
 
-def mig(sources, latents, bins: int = BINS) -> float:
+def mig(sources, latents) -> float:
     """Mutual information gap: mean over sources of (I₁ − I₂)/H(s), the two most informative latents.
 
-    Parameters
-    ----------
-    sources (n, K), latents (n, k ≥ 2) : posterior means, or draws z ~ q
+    `sources` : (n, K); `latents` : (n, k ≥ 2), posterior means, or draws z ~ q
 
     Source: Chen et al., 2018, section 4.1
     """
-    information = np.array([[mutual_information(s, z, bins) for z in np.transpose(latents)] for s in sources.T])
-    return _gap(information / np.log(bins))
+    information = np.array([[mutual_information(s, z) for z in np.transpose(latents)] for s in sources.T])
+    return _gap(information / np.log(BINS))
 
 
 def sap(sources, latents) -> float:
@@ -55,13 +53,13 @@ def sap(sources, latents) -> float:
     return _gap(np.divide((s.T @ z) ** 2, power, out=np.zeros_like(power), where=power > 0))
 
 
-def of_turned_sources(samples: int, degrees: float = 45.0, draws: int = 400, rng=None) -> tuple[float, float]:
+def of_turned_sources(samples: int, degrees: float = 45.0, draws: int = 400) -> tuple[float, float]:
     """Mean MIG and SAP of two latents that are two independent Gaussian sources, turned by an angle.
 
     At 45° both latents tell either source equally well. With infinitely many samples both scores are 0; what is
     left is the sampling of the larger of two equal numbers: the floor of these scores.
     """
-    rng = rng or np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     found = []
     for _ in range(draws):

@@ -25,13 +25,10 @@ def objective(found: xr.Dataset) -> xr.DataArray:
 def judged(stored: xr.Dataset, reference: xr.Dataset) -> xr.Dataset:
     """How far networks are from a reference at the same β and images, and whether they count as settled.
 
+    `reference` : R and C, as of a prediction; β and realizations that it lacks are not judged
+
     Returns a Dataset over beta × realization: `below`, nats of objective below the reference; `information`, C minus
     its C; `obliqueness`, NaN where it was not measured; `settled`, 1 or 0, NaN where one of these is missing.
-
-    Parameters
-    ----------
-    stored : Dataset over beta × realization
-    reference : R and C, as of a prediction; β and realizations that it lacks are not judged
     """
     stored, reference = xr.align(stored, reference, join="inner")
     below = objective(reference) - objective(stored)

@@ -75,8 +75,10 @@ def _fixed_decoder(process: LinearGaussian, fixed: xr.Dataset) -> list[Verdict]:
 
 def _causes(process: LinearGaussian, fixed: xr.Dataset, best: float) -> list[Verdict]:
     """On why there is an optimum, and why it lies where it does."""
-    around, errors = _control(process)
     ratio, imposed = process.noise_std**2, float(fixed.beta[fixed.tie.values.argmin()])
+    control = LinearGaussian(np.diag(np.linalg.norm(process.mixing, axis=0)), process.noise_std)
+    around = [ratio / 10, linear.optimal_beta(control), 10 * ratio]
+    errors = np.maximum(linear.sweep(control, around).tie.values, 0)  # rounding can fall below 0
     shown = ", ".join(f"{e:.3f}" for e in errors) + " nats at β = " + ", ".join(f"{b:g}" for b in around)
     without = f"with orthogonal columns, so without the conflict, TIE is {shown}"
     at_truth = f"with D = A, q diagonal, posterior not diagonal: TIE least at β = {imposed:g}; noise ratio {ratio:g}"
@@ -85,14 +87,6 @@ def _causes(process: LinearGaussian, fixed: xr.Dataset, best: float) -> list[Ver
         exact("diagonal-moves", at_truth, abs(imposed / ratio - 1) > ROUNDING),
         exact("above-noise-ratio", f"β* = {best:.4f}, noise ratio {ratio:g}", best > ratio),
     ]
-
-
-def _control(process: LinearGaussian) -> tuple[list[float], np.ndarray]:
-    """Three β around the best of the same model with orthogonal columns, and TIE there."""
-    orthogonal = LinearGaussian(np.diag(np.linalg.norm(process.mixing, axis=0)), process.noise_std)
-    ratio = process.noise_std**2
-    around = [ratio / 10, linear.optimal_beta(orthogonal), 10 * ratio]
-    return around, np.maximum(linear.sweep(orthogonal, around).tie.values, 0)  # rounding can fall below 0
 
 
 def deep(stored: xr.Dataset) -> list[Verdict]:

@@ -8,10 +8,8 @@ In experiments of tiles the pixels follow the analytical model with noise ν in 
 a logarithm and smooth functions of b. So {1, log b, b, b²} is fitted by least squares to a network's TIE over `NEAR`,
 where theory has every latent in use. Verdicts rest on its slope at b = 1, which by the theorem is 0 if and only if AᵀA
 is diagonal, else below 0, and is linear in TIE, so that its mean over realizations has no bias. The best b is where
-the mean of these slopes is zero, and its interval holds each b at which Student's test lets the mean slope be zero, as
-Fieller's does for a ratio. Four functions do not follow the theory's curve exactly: the same fit to that curve says by
-what factor its best b is off, and the networks' is corrected by it. A network that has not switched on the latents that
-theory uses, which C tells without a look at TIE, does not count.
+the mean of these slopes is zero. Four functions do not follow the theory's curve exactly: the same fit to that curve
+says by what factor its best b is off, and the networks' is corrected by it.
 """
 
 from typing import NamedTuple
@@ -36,12 +34,10 @@ class Reading(NamedTuple):
 
     best : b = β/ν of its lowest point; NaN if that is an end of the range
     slope : dTIE/d log b at b = 1, nats
-    residual : standard deviation of the points about the curve, nats
     """
 
     best: float
     slope: float
-    residual: float
 
 
 class Optimum(NamedTuple):
@@ -49,14 +45,12 @@ class Optimum(NamedTuple):
 
     count : realizations with enough settled networks; theory : exact
     best : where the mean slope is zero, corrected; slope : mean slope at ν; both with a 95 % interval
-    noise : standard deviation of a network's TIE about its realization's curve, nats
     """
 
     count: int
     theory: Reading
     best: Estimate
     slope: Estimate
-    noise: float
 
 
 def theory(experiment: str, ratios) -> xr.Dataset:
@@ -88,7 +82,7 @@ def in_units_of_noise(stored: xr.Dataset) -> xr.Dataset:
 
 
 def settled(found: xr.Dataset) -> xr.DataArray:
-    """Which networks, β in units of ν, use the latents that the theory uses: β × realization.
+    """Which networks, β in units of ν, use the latents that the theory uses, and so count: β × realization.
 
     A latent that is not switched on yet leaves C short of the theory's by that latent's share, ½ log(λ_m/β), of which
     a network may miss half. TIE decides nothing here.
@@ -104,9 +98,8 @@ def fit(ratios, values, use=None) -> np.ndarray:
     """Coefficients of a curve near its optimum; NaN where fewer than twice as many points count as are fitted."""
     near = (ratios >= NEAR[0]) & (ratios <= NEAR[1]) & (True if use is None else use)
     if near.sum() < 2 * COEFFICIENTS:
-        return np.full(COEFFICIENTS + 1, np.nan)
-    found, miss, *_ = np.linalg.lstsq(_basis(ratios[near]), values[near], rcond=None)
-    return np.append(found, (miss[0] / (near.sum() - COEFFICIENTS)) ** 0.5)
+        return np.full(COEFFICIENTS, np.nan)
+    return np.linalg.lstsq(_basis(ratios[near]), values[near], rcond=None)[0]
 
 
 def _basis(b) -> np.ndarray:
@@ -114,26 +107,26 @@ def _basis(b) -> np.ndarray:
 
 
 def _slopes(b) -> np.ndarray:
-    """What coefficients are multiplied with for dTIE/d log b: (b, coefficient)."""
-    return np.stack([np.zeros_like(b), np.ones_like(b), b, 2 * b**2], 1)
+    """What coefficients are multiplied with for dTIE/d log b: (..., coefficient)."""
+    return np.stack([np.zeros_like(b), np.ones_like(b), b, 2 * b**2], -1)
 
 
 FINE = np.geomspace(*NEAR, 1001)
 
 
 def reading(fitted) -> Reading:
-    """What coefficients and residual of a curve say, as `fit` gives them."""
-    *found, residual = fitted
-    slopes = _slopes(FINE) @ found
+    """What the coefficients of a curve say, as `fit` gives them."""
+    slopes = _slopes(FINE) @ fitted
     rising = np.flatnonzero((slopes[:-1] < 0) & (slopes[1:] >= 0))
     best = FINE[rising[0] + 1] if len(rising) == 1 else np.nan
-    return Reading(float(best), float((_slopes(np.ones(1)) @ found)[0]), float(residual))
+    return Reading(float(best), float(_slopes(1.0) @ fitted))
 
 
 def best_of_mean(fits) -> Estimate:
-    """b at which the mean slope of fits (realization, coefficient) is zero; the interval has all b that it may be.
+    """b at which the mean slope of fits (realization, coefficient) is zero.
 
-    0 and ∞ where the interval leaves `NEAR`; NaN if the mean slope is nowhere zero while it rises.
+    The interval holds each b at which Student's test lets that mean be zero, as Fieller's does for a ratio; 0 and ∞
+    where the interval leaves `NEAR`; NaN if the mean slope is nowhere zero while it rises.
     """
     slopes = fits @ _slopes(FINE).T  # (realization, b)
     middle = slopes.mean(0)
@@ -151,7 +144,7 @@ def best_of_mean(fits) -> Estimate:
 
 
 def fits(stored: xr.Dataset) -> xr.DataArray:
-    """Coefficients and residual of each realization's settled networks, realization × number."""
+    """Coefficients of each realization's settled networks, realization × number."""
     found = in_units_of_noise(stored)
     use = settled(found)
     rows = [
@@ -163,7 +156,7 @@ def fits(stored: xr.Dataset) -> xr.DataArray:
 
 def slopes(stored: xr.Dataset) -> xr.DataArray:
     """dTIE/d log β at β = ν of each realization, nats."""
-    return fits(stored)[:, :-1] @ xr.DataArray(_slopes(np.ones(1))[0], dims="number")
+    return fits(stored) @ xr.DataArray(_slopes(1.0), dims="number")
 
 
 def correction(experiment: str, ratios) -> float:
@@ -174,13 +167,10 @@ def correction(experiment: str, ratios) -> float:
 def optimum(stored: xr.Dataset) -> Optimum:
     """The best β of an experiment's networks beside that of the theory."""
     name, found = stored.experiment, fits(stored).dropna("realization").values
-    noise = float((found[:, -1] ** 2).mean() ** 0.5) if len(found) else np.nan
-    at_noise = optima.mean((found[:, :-1] @ _slopes(np.ones(1)).T)[:, 0])
+    at_noise = optima.mean(found @ _slopes(1.0))
     factor = correction(name, in_units_of_noise(stored).beta.values)
-    where = best_of_mean(found[:, :-1]) if len(found) else Estimate(np.nan, 0.0, np.inf)
-    return Optimum(
-        len(found), Reading(best(name), slope(name), 0.0), Estimate(*(factor * n for n in where)), at_noise, noise
-    )
+    where = best_of_mean(found) if len(found) else Estimate(np.nan, 0.0, np.inf)
+    return Optimum(len(found), Reading(best(name), slope(name)), Estimate(*(factor * n for n in where)), at_noise)
 
 
 def difference(stored: xr.Dataset, control: xr.Dataset) -> np.ndarray:
@@ -188,7 +178,7 @@ def difference(stored: xr.Dataset, control: xr.Dataset) -> np.ndarray:
     return (slopes(stored) - slopes(control)).dropna("realization").values
 
 
-def power(experiment: str, noise: float, count: int, trials: int = 400, seed: int = 0) -> float:
+def power(experiment: str, noise: float, count: int, trials: int = 400) -> float:
     """How often the curves of `count` realizations would show a slope below zero at β = ν, by simulation.
 
     Each trial adds normal noise to the theory's TIE at the grid's β in `NEAR`, independently for each network; the part
@@ -197,9 +187,9 @@ def power(experiment: str, noise: float, count: int, trials: int = 400, seed: in
     `noise` : standard deviation of a network's TIE, nats
     """
     ratios = np.array([b for b in experiments.RATIOS if NEAR[0] <= b <= NEAR[1]])
-    curve, rng = theory(experiment, ratios).tie.values, np.random.default_rng(seed)
+    curve, rng = theory(experiment, ratios).tie.values, np.random.default_rng(0)
     drawn = curve + noise * rng.standard_normal((trials, count, len(ratios)))
-    read_off = drawn @ np.linalg.pinv(_basis(ratios)).T @ _slopes(np.ones(1))[0]
+    read_off = drawn @ np.linalg.pinv(_basis(ratios)).T @ _slopes(1.0)
     return float((rules.chance(-read_off) <= rules.LEVEL).mean())
 
 

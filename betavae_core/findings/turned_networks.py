@@ -36,25 +36,17 @@ class Images(NamedTuple):
     precision: np.ndarray
 
 
-class Error(NamedTuple):
-    """TIE of images as a function of T: what each image adds to Q (n, k, k), to Kᵀ (n, k, k) and to the rest (n,)."""
-
-    moment: np.ndarray
-    cross: np.ndarray
-    rest: np.ndarray
-
-    @classmethod
-    def of(cls, images: Images) -> "Error":
-        """From what is known of images."""
-        mean, covariance, _, target, M = images
-        signal = np.einsum("ni,ij,nj->n", target, M, target)
-        log_dets = np.linalg.slogdet(M)[1] + np.linalg.slogdet(covariance)[1]
-        moment = mean[:, :, None] * mean[:, None] + covariance
-        return cls(moment, (target @ M)[:, :, None] * mean[:, None], 0.5 * (signal - len(M) - log_dets))
+def error(images: Images) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """TIE as a function of T: what each image adds to Q (n, k, k), to Kᵀ (n, k, k) and to the rest (n,)."""
+    mean, covariance, _, target, M = images
+    signal = np.einsum("ni,ij,nj->n", target, M, target)
+    log_dets = np.linalg.slogdet(M)[1] + np.linalg.slogdet(covariance)[1]
+    moment = mean[:, :, None] * mean[:, None] + covariance
+    return moment, (target @ M)[:, :, None] * mean[:, None], 0.5 * (signal - len(M) - log_dets)
 
 
 def tie_of_turns(precision, moment, cross, rest) -> tuple[Form, np.ndarray]:
-    """TIE as a form in T and a constant, from means over images of the parts of `Error`."""
+    """TIE as a form in T and a constant, from means over images of what `error` returns."""
     k = len(precision)
     bent = np.einsum("ij,...ab->...iajb", precision, moment)
     return Form(bent.reshape(*moment.shape[:-2], k * k, k * k), cross), rest
@@ -62,7 +54,7 @@ def tie_of_turns(precision, moment, cross, rest) -> tuple[Form, np.ndarray]:
 
 def tie(images: Images) -> np.ndarray:
     """TIE of each image (n,) as its latents stand: no permutation is tried."""
-    form, rest = tie_of_turns(images.precision, *Error.of(images))
+    form, rest = tie_of_turns(images.precision, *error(images))
     return form(np.broadcast_to(np.eye(len(images.precision)), images.covariance.shape)) + rest
 
 
@@ -74,13 +66,10 @@ def choices(n: int, most: int, draws: int, rng) -> np.ndarray:
 def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
     """Turn the latents by each choice of labelled images, and judge by all images that are not labelled.
 
-    Returns a dict of arrays (labels, draw): tie, after turning, and began, as trained, of the same images, nats;
-    margin, as above.
+    `chosen` : (draw, most) numbers of images, of which the first m of a row are labelled; `labels` : the m
 
-    Parameters
-    ----------
-    chosen : (draw, most) numbers of images; the first m of a row are the m that are labelled
-    labels : the m
+    Returns a dict of arrays (labels, draw): tie, after turning, and began, as trained, of the same images, nats;
+    margin, as `turning.margin`.
     """
     n, at = len(images.mean), np.array(labels) - 1
     told = [
@@ -91,7 +80,7 @@ def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
     best = orthogonal.better(turns, values)
     left = (n - np.array(labels))[:, None]
     parts = []
-    for part in Error.of(images):
+    for part in error(images):
         flat = part.reshape(n, -1)
         rest = (flat.sum(0) - np.cumsum(flat[chosen], 1)[:, at]) / left
         parts.append(rest.reshape(*rest.shape[:2], *part.shape[1:]))
@@ -106,8 +95,8 @@ def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
 
 def as_trained(images: Images) -> np.ndarray:
     """The signed permutation (k, k) with the least TIE of all images: `theory.alignment`."""
-    parts = [part.mean(0) for part in Error.of(images)]
-    return alignment.align(parts[0], parts[1].T, images.precision)[1]
+    moment, cross, _ = (part.mean(0) for part in error(images))
+    return alignment.align(moment, cross.T, images.precision)[1]
 
 
 def parts(images: Images) -> dict[str, float]:
@@ -119,8 +108,7 @@ def parts(images: Images) -> dict[str, float]:
 
     None is negative. `factor` is τ/k: in the linear model at the right rotation it is b/σ², for either family.
     """
-    error = Error.of(images)
-    form, rest = tie_of_turns(images.precision, *(part.mean(0) for part in error))
+    form, rest = tie_of_turns(images.precision, *(part.mean(0) for part in error(images)))
     turns, values = orthogonal.least(form)
     T, M, k = orthogonal.better(turns, values), images.precision, len(images.precision)
     spread = float(np.trace(M @ T @ images.covariance.mean(0) @ T.T))
@@ -148,8 +136,9 @@ def read(stored: xr.Dataset, b: int, r: int, data) -> Images | None:
     return Images(q.mean, q.covariance(), data.sources[:n], data.posterior_mean[:n], data.posterior_precision)
 
 
-def networks(stored: xr.Dataset, b: int) -> Iterator[tuple[int, Images, ImageData]]:
-    """Each realization whose latents at the b-th β are stored, with its images."""
+def networks(stored: xr.Dataset, beta: float) -> Iterator[tuple[int, Images, ImageData]]:
+    """Each realization whose latents at the nearest β are stored, with its images."""
+    b = int(abs(stored.beta.values - beta).argmin())
     for r in range(stored.sizes.get("detailed", 0)):
         data = experiments.training(stored.experiment, r)
         if (images := read(stored, b, r, data)) is not None:
@@ -163,7 +152,7 @@ def free(images: Images, turns) -> dict[str, float]:
     """
     turns, C = np.asarray(turns), _divergence(images.mean, images.covariance)
     turned = [_divergence(*turning.turned(images.mean, images.covariance, T)) for T in turns]
-    form, rest = tie_of_turns(images.precision, *(part.mean(0) for part in Error.of(images)))
+    form, rest = tie_of_turns(images.precision, *(part.mean(0) for part in error(images)))
     ties = form(turns) + rest
     back = np.einsum("tij,nj,til->tnl", turns, images.mean, turns) - images.mean
     ends = {"least": float(ties.min()), "most": float(ties.max())}
@@ -191,7 +180,7 @@ def best_betas(stored: xr.Dataset, studied: xr.Dataset, what) -> np.ndarray:
 
 
 @kept
-def study(stored: xr.Dataset, labels=LABELS, betas=None) -> xr.Dataset:
+def study(stored: xr.Dataset, labels=LABELS) -> xr.Dataset:
     """`labelled` and `parts` of every network whose latents are stored, of one experiment.
 
     Choices of labelled images are random and the same at every β of a realization.
@@ -199,22 +188,21 @@ def study(stored: xr.Dataset, labels=LABELS, betas=None) -> xr.Dataset:
     Returns a Dataset over beta × realization: `parts`; and × labels × draw: tie, began, margin. NaN where nothing is
     stored.
     """
-    picked = stored if betas is None else stored.sel(beta=betas, method="nearest")
-    count, k = picked.sizes.get("detailed", 0), experiments.experiment(stored.experiment).latents
+    count, k = stored.sizes.get("detailed", 0), experiments.experiment(stored.experiment).latents
     draws, cells = DRAWS.get(k, min(DRAWS.values())), {}
     for r in range(count):
         data = experiments.training(stored.experiment, r)
         rng = np.random.default_rng([r, 2])
-        chosen = choices(picked.sizes["sample"], max(labels), draws, rng)
-        for b in range(picked.sizes["beta"]):
-            if (images := read(picked, b, r, data)) is not None:
+        chosen = choices(stored.sizes["sample"], max(labels), draws, rng)
+        for b in range(stored.sizes["beta"]):
+            if (images := read(stored, b, r, data)) is not None:
                 cells[b, r] = parts(images) | labelled(images, chosen, labels)
-    grid = picked.sizes["beta"], count
+    grid = stored.sizes["beta"], count
     names = {name: np.shape(value) for cell in cells.values() for name, value in cell.items()}
     found = {name: np.full((*grid, *shape), np.nan) for name, shape in names.items()}
     for (b, r), cell in cells.items():
         for name, value in cell.items():
             found[name][b, r] = value
     dims = ("beta", "realization", "labels", "draw")
-    coords = {"beta": picked.beta.values, "realization": np.arange(count), "labels": list(labels)}
+    coords = {"beta": stored.beta.values, "realization": np.arange(count), "labels": list(labels)}
     return xr.Dataset({n: (dims[: v.ndim], v) for n, v in found.items()}, coords, {"experiment": stored.experiment})

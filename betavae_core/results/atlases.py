@@ -15,10 +15,7 @@ def path(member: Member) -> Path:
 
 
 def read(member: Member) -> Atlas | None:
-    """A member's atlas; None if there is none, or another member's.
-
-    Raises UsageError if its files are not what was published.
-    """
+    """A member's atlas; None if there is none, or another member's; UsageError if it is not what was published."""
     file = path(member)
     try:
         record_ = json.loads(file.read_text())

@@ -15,16 +15,16 @@ BESIDE = 1.1  # a step takes a little longer than its products with NumPy's BLAS
 WARM, TIMED = 2, 9
 
 
-def products(samples: int, rank: int, pixels: int = PIXELS, latents: int = LATENTS) -> list[tuple[int, int, int]]:
+def products(samples: int, rank: int) -> list[tuple[int, int, int]]:
     """Shapes (m, k, n) of every matrix product that one factored step needs: forward, backward, no product twice."""
     first, *rest = HIDDEN
-    layers = [(first, rest[0]), (rest[0], rest[1]), (rest[1], 2 * latents)]
-    layers += [(latents, rest[1]), (rest[1], rest[0]), (rest[0], first)]
-    shapes = [(rank, pixels, first), (samples, rank, first), (rank, samples, first), (pixels, rank, first)]
+    layers = [(first, rest[0]), (rest[0], rest[1]), (rest[1], 2 * LATENTS)]
+    layers += [(LATENTS, rest[1]), (rest[1], rest[0]), (rest[0], first)]
+    shapes = [(rank, PIXELS, first), (samples, rank, first), (rank, samples, first), (PIXELS, rank, first)]
     for fan_in, fan_out in layers:  # forward, gradient of the kernel, gradient of the input
         shapes += [(samples, fan_in, fan_out), (fan_in, samples, fan_out), (samples, fan_out, fan_in)]
-    shapes += [(first, pixels, first), (samples, first, first), (rank, pixels, first), (samples, rank, first)]
-    shapes += [(first, samples, first), (first, first, pixels), (first, samples, rank), (first, rank, pixels)]
+    shapes += [(first, PIXELS, first), (samples, first, first), (rank, PIXELS, first), (samples, rank, first)]
+    shapes += [(first, samples, first), (first, first, PIXELS), (first, samples, rank), (first, rank, PIXELS)]
     return shapes
 
 

@@ -8,7 +8,6 @@ import contextlib
 import functools
 import hashlib
 import inspect
-import io
 import sys
 import warnings
 from collections.abc import Callable
@@ -75,9 +74,7 @@ def _told(value) -> str:
 
 
 def _read(file: Path) -> xr.Dataset:
-    content = io.BytesIO(files.read_sealed(file))
-    with record.parsing():
-        dataset = xr.load_dataset(content, engine="h5netcdf")
+    dataset = record.loaded(file)
     with contextlib.suppress(OSError):
         file.touch()  # used last now
     return dataset

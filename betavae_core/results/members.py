@@ -36,12 +36,7 @@ class Specification:
     """Everything but β and realization that decides a member's numbers.
 
     A field added later counts in a member's key only where it differs from its default, so that what was published
-    before it stays valid.
-
-    Raises
-    ------
-    UsageError
-        on a value that cannot be, in one line.
+    before it stays valid. Raises UsageError on a value that cannot be, in one line.
     """
 
     experiment: str
@@ -59,7 +54,6 @@ class Specification:
     decoder_variance: str = field(
         default="fixed", metadata={"help": "Of a pixel: fixed at 1, or learned, of tiles in white noise."}
     )
-
     output: str = field(
         default="trained",
         metadata={"help": "The decoder's last layer: trained, or solved by least squares at the end."},
@@ -73,8 +67,9 @@ class Specification:
                 raise UsageError(f"{name} must be from {low:,} to {high:,}; got {getattr(self, name)}")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise UsageError(f"learning_rate must be finite and > 0; got {self.learning_rate}")
-        choices = {"scaling": experiments.SCALINGS, "family": posterior.FAMILIES}
-        choices |= {
+        choices = {
+            "scaling": experiments.SCALINGS,
+            "family": posterior.FAMILIES,
             "optimiser": architecture.OPTIMISERS,
             "decoder_variance": objective.VARIANCES,
             "output": architecture.OUTPUTS,

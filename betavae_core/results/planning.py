@@ -1,7 +1,7 @@
 """Which members are wanted: profiles over experiments, and the supplements that the book shows beside them."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from betavae_core.errors import UsageError
@@ -12,17 +12,16 @@ from betavae_core.results.members import LARGEST_BETA, MOST_MEMBERS, Member, Spe
 
 @dataclass(frozen=True)
 class Profile:
-    """How much of each experiment is wanted; None leaves it to the experiment's own record."""
+    """How much of each experiment is wanted; None leaves it to the experiment's own record, as do no settings."""
 
     betas: tuple[float, ...] | None = None
     realizations: int | None = None
-    samples: int | None = None
-    epochs: int | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
     supplements: bool = True
 
 
 PROFILES = {
-    "smoke": Profile((1.0, 100.0), 2, samples=100, epochs=20, supplements=False),
+    "smoke": Profile((1.0, 100.0), 2, {"samples": 100, "epochs": 20}, supplements=False),
     "published": Profile(),
     "thesis": Profile(realizations=300),
 }
@@ -53,8 +52,7 @@ def plan(
     settings : fields of `Specification`, in place of the profile's
     """
     record, chosen = experiments.experiment(experiment), profile(profile_name)
-    asked = {"samples": chosen.samples, "epochs": chosen.epochs}
-    wanted: dict[str, Any] = record.settings | {name: value for name, value in asked.items() if value is not None}
+    wanted = record.settings | chosen.settings
     default_betas, default_count = chosen.betas or record.betas, chosen.realizations or record.realizations
     first = 0
     if supplement is not None:

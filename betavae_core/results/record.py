@@ -2,7 +2,9 @@
 
 import contextlib
 import hashlib
+import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -52,10 +54,7 @@ def diverged(values: dict) -> bool:
 
 
 def understood(dataset: xr.Dataset, name: str) -> xr.Dataset:
-    """A Dataset of any known format as one of today's.
-
-    Raises FormatError if its format is not known here.
-    """
+    """A Dataset of any known format as one of today's; FormatError if its format is not known here."""
     found = require_known(dataset.attrs.get("format", 1), name)
     return dataset if found == FORMAT else READERS[found](dataset)
 
@@ -112,9 +111,10 @@ def keep(dataset: xr.Dataset, wanted: np.ndarray) -> xr.Dataset:
     """The Dataset with the cells that are not `wanted` (β, realization) made missing, details included."""
     if wanted.all():
         return dataset
-    found = dataset.copy(deep=True)
+    found, lacking = dataset.copy(deep=True), max(0, DETAILED - wanted.shape[1])
+    detailed = np.pad(wanted[:, :DETAILED], ((0, 0), (0, lacking)))
     for variable in found.data_vars.values():
-        mask = wanted if "realization" in variable.dims else _detailed(wanted)
+        mask = wanted if "realization" in variable.dims else detailed
         variable.values[~mask] = _fill(variable.dtype)
     return found
 
@@ -145,12 +145,11 @@ def _fill(dtype):
     return {"f": np.nan, "u": 0, "b": False}.get(np.dtype(dtype).kind, "")
 
 
-def _detailed(wanted: np.ndarray) -> np.ndarray:
-    """`wanted` over the realizations that keep details."""
-    padded = np.zeros((len(wanted), DETAILED), bool)
-    count = min(DETAILED, wanted.shape[1])
-    padded[:, :count] = wanted[:, :count]
-    return padded
+def loaded(file: Path) -> xr.Dataset:
+    """What a sealed file holds. The seal comes first: HDF5 aborts the whole process on some flipped bits."""
+    content = io.BytesIO(files.read_sealed(file))
+    with parsing():
+        return xr.load_dataset(content, engine="h5netcdf")
 
 
 @contextlib.contextmanager

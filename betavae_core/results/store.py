@@ -7,7 +7,6 @@ moved aside if it is not what it should be; `sweeping.writing` of the workshop w
 
 import contextlib
 import functools
-import io
 import os
 import warnings
 from collections.abc import Callable
@@ -72,29 +71,14 @@ def collect(members: list[Member], source: Callable[[Member], xr.Dataset | None]
         dataset = record.empty(betas, count)
     else:
         dataset = record.widened(base, betas, count)
-        dataset = record.keep(dataset, dataset.key.values == _keys(members, betas, count))
-    published = int((dataset.key != "").sum())
-    for member in _absent(members, dataset):
-        stored = (source or read)(member)
-        if stored is not None:
-            record.place(dataset, member, stored)
-    working = int((dataset.key != "").sum()) - published
-    dataset.attrs = {"experiment": specification.experiment, "published": published, "working": working}
-    return dataset
-
-
-def _keys(members, betas, count: int) -> np.ndarray:
-    """The key of each wanted member in its place, (β, realization)."""
-    keys = np.full((len(betas), count), None, dtype=object)
+        dataset = record.keep(dataset, np.isin(dataset.key.values.astype(str), [member.key for member in members]))
+    published = set(dataset.key.values.ravel()) - {""}
     for member in members:
-        keys[betas.index(member.beta), member.realization] = member.key
-    return keys
-
-
-def _absent(members, dataset: xr.Dataset) -> list[Member]:
-    """Members whose cell is empty."""
-    filled = set(dataset.key.values.ravel())
-    return [member for member in members if member.key not in filled]
+        if member.key not in published and (stored := (source or read)(member)) is not None:
+            record.place(dataset, member, stored)
+    working = int((dataset.key != "").sum()) - len(published)
+    dataset.attrs = {"experiment": specification.experiment, "published": len(published), "working": working}
+    return dataset
 
 
 def load_published(specification: Specification) -> xr.Dataset | None:
@@ -125,8 +109,5 @@ def read_published(specification: Specification, read: Callable[[Path], Any]) ->
 
 
 def opened(file: Path) -> xr.Dataset:
-    """What `save` wrote. The seal comes first: HDF5 aborts the whole process on some flipped bits."""
-    content = io.BytesIO(files.read_sealed(file))
-    with record.parsing():
-        dataset = xr.load_dataset(content, engine="h5netcdf")
-    return record.understood(dataset, file.name)
+    """A stored file as a Dataset of today's format."""
+    return record.understood(record.loaded(file), file.name)

@@ -36,11 +36,7 @@ def alone(members: list[Member], keys: list[str]):
 def train(members: list[Member], xla: bool = False) -> list[tuple[dict, dict]]:
     """Train and evaluate members of one specification together in this process; each as if it were alone.
 
-    Returns
-    -------
-    for each member:
-    values : the numbers that are stored; NaN if training diverged
-    provenance : attributes
+    Returns, for each, the numbers that are stored, NaN if training diverged, and attributes that say how it was made.
     """
     _, _, found = _trained(members, xla)
     return found

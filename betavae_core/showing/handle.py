@@ -79,7 +79,7 @@ def described(images: turned_networks.Images, cell: xr.Dataset, data: ImageData)
     count = pool(images)
     judged = turned_networks.Images(*(part[count:] for part in images[:4]), images.precision)
     trained = turned_networks.as_trained(judged)
-    moment, cross, rest = (part.mean(0) for part in turned_networks.Error.of(judged))
+    moment, cross, rest = (part.mean(0) for part in turned_networks.error(judged))
     seen = count + _spread(judged.target)
     pictures = data.images()[:count]
     told = {
