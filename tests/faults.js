@@ -15,6 +15,7 @@ async () => {
       await (await fetch(image.src)).text(),
       "image/svg+xml",
     ).documentElement;
+    drawing.querySelectorAll("style").forEach((style) => style.remove()); // it would hold for the whole page
     const width = 1.6 * image.naturalWidth,
       cut = [];
     (drawing.setAttribute("width", width), drawing.setAttribute("height", 1.6 * image.naturalHeight));

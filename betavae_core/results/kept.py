@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from betavae_core import files, imports, machine, paths
-from betavae_core.results import record
+from betavae_core.results import netcdf
 
 MOST = 60  # files, those used last
 COUNTED = ("numpy", "scipy", "xarray", "opencv-python-headless")
@@ -74,7 +74,7 @@ def _told(value) -> str:
 
 
 def _read(file: Path) -> xr.Dataset:
-    dataset = record.loaded(file)
+    dataset = netcdf.loaded(file)
     with contextlib.suppress(OSError):
         file.touch()  # used last now
     return dataset

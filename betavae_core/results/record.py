@@ -1,16 +1,11 @@
 """What is stored of a trained member, and the labelled Dataset over β × realization that many make."""
 
-import contextlib
 import hashlib
-import io
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
-from betavae_core import files
-from betavae_core.errors import UsageError, first_line
+from betavae_core.errors import UsageError
 from betavae_core.results.members import DETAILED, Member
 from betavae_core.theory.terms import SCALARS, attributes
 
@@ -143,23 +138,3 @@ def place(dataset: xr.Dataset, member: Member, stored: xr.Dataset) -> None:
 def _fill(dtype):
     """What stands for a missing value."""
     return {"f": np.nan, "u": 0, "b": False}.get(np.dtype(dtype).kind, "")
-
-
-def loaded(file: Path) -> xr.Dataset:
-    """What a sealed file holds. The seal comes first: HDF5 aborts the whole process on some flipped bits."""
-    content = io.BytesIO(files.read_sealed(file))
-    with parsing():
-        return xr.load_dataset(content, engine="h5netcdf")
-
-
-@contextlib.contextmanager
-def parsing() -> Iterator[None]:
-    """What HDF5's readers raise for content that is none of theirs is damage; that one is not installed is not."""
-    try:
-        import h5netcdf  # noqa: F401 xarray says of a missing one that the file has no known form
-
-        yield
-    except ImportError as error:
-        raise UsageError(f"stored networks cannot be read: {error}; `make env` installs what is missing") from None
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise files.Damaged(first_line(error)) from None

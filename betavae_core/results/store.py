@@ -18,7 +18,7 @@ import xarray as xr
 
 from betavae_core import files, paths
 from betavae_core.errors import UsageError, first_line
-from betavae_core.results import record
+from betavae_core.results import netcdf, record
 from betavae_core.results.members import Member, Specification
 
 
@@ -110,4 +110,4 @@ def read_published(specification: Specification, read: Callable[[Path], Any]) ->
 
 def opened(file: Path) -> xr.Dataset:
     """A stored file as a Dataset of today's format."""
-    return record.understood(record.loaded(file), file.name)
+    return record.understood(netcdf.loaded(file), file.name)

@@ -1,14 +1,13 @@
 """What of the members wanted is stored, and what is stored beside them, from keys alone: no Dataset is read for it."""
 
 import contextlib
-import io
 import itertools
 from typing import NamedTuple
 
 import numpy as np
 
 from betavae_core import files, paths
-from betavae_core.results import record, store
+from betavae_core.results import netcdf, record, store
 from betavae_core.results.members import Member, Specification
 
 
@@ -71,26 +70,18 @@ def _published_index(specification: Specification) -> dict[str, tuple[tuple[floa
 
 def index(content: bytes, name: str) -> dict[str, tuple[tuple[float, int], bool]]:
     """(β, realization) of each member of a published file by its key, and whether it diverged; nothing else is read."""
-    with _opened(content) as found:
-        record.require_known(found.attrs.get("format", 1), name)
-        betas, realizations, diverged = (found.variables[n][...].tolist() for n in ("beta", "realization", "diverged"))
-        keys = _texts(found.variables["key"])
+    with netcdf.opened(content) as found:
+        record.require_known(netcdf.attributes(found).get("format", 1), name)
+        betas, realizations, diverged = (found[n][...].tolist() for n in ("beta", "realization", "diverged"))
+        keys = _texts(found["key"])
     flat = zip(itertools.product(betas, realizations), keys, itertools.chain(*diverged), strict=True)
     return {key.decode(): (cell, bool(lost)) for cell, key, lost in flat if key}
 
 
 def held(content: bytes) -> int:
     """How many networks a file holds, a published one or that of one member."""
-    with _opened(content) as found:
-        return sum(map(bool, _texts(found.variables["key"]))) if "key" in found.variables else 1
-
-
-def _opened(content: bytes):
-    """A file's variables, none of them read yet: an index does not pay for a Dataset."""
-    with record.parsing():
-        import h5netcdf
-
-        return h5netcdf.File(io.BytesIO(content), "r")
+    with netcdf.opened(content) as found:
+        return sum(map(bool, _texts(found["key"]))) if "key" in found else 1
 
 
 def _texts(variable) -> np.ndarray:
