@@ -12,12 +12,11 @@ from concurrent.futures import wait
 import cloudpickle
 import psutil
 import pytest
-import xarray as xr
 from distributed import Client
 from distributed.client import ClosedClientError
 
 from betavae_core.errors import SweepError
-from betavae_core.results import planning, store
+from betavae_core.results import netcdf, planning, store
 from betavae_core.theory.terms import SCALARS
 from betavae_workshop.sweeping import cluster as dask_cluster
 from betavae_workshop.sweeping import running, survey, writing
@@ -120,7 +119,7 @@ def states(dask_scheduler):
 def packs(results, known):
     """How many were trained together, of the members that only the second sweep wants; each file is read once."""
     for file in set(stored(results)) - set(known):
-        attributes = xr.load_dataset(file, engine="h5netcdf").attrs
+        attributes = netcdf.loaded(file).attrs
         known[file] = attributes["pack"] if attributes["realization"] > 2 else None
     return set(known.values()) - {None}
 
