@@ -189,20 +189,16 @@ def study(stored: xr.Dataset, labels=LABELS) -> xr.Dataset:
     stored.
     """
     count, k = stored.sizes.get("detailed", 0), experiments.experiment(stored.experiment).latents
-    draws, cells = DRAWS.get(k, min(DRAWS.values())), {}
+    draws, found = DRAWS.get(k, min(DRAWS.values())), {}
     for r in range(count):
         data = experiments.training(stored.experiment, r)
         rng = np.random.default_rng([r, 2])
         chosen = choices(stored.sizes["sample"], max(labels), draws, rng)
         for b in range(stored.sizes["beta"]):
             if (images := read(stored, b, r, data)) is not None:
-                cells[b, r] = parts(images) | labelled(images, chosen, labels)
-    grid = stored.sizes["beta"], count
-    names = {name: np.shape(value) for cell in cells.values() for name, value in cell.items()}
-    found = {name: np.full((*grid, *shape), np.nan) for name, shape in names.items()}
-    for (b, r), cell in cells.items():
-        for name, value in cell.items():
-            found[name][b, r] = value
+                for name, value in (parts(images) | labelled(images, chosen, labels)).items():
+                    whole = stored.sizes["beta"], count, *np.shape(value)
+                    found.setdefault(name, np.full(whole, np.nan))[b, r] = value
     dims = ("beta", "realization", "labels", "draw")
     coords = {"beta": stored.beta.values, "realization": np.arange(count), "labels": list(labels)}
     return xr.Dataset({n: (dims[: v.ndim], v) for n, v in found.items()}, coords, {"experiment": stored.experiment})
