@@ -42,19 +42,14 @@ def squared_error(H, W, b, images):
     return _squared_error(H, W, b, images)[0]
 
 
-def _project(images, kernel):
-    scores, components, _ = images
-    return scores @ (kernel if components is None else components @ kernel)
-
-
 def _turned(matrix):
     return jnp.swapaxes(matrix, -1, -2)
 
 
 def _squared_error(H, W, b, images):
-    Wb, XW = b @ _turned(W), _project(images, _turned(W))
+    Wb, XW = b @ _turned(W), images.project(_turned(W))
     pull = H @ (W @ _turned(W)) + Wb - XW
-    value = ((pull + Wb - XW) * H).sum(-1) + (b * b).sum(-1) - 2 * _project(images, _turned(b))[..., 0] + images.energy
+    value = ((pull + Wb - XW) * H).sum(-1) + (b * b).sum(-1) - 2 * images.project(_turned(b))[..., 0] + images.energy
     return value, (H, W, b, images, pull)
 
 

@@ -6,14 +6,15 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from betavae_core.images.factors import Images
 from betavae_core.networks.architecture import DECAY_1, DECAY_2, EPSILON, LEARNING_RATE, NOISE, STEPS_PER_CALL
-from betavae_core.networks.model import Batch, Ensemble, batch
+from betavae_core.networks.model import Ensemble, batch
 from betavae_core.networks.objective import PLAIN, Objective
 from betavae_core.networks.posterior import Posterior
 from betavae_core.networks.weights import Weights
 
 
-def squared_error(features, kernel, bias, images: Batch) -> tf.Tensor:
+def squared_error(features, kernel, bias, images: Images) -> tf.Tensor:
     """‖x − (h W + b)‖² per image from factors: no product of images × pixels, forward or backward.
 
     With H the features, W and b the output layer and X = U V:
@@ -26,7 +27,7 @@ def squared_error(features, kernel, bias, images: Batch) -> tf.Tensor:
     Parameters
     ----------
     features (m, n, d), kernel (m, d, p), bias (m, 1, p)
-    images : Batch
+    images : stacked
 
     Returns
     -------
@@ -65,7 +66,7 @@ class Terms(NamedTuple):
     z: tf.Tensor
 
 
-def objective_terms(ensemble: Ensemble, images: Batch, noise, aim: Objective = PLAIN) -> Terms:
+def objective_terms(ensemble: Ensemble, images: Images, noise, aim: Objective = PLAIN) -> Terms:
     """The terms with one draw z ~ q(z|x) per image from noise ε (member, sample, k)."""
     q = ensemble.encode(images)
     z = q.sample(noise)
@@ -161,7 +162,7 @@ class Trainer:
         return np.concatenate(curves).T
 
     @tf.function(reduce_retracing=True)
-    def _steps(self, images: Batch, betas, seeds, start, steps, learning_rate):
+    def _steps(self, images: Images, betas, seeds, start, steps, learning_rate):
         curve = tf.TensorArray(tf.float32, size=steps)
         shape = (tf.shape(images.scores)[1], self.ensemble.latents)
         advance = tf.function(self._step, jit_compile=True) if self.xla else self._step
@@ -176,7 +177,7 @@ class Trainer:
         return curve.stack()
 
     @tf.autograph.experimental.do_not_convert  # nothing here depends on a tensor's value: a second less to start
-    def _step(self, images: Batch, betas, noise, step, learning_rate):
+    def _step(self, images: Images, betas, noise, step, learning_rate):
         """One Adam step; the objective before it, (member,)."""
         with tf.GradientTape() as tape:
             reconstruction, kl_prior, q, z = objective_terms(self.ensemble, images, noise, self.aim)
