@@ -13,22 +13,9 @@ import numpy as np
 
 from betavae_core.images.factors import Images
 from betavae_core.networks import architecture, philox
-from betavae_core.networks.architecture import (
-    DECAY_1,
-    DECAY_2,
-    EPSILON,
-    HIDDEN,
-    LATENTS,
-    LEARNING_RATE,
-    NOISE,
-    PIXELS,
-    STEPS_PER_CALL,
-    WEIGHTS,
-)
+from betavae_core.networks.architecture import DECAY_1, DECAY_2, EPSILON, NOISE, STEPS_PER_CALL, WEIGHTS
 from betavae_core.networks.objective import PLAIN, Objective
 from betavae_core.networks.weights import Weights, encode, features
-
-EXACT = functools.partial(jax.default_matmul_precision, "float32")  # a GPU would multiply in 19 bits otherwise
 
 
 def device():
@@ -70,10 +57,10 @@ squared_error.defvjp(_squared_error, _gradient)
 class Network(NamedTuple):
     """What a step is compiled for, beside the shapes of its data."""
 
-    latents: int = LATENTS
-    hidden: tuple[int, ...] = HIDDEN
+    latents: int = architecture.LATENTS
+    hidden: tuple[int, ...] = architecture.HIDDEN
     family: str = "diagonal"
-    pixels: int = PIXELS
+    pixels: int = architecture.PIXELS
     aim: Objective = PLAIN
 
     @property
@@ -97,7 +84,7 @@ class Trainer:
         images, rest = self.start(data, betas, seeds)
         curves = []
         for begin in range(0, epochs, STEPS_PER_CALL):
-            rate, risen = schedule(begin) if schedule else (LEARNING_RATE, 1.0)
+            rate, risen = schedule(begin) if schedule else (architecture.LEARNING_RATE, 1.0)
             steps = jnp.arange(begin, min(begin + STEPS_PER_CALL, epochs))
             self.state, curve = advanced(
                 self.network, self.state, images, rest, steps, jnp.float32(rate), jnp.float32(risen)
@@ -137,7 +124,7 @@ def advanced(network: Network, state, images, rest, steps, rate, risen):
         gradients, objective = jax.grad(loss, has_aux=True)(state[0], network, images, betas * risen, noise)
         return adam(state, gradients, jnp.float32(step + 1), rate), objective
 
-    with EXACT():
+    with jax.default_matmul_precision("float32"):  # a GPU would multiply in 19 bits otherwise
         return jax.lax.scan(advance, state, steps)
 
 
