@@ -1,7 +1,6 @@
 """The squared error from factors, and the compiled Adam loop that makes an `objective.Objective` large."""
 
 import functools
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +9,6 @@ from betavae_core.images.factors import Images
 from betavae_core.networks.architecture import DECAY_1, DECAY_2, EPSILON, LEARNING_RATE, NOISE, STEPS_PER_CALL
 from betavae_core.networks.model import Ensemble, batch
 from betavae_core.networks.objective import PLAIN, Objective
-from betavae_core.networks.posterior import Posterior
 from betavae_core.networks.weights import Weights
 
 
@@ -24,14 +22,12 @@ def squared_error(features, kernel, bias, images: Images) -> tf.Tensor:
     The gradient is written out, because the general rule would form several of these products twice:
     dH = 2 g (H WWᵀ + bWᵀ − X Wᵀ),  dW = 2 {(Hᵀ gH) W + (Hᵀg) b − (Hᵀ gU) V},  db = 2 {(gᵀH) W + Σg b − (gᵀU) V}.
 
+    Returns an (m, n) tensor.
+
     Parameters
     ----------
     features (m, n, d), kernel (m, d, p), bias (m, 1, p)
     images : stacked
-
-    Returns
-    -------
-    (m, n) tensor
     """
 
     @tf.custom_gradient
@@ -57,22 +53,13 @@ def squared_error(features, kernel, bias, images: Images) -> tf.Tensor:
     return error(features, kernel, bias)
 
 
-class Terms(NamedTuple):
-    """R and C of each member in nats, q, and the draw z of each image (member, sample, k) that they are taken at."""
-
-    reconstruction: tf.Tensor
-    kl_prior: tf.Tensor
-    q: Posterior
-    z: tf.Tensor
-
-
-def objective_terms(ensemble: Ensemble, images: Images, noise, aim: Objective = PLAIN) -> Terms:
-    """The terms with one draw z ~ q(z|x) per image from noise ε (member, sample, k)."""
+def objective_terms(ensemble: Ensemble, images: Images, noise, aim: Objective = PLAIN):
+    """R and C of each member in nats, q, and the draw z of each image (member, sample, k) from noise ε."""
     q = ensemble.encode(images)
     z = q.sample(noise)
     error = squared_error(ensemble.features(z), ensemble.kernels[-1], ensemble.biases[-1], images)
     reconstruction = aim.reconstruction(tf.reduce_mean(error, -1), ensemble.pixels)
-    return Terms(reconstruction, tf.reduce_mean(q.kl_to_prior(), -1), q, z)
+    return reconstruction, tf.reduce_mean(q.kl_to_prior(), -1), q, z
 
 
 class Adam:
@@ -135,6 +122,8 @@ class Trainer:
     def fit(self, data, betas, seeds, epochs: int, schedule=None, progress=None) -> np.ndarray:
         """Train each member from its seed; the whole data set is one batch, so an epoch is one step.
 
+        Returns the objective L_β at each step, (member, epochs), in nats; while β rises, with β as it is then.
+
         Parameters
         ----------
         data : one ImageData, or `images.factors.Images`, per member
@@ -142,10 +131,6 @@ class Trainer:
         epochs : int
         schedule : function of the epochs done, as `schedule` makes it; Adam's step is the thesis's if None
         progress : callable told the number of epochs just done, or None
-
-        Returns
-        -------
-        (member, epochs) array, the objective L_β at each step, in nats; while β rises, with β as it is then
         """
         self.ensemble.initialise(seeds)
         self.optimiser.reset()
