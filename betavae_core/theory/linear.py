@@ -16,8 +16,9 @@ import itertools
 
 import numpy as np
 import xarray as xr
+from scipy import optimize
 
-from betavae_core.theory import alignment, search
+from betavae_core.theory import alignment
 from betavae_core.theory.gaussian import LinearGaussian, spectrum
 from betavae_core.theory.identity import Parameters, checked_beta, optimum_given_decoder, single_beta, terms
 from betavae_core.theory.rotation import checked_rotation, rotated_tie  # noqa: F401 what a rotation does is looked for here
@@ -216,13 +217,21 @@ def learned_decoder_variance(covariance, beta: float, latents: int) -> float:
 
 
 def _convex_minimum(values, gain, low, high) -> float:
-    """The b of least TIE between two collapse thresholds, for one alignment: `optimal_beta`."""
+    """The b of least TIE between two collapse thresholds, for one alignment: `optimal_beta`.
+
+    A bracketed root of the slope, which may diverge at the thresholds and is not evaluated there; or an end.
+    """
     active = values >= high
 
     def slope(b):
         return (gain[active] / np.sqrt(values[active] - b)).sum() - active.sum() / b
 
-    return search.convex_minimum(slope, low, high)
+    left, right = low + 1e-9 * (high - low), high - 1e-12 * high
+    if right <= left or slope(left) >= 0:
+        return left
+    if slope(right) <= 0:
+        return high
+    return float(optimize.brentq(slope, left, right, xtol=1e-15, rtol=np.float64(1e-14)))  # pyright: ignore
 
 
 def _gains(process, levels) -> np.ndarray:
