@@ -187,10 +187,8 @@ def white_noise(name: str, scaling: str = "global") -> float:
     With it pixels have the covariance of the analytical model in all N directions, c² (AAᵀ + σ² I) on the span and
     ν = c² σ² off it: (N − k) ν in all. Without it k latents leave no variance over, and σ_x² goes to 0.
 
-    Raises
-    ------
-    UsageError
-        where images are not tiles of one scale: a digit is then not as bright as another, and ν has no one value.
+    Raises UsageError where images are not tiles of one scale: a digit is then not as bright as another, and ν has no
+    one value.
     """
     record = experiment(name)
     if record.draw is not datasets.tiles or scaling != "global":

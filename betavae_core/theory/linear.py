@@ -57,18 +57,15 @@ def sweep(process, betas, decoder=None, decoder_variance: float = 1.0) -> xr.Dat
     >>> sweep(LinearGaussian([[2.0, 1.0], [0.5, 1.5]]), [1.0, 2.0]).tie.values.round(4).tolist()
     [1.7419, 2.193]
 
+    Returns a Dataset of the terms over `beta`, named as in `theory.terms.LINEAR`, in nats, with a coordinate
+    `identified`: False where the optimum may rotate within an eigenspace and TIE is the least over those rotations.
+
     Parameters
     ----------
     process : LinearGaussian
     betas : (β,) array-like, > 0
     decoder : (N, k) array or None; given, it is held fixed and only the encoder is optimal
     decoder_variance : float σ_x²
-
-    Returns
-    -------
-    xarray.Dataset
-        terms over `beta`, named as in `theory.terms.LINEAR`, in nats, and a coordinate `identified`: False where the
-        optimum is free to rotate within an eigenspace and TIE is the least over those rotations.
     """
     betas = np.atleast_1d(checked_beta(betas))
     if decoder is None:

@@ -95,14 +95,13 @@ def solutions(process: LinearGaussian, beta: float, starts: int, rng: np.random.
     K = DᵀD + β I commutes with its diagonal Δ, Σ D = D K Δ⁻¹ K, and only at the optimum is no way up:
     Appendix 7 of the book.
 
-    Returns
-    -------
-    dict
-        `KINDS`: how many of each were found
-        "gradient": largest derivative of L_β in any weight, by differences of the objective
-        "commute", "eigen": largest violation of the two equations, relative to K and to Σ
-        "ascent": of the largest eigenvalues of the Hessian of L_β where it is not the optimum, the least
-        "top": of those at the optimum, the largest; both are NaN where there is none
+    Returns a dict of
+
+    - `KINDS`: how many of each were found
+    - "gradient": largest derivative of L_β in any weight, by differences of the objective
+    - "commute", "eigen": largest violation of the two equations, relative to K and to Σ
+    - "ascent": of the largest eigenvalues of the Hessian of L_β where it is not the optimum, the least
+    - "top": of those at the optimum, the largest; both are NaN where there is none
     """
     best = float(linear.sweep(process, beta).objective[0])
     found: dict = dict.fromkeys(KINDS, 0) | {"gradient": 0.0, "commute": 0.0, "eigen": 0.0}
