@@ -26,8 +26,9 @@ class Images(NamedTuple):
         return cls(*parts)
 
     @classmethod
-    def stacked(cls, images: "list[Images]") -> "Images":
-        """Those of many members, ranks padded with zeros."""
+    def stacked(cls, data) -> "Images":
+        """Those of an ImageData, or `Images`, per member, ranks padded with zeros."""
+        images = [cls.of(each) for each in data]
         energy = np.stack([each.energy for each in images])
         if any(each.components is None for each in images):
             whole = [s if c is None else s @ c for s, c, _ in images]

@@ -96,11 +96,10 @@ class Trainer:
 
     def start(self, data, betas, seeds):
         """Initial weights and a still Adam; the images on the device, and what else a step needs."""
-        images = [Images.of(each) for each in data]
         betas, seeds = jnp.asarray(betas, jnp.float32), jnp.asarray(seeds, jnp.int32)
         first = initial(self.network, seeds)
         self.state = (first, *([jnp.zeros_like(weight) for weight in first] for _ in range(2)))
-        return jax.tree.map(jnp.asarray, Images.stacked(images)), (betas, seeds)
+        return jax.tree.map(jnp.asarray, Images.stacked(data)), (betas, seeds)
 
     @property
     def weights(self) -> Weights:

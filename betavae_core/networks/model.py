@@ -11,9 +11,8 @@ from betavae_core.networks.weights import Weights, encode, features
 
 
 def batch(data) -> Images:
-    """Tensors of one ImageData per member, stacked."""
-    stacked = Images.stacked([Images.of(each) for each in data])
-    return Images(*(part if part is None else tf.constant(part) for part in stacked))
+    """`Images.stacked`, as tensors."""
+    return Images(*(part if part is None else tf.constant(part) for part in Images.stacked(data)))
 
 
 class Ensemble:

@@ -53,7 +53,7 @@ class Weights(NamedTuple):
 
     def posterior(self, data) -> Posterior:
         """q(z|x) of each member and image, in float64; data: one ImageData per member."""
-        return encode(self, Images.stacked([Images.of(each) for each in data]), np).to_numpy()
+        return encode(self, Images.stacked(data), np).to_numpy()
 
     def decode(self, z) -> np.ndarray:
         """Reconstructed standardised pixels for latents z (member, sample, k)."""
