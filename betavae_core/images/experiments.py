@@ -63,7 +63,7 @@ class Experiment:
     mixing, noise_std : A (N, k) and σ of the code; where the digits themselves are A, a stand-in of its shape's k
     realizations : of each β in the `published` profile
     shows : what it is for, in a few words
-    settings : fields of `sweeps.members.Specification` where they are not the usual ones
+    settings : fields of `results.members.Specification` where they are not the usual ones
     one_drawing : every realization has the images of realization 0, so that only the network's seed varies
     digits : images are made of MNIST digits, which then count in the keys of members
     canvas : pixels a side
