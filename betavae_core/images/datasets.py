@@ -194,15 +194,15 @@ def linear_sample(process: LinearGaussian, samples: int, rng: np.random.Generato
     return ImageData(x, 0.0, 1.0, sources, process.posterior_mean(x), process, classes=())
 
 
-def factorise(pixels, tolerance: float = RANK_TOLERANCE) -> tuple[np.ndarray, np.ndarray | None]:
-    """Scores (n, r) and components (r, p) whose product is the pixels (n, p), with the rank found by tolerance.
+def factorise(pixels) -> tuple[np.ndarray, np.ndarray | None]:
+    """Scores (n, r) and components (r, p) whose product is the pixels (n, p), of the rank that is told from rounding.
 
     Where factors would cost more than they save, r ≥ np/(n + p), the pixels are returned whole, with None.
     """
     n, p = pixels.shape
 
     def rank(values) -> int:  # squared singular values, the largest last
-        return int((values > tolerance**2 * values[-1]).sum())
+        return int((values > RANK_TOLERANCE**2 * values[-1]).sum())
 
     if p < n and rank(np.linalg.eigvalsh(pixels.T @ pixels)) * (n + p) >= n * p:  # told by the smaller product
         return pixels, None

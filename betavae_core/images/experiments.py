@@ -63,7 +63,7 @@ class Experiment:
     mixing, noise_std : A (N, k) and σ of the code; where the digits themselves are A, a stand-in of its shape's k
     realizations : of each β in the `published` profile
     shows : what it is for, in a few words
-    settings : fields of `sweeps.members.Specification` where they are not the usual ones
+    settings : fields of `results.members.Specification` where they are not the usual ones
     one_drawing : every realization has the images of realization 0, so that only the network's seed varies
     digits : images are made of MNIST digits, which then count in the keys of members
     canvas : pixels a side
@@ -187,10 +187,8 @@ def white_noise(name: str, scaling: str = "global") -> float:
     With it pixels have the covariance of the analytical model in all N directions, c² (AAᵀ + σ² I) on the span and
     ν = c² σ² off it: (N − k) ν in all. Without it k latents leave no variance over, and σ_x² goes to 0.
 
-    Raises
-    ------
-    UsageError
-        where images are not tiles of one scale: a digit is then not as bright as another, and ν has no one value.
+    Raises UsageError where images are not tiles of one scale: a digit is then not as bright as another, and ν has no
+    one value.
     """
     record = experiment(name)
     if record.draw is not datasets.tiles or scaling != "global":

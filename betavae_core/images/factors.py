@@ -1,16 +1,20 @@
-"""Images as training takes them: factors in single precision."""
+"""Images as training takes them: factors in single precision, as arrays or tensors of any library."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 
 class Images(NamedTuple):
-    """Images of one member as training takes them, in float32: scores (n, r), components (r, p) or None, ‖x‖² (n,)."""
+    """Images in float32: scores (n, r), components (r, p) or None, ‖x‖² (n,); stacked, a leading axis for members."""
 
-    scores: np.ndarray
-    components: np.ndarray | None
-    energy: np.ndarray
+    scores: Any
+    components: Any
+    energy: Any
+
+    def project(self, kernel):
+        """X · kernel for a kernel (p, d), without forming X: (n, d)."""
+        return self.scores @ (kernel if self.components is None else self.components @ kernel)
 
     @classmethod
     def of(cls, data) -> "Images":
@@ -22,8 +26,9 @@ class Images(NamedTuple):
         return cls(*parts)
 
     @classmethod
-    def stacked(cls, images: "list[Images]") -> "Images":
-        """Those of many members, a leading axis for them, ranks padded with zeros."""
+    def stacked(cls, data) -> "Images":
+        """Those of an ImageData, or `Images`, per member, ranks padded with zeros."""
+        images = [cls.of(each) for each in data]
         energy = np.stack([each.energy for each in images])
         if any(each.components is None for each in images):
             whole = [s if c is None else s @ c for s, c, _ in images]

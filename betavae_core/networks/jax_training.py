@@ -13,22 +13,9 @@ import numpy as np
 
 from betavae_core.images.factors import Images
 from betavae_core.networks import architecture, philox
-from betavae_core.networks.architecture import (
-    DECAY_1,
-    DECAY_2,
-    EPSILON,
-    HIDDEN,
-    LATENTS,
-    LEARNING_RATE,
-    NOISE,
-    PIXELS,
-    STEPS_PER_CALL,
-    WEIGHTS,
-)
+from betavae_core.networks.architecture import DECAY_1, DECAY_2, EPSILON, NOISE, STEPS_PER_CALL, WEIGHTS
 from betavae_core.networks.objective import PLAIN, Objective
 from betavae_core.networks.weights import Weights, encode, features
-
-EXACT = functools.partial(jax.default_matmul_precision, "float32")  # a GPU would multiply in 19 bits otherwise
 
 
 def device():
@@ -42,19 +29,14 @@ def squared_error(H, W, b, images):
     return _squared_error(H, W, b, images)[0]
 
 
-def _project(images, kernel):
-    scores, components, _ = images
-    return scores @ (kernel if components is None else components @ kernel)
-
-
 def _turned(matrix):
     return jnp.swapaxes(matrix, -1, -2)
 
 
 def _squared_error(H, W, b, images):
-    Wb, XW = b @ _turned(W), _project(images, _turned(W))
+    Wb, XW = b @ _turned(W), images.project(_turned(W))
     pull = H @ (W @ _turned(W)) + Wb - XW
-    value = ((pull + Wb - XW) * H).sum(-1) + (b * b).sum(-1) - 2 * _project(images, _turned(b))[..., 0] + images.energy
+    value = ((pull + Wb - XW) * H).sum(-1) + (b * b).sum(-1) - 2 * images.project(_turned(b))[..., 0] + images.energy
     return value, (H, W, b, images, pull)
 
 
@@ -75,10 +57,10 @@ squared_error.defvjp(_squared_error, _gradient)
 class Network(NamedTuple):
     """What a step is compiled for, beside the shapes of its data."""
 
-    latents: int = LATENTS
-    hidden: tuple[int, ...] = HIDDEN
+    latents: int = architecture.LATENTS
+    hidden: tuple[int, ...] = architecture.HIDDEN
     family: str = "diagonal"
-    pixels: int = PIXELS
+    pixels: int = architecture.PIXELS
     aim: Objective = PLAIN
 
     @property
@@ -102,7 +84,7 @@ class Trainer:
         images, rest = self.start(data, betas, seeds)
         curves = []
         for begin in range(0, epochs, STEPS_PER_CALL):
-            rate, risen = schedule(begin) if schedule else (LEARNING_RATE, 1.0)
+            rate, risen = schedule(begin) if schedule else (architecture.LEARNING_RATE, 1.0)
             steps = jnp.arange(begin, min(begin + STEPS_PER_CALL, epochs))
             self.state, curve = advanced(
                 self.network, self.state, images, rest, steps, jnp.float32(rate), jnp.float32(risen)
@@ -114,11 +96,10 @@ class Trainer:
 
     def start(self, data, betas, seeds):
         """Initial weights and a still Adam; the images on the device, and what else a step needs."""
-        images = [Images.of(each) for each in data]
         betas, seeds = jnp.asarray(betas, jnp.float32), jnp.asarray(seeds, jnp.int32)
         first = initial(self.network, seeds)
         self.state = (first, *([jnp.zeros_like(weight) for weight in first] for _ in range(2)))
-        return jax.tree.map(jnp.asarray, Images.stacked(images)), (betas, seeds)
+        return jax.tree.map(jnp.asarray, Images.stacked(data)), (betas, seeds)
 
     @property
     def weights(self) -> Weights:
@@ -142,7 +123,7 @@ def advanced(network: Network, state, images, rest, steps, rate, risen):
         gradients, objective = jax.grad(loss, has_aux=True)(state[0], network, images, betas * risen, noise)
         return adam(state, gradients, jnp.float32(step + 1), rate), objective
 
-    with EXACT():
+    with jax.default_matmul_precision("float32"):  # a GPU would multiply in 19 bits otherwise
         return jax.lax.scan(advance, state, steps)
 
 

@@ -1,33 +1,18 @@
 """The β-VAE's encoder and decoder, for many independent members at once: the member axis leads every weight."""
 
-from typing import NamedTuple
-
 import numpy as np
 import tensorflow as tf
 
 from betavae_core.images.factors import Images
-from betavae_core.networks import architecture, posterior
+from betavae_core.networks import architecture
 from betavae_core.networks.architecture import HIDDEN, LATENTS, PIXELS, WEIGHTS
 from betavae_core.networks.posterior import Posterior
-from betavae_core.networks.weights import Weights
+from betavae_core.networks.weights import Weights, encode, features
 
 
-class Batch(NamedTuple):
-    """Images of each member as factors: scores (m, n, r), components (m, r, p) or None, energy ‖x‖² (m, n)."""
-
-    scores: tf.Tensor
-    components: "tf.Tensor | None"
-    energy: tf.Tensor
-
-    def project(self, kernel) -> tf.Tensor:
-        """X · kernel for a kernel (m, p, d), without forming X: (m, n, d)."""
-        return self.scores @ (kernel if self.components is None else self.components @ kernel)
-
-
-def batch(data, dtype=tf.float32) -> Batch:
-    """Stack one ImageData per member, ranks padded with zeros."""
-    stacked = Images.stacked([Images.of(each) for each in data])
-    return Batch(*(part if part is None else tf.constant(part, dtype) for part in stacked))
+def batch(data) -> Images:
+    """`Images.stacked`, as tensors."""
+    return Images(*(part if part is None else tf.constant(part) for part in Images.stacked(data)))
 
 
 class Ensemble:
@@ -85,19 +70,18 @@ class Ensemble:
         for bias in self.variables[len(self.shapes) :]:
             bias.assign(tf.zeros_like(bias))
 
-    def encode(self, images: Batch) -> Posterior:
-        """q(z|x), its parts (member, sample, …)."""
-        depth = len(self.hidden)
-        h = images.project(self.kernels[0]) + self.biases[0]  # (member, sample, hidden)
-        for layer in range(1, depth + 1):
-            h = tf.tanh(h) @ self.kernels[layer] + self.biases[layer]
-        return posterior.family(self.family).of_head(h, self.latents)
+    @property
+    def depth(self) -> int:
+        """Hidden layers of the encoder, as many as of the decoder."""
+        return len(self.hidden)
 
-    def features(self, z):
+    def encode(self, images: Images) -> Posterior:
+        """q(z|x), its parts (member, sample, …)."""
+        return encode(self, images, tf)
+
+    def features(self, z) -> tf.Tensor:
         """Last hidden layer of the decoder, (member, sample, hidden), for latents z (member, sample, k)."""
-        for layer in range(len(self.hidden) + 1, len(self.shapes) - 1):
-            z = tf.tanh(z @ self.kernels[layer] + self.biases[layer])
-        return z
+        return features(self, z, tf)
 
     @property
     def weights(self) -> Weights:

@@ -32,15 +32,14 @@ NEGLIGIBLE = 1e-5  # of the largest singular value: images have no such directio
 PADDED = 16  # a rank is rounded up to a multiple, so that realizations share a compiled loop
 
 
-class Soap:
+class Soap(training.Adam):
     """SOAP's steps for variables (member, in, out); a row (member, 1, out) takes Adam's.
 
-    Used as `training.Adam` is. The first step moves nothing: it finds the first eigenvectors.
+    The first step moves nothing: it finds the first eigenvectors.
     """
 
     def __init__(self, variables):
-        self.variables = variables
-        self.first, self.second = ([tf.Variable(tf.zeros_like(v)) for v in variables] for _ in range(2))
+        super().__init__(variables)
         self.sides = [[self._side(v, axis) for axis in (1, 2)] for v in variables]
 
     @staticmethod
@@ -54,8 +53,7 @@ class Soap:
 
     def reset(self) -> None:
         """Forget all steps."""
-        for slot in (*self.first, *self.second):
-            slot.assign(tf.zeros_like(slot))
+        super().reset()
         for mean, axes in (side for pair in self.sides for side in pair if side):
             mean.assign(tf.zeros_like(mean))
             axes.assign(tf.eye(axes.shape[-1], batch_shape=[axes.shape[0]]))

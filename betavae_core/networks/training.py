@@ -1,19 +1,18 @@
 """The squared error from factors, and the compiled Adam loop that makes an `objective.Objective` large."""
 
 import functools
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from betavae_core.images.factors import Images
 from betavae_core.networks.architecture import DECAY_1, DECAY_2, EPSILON, LEARNING_RATE, NOISE, STEPS_PER_CALL
-from betavae_core.networks.model import Batch, Ensemble, batch
+from betavae_core.networks.model import Ensemble, batch
 from betavae_core.networks.objective import PLAIN, Objective
-from betavae_core.networks.posterior import Posterior
 from betavae_core.networks.weights import Weights
 
 
-def squared_error(features, kernel, bias, images: Batch) -> tf.Tensor:
+def squared_error(features, kernel, bias, images: Images) -> tf.Tensor:
     """‖x − (h W + b)‖² per image from factors: no product of images × pixels, forward or backward.
 
     With H the features, W and b the output layer and X = U V:
@@ -23,14 +22,12 @@ def squared_error(features, kernel, bias, images: Batch) -> tf.Tensor:
     The gradient is written out, because the general rule would form several of these products twice:
     dH = 2 g (H WWᵀ + bWᵀ − X Wᵀ),  dW = 2 {(Hᵀ gH) W + (Hᵀg) b − (Hᵀ gU) V},  db = 2 {(gᵀH) W + Σg b − (gᵀU) V}.
 
+    Returns an (m, n) tensor.
+
     Parameters
     ----------
     features (m, n, d), kernel (m, d, p), bias (m, 1, p)
-    images : Batch
-
-    Returns
-    -------
-    (m, n) tensor
+    images : stacked
     """
 
     @tf.custom_gradient
@@ -56,22 +53,13 @@ def squared_error(features, kernel, bias, images: Batch) -> tf.Tensor:
     return error(features, kernel, bias)
 
 
-class Terms(NamedTuple):
-    """R and C of each member in nats, q, and the draw z of each image (member, sample, k) that they are taken at."""
-
-    reconstruction: tf.Tensor
-    kl_prior: tf.Tensor
-    q: Posterior
-    z: tf.Tensor
-
-
-def objective_terms(ensemble: Ensemble, images: Batch, noise, aim: Objective = PLAIN) -> Terms:
-    """The terms with one draw z ~ q(z|x) per image from noise ε (member, sample, k)."""
+def objective_terms(ensemble: Ensemble, images: Images, noise, aim: Objective = PLAIN):
+    """R and C of each member in nats, q, and the draw z of each image (member, sample, k) from noise ε."""
     q = ensemble.encode(images)
     z = q.sample(noise)
     error = squared_error(ensemble.features(z), ensemble.kernels[-1], ensemble.biases[-1], images)
     reconstruction = aim.reconstruction(tf.reduce_mean(error, -1), ensemble.pixels)
-    return Terms(reconstruction, tf.reduce_mean(q.kl_to_prior(), -1), q, z)
+    return reconstruction, tf.reduce_mean(q.kl_to_prior(), -1), q, z
 
 
 class Adam:
@@ -134,6 +122,8 @@ class Trainer:
     def fit(self, data, betas, seeds, epochs: int, schedule=None, progress=None) -> np.ndarray:
         """Train each member from its seed; the whole data set is one batch, so an epoch is one step.
 
+        Returns the objective L_β at each step, (member, epochs), in nats; while β rises, with β as it is then.
+
         Parameters
         ----------
         data : one ImageData, or `images.factors.Images`, per member
@@ -141,10 +131,6 @@ class Trainer:
         epochs : int
         schedule : function of the epochs done, as `schedule` makes it; Adam's step is the thesis's if None
         progress : callable told the number of epochs just done, or None
-
-        Returns
-        -------
-        (member, epochs) array, the objective L_β at each step, in nats; while β rises, with β as it is then
         """
         self.ensemble.initialise(seeds)
         self.optimiser.reset()
@@ -161,7 +147,7 @@ class Trainer:
         return np.concatenate(curves).T
 
     @tf.function(reduce_retracing=True)
-    def _steps(self, images: Batch, betas, seeds, start, steps, learning_rate):
+    def _steps(self, images: Images, betas, seeds, start, steps, learning_rate):
         curve = tf.TensorArray(tf.float32, size=steps)
         shape = (tf.shape(images.scores)[1], self.ensemble.latents)
         advance = tf.function(self._step, jit_compile=True) if self.xla else self._step
@@ -176,7 +162,7 @@ class Trainer:
         return curve.stack()
 
     @tf.autograph.experimental.do_not_convert  # nothing here depends on a tensor's value: a second less to start
-    def _step(self, images: Batch, betas, noise, step, learning_rate):
+    def _step(self, images: Images, betas, noise, step, learning_rate):
         """One Adam step; the objective before it, (member,)."""
         with tf.GradientTape() as tape:
             reconstruction, kl_prior, q, z = objective_terms(self.ensemble, images, noise, self.aim)

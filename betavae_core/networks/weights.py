@@ -1,7 +1,7 @@
 """The one form in which trained networks are handed on: their weights as NumPy arrays, whichever library trained them.
 
-Evaluation, pictures and storage read these, with one forward pass, in processes that need neither library. `encode` and
-`features` run on JAX arrays as well, which is how the JAX trainer computes its objective.
+Evaluation, pictures and storage read these, in processes that need neither library. The forward pass, `encode` and
+`features`, is that of both trainers as well: on JAX arrays, and on the variables of a `model.Ensemble`.
 """
 
 from typing import NamedTuple
@@ -53,24 +53,23 @@ class Weights(NamedTuple):
 
     def posterior(self, data) -> Posterior:
         """q(z|x) of each member and image, in float64; data: one ImageData per member."""
-        return encode(self, Images.stacked([Images.of(each) for each in data]), np).to_numpy()
+        return encode(self, Images.stacked(data), np).to_numpy()
 
     def decode(self, z) -> np.ndarray:
         """Reconstructed standardised pixels for latents z (member, sample, k)."""
         return features(self, np.asarray(z, np.float32), np) @ self.kernels[-1] + self.biases[-1]
 
 
-def encode(weights: Weights, images: Images, xp) -> Posterior:
-    """q(z|x), its parts (member, sample, …), of stacked images; xp: numpy or jax.numpy."""
-    scores, components, _ = images
-    kernels, biases, depth = weights.kernels, weights.biases, weights.depth
-    h = scores @ (kernels[0] if components is None else components @ kernels[0]) + biases[0]
-    for layer in range(1, depth + 1):
+def encode(weights, images: Images, xp) -> Posterior:
+    """q(z|x), its parts (member, sample, …), of stacked images; xp: numpy, jax.numpy or tensorflow."""
+    kernels, biases = weights.kernels, weights.biases
+    h = images.project(kernels[0]) + biases[0]
+    for layer in range(1, weights.depth + 1):
         h = xp.tanh(h) @ kernels[layer] + biases[layer]
     return posterior.family(weights.family).of_head(h, weights.latents)
 
 
-def features(weights: Weights, z, xp):
+def features(weights, z, xp):
     """Last hidden layer of the decoder for latents z (member, sample, k)."""
     for layer in range(weights.depth + 1, len(weights.kernels) - 1):
         z = xp.tanh(z @ weights.kernels[layer] + weights.biases[layer])

@@ -84,7 +84,9 @@ def terms(process, parameters: Parameters, beta, decoder_variance: float = 1.0) 
     misfit = (_square(F - Q1 @ Q1F) + _square(Q2 @ Q1F)) / decoder_variance
     log_likelihood = -0.5 * (log_normaliser + log_det + misfit)
 
-    P = _alignment(process, WF, v)
+    second_moment = WF @ np.swapaxes(WF, -1, -2) + v[..., None] * np.eye(v.shape[-1])
+    cross = WF @ F.T @ A / noise_std**2  # E[z μᵀ M], with μ = Gx
+    _, P = alignment.align(second_moment, cross, process.posterior_precision)
     Q1, _, R, log_det = _posterior_root(A, noise_std)
     tie = _divergence(R, R @ P @ WF - Q1.T @ F / noise_std, root_v @ np.abs(np.swapaxes(P, -1, -2)), log_det + log_v)
     return {
@@ -106,7 +108,8 @@ def _posterior_root(B, s) -> tuple[np.ndarray, ...]:
     k = B.shape[-1]
     stacked = np.concatenate([B / s, np.broadcast_to(np.eye(k), (*B.shape[:-2], k, k))], -2)
     Q, R = np.linalg.qr(stacked)
-    return Q[..., :-k, :], Q[..., -k:, :], R, 2 * np.log(np.abs(_diagonal(R))).sum(-1)
+    log_det = 2 * np.log(np.abs(np.diagonal(R, axis1=-2, axis2=-1))).sum(-1)
+    return Q[..., :-k, :], Q[..., -k:, :], R, log_det
 
 
 def _divergence(R, miss, root_v, log_dets) -> np.ndarray:
@@ -115,19 +118,6 @@ def _divergence(R, miss, root_v, log_dets) -> np.ndarray:
     return 0.5 * (np.maximum(_square(R * root_v) - k - log_dets, 0) + _square(miss))
 
 
-def _alignment(process, WF, v) -> np.ndarray:
-    """The signed permutation P of the latents with the least TIE, (..., k, k)."""
-    k = v.shape[-1]
-    second_moment = WF @ np.swapaxes(WF, -1, -2) + v[..., None] * np.eye(k)
-    F = np.hstack([process.mixing, process.noise_std * np.eye(len(process.mixing))])
-    cross = WF @ F.T @ process.mixing / process.noise_std**2  # E[z μᵀ M], with μ = Gx
-    return alignment.align(second_moment, cross, process.posterior_precision)[1]
-
-
 def _square(matrices) -> np.ndarray:
     """Σ of squared entries, ‖·‖² of each matrix."""
     return (matrices**2).sum((-1, -2))
-
-
-def _diagonal(matrices) -> np.ndarray:
-    return np.diagonal(matrices, axis1=-2, axis2=-1)

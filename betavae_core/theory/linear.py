@@ -16,8 +16,9 @@ import itertools
 
 import numpy as np
 import xarray as xr
+from scipy import optimize
 
-from betavae_core.theory import alignment, search
+from betavae_core.theory import alignment
 from betavae_core.theory.gaussian import LinearGaussian, spectrum
 from betavae_core.theory.identity import Parameters, checked_beta, optimum_given_decoder, single_beta, terms
 from betavae_core.theory.rotation import checked_rotation, rotated_tie  # noqa: F401 what a rotation does is looked for here
@@ -56,18 +57,15 @@ def sweep(process, betas, decoder=None, decoder_variance: float = 1.0) -> xr.Dat
     >>> sweep(LinearGaussian([[2.0, 1.0], [0.5, 1.5]]), [1.0, 2.0]).tie.values.round(4).tolist()
     [1.7419, 2.193]
 
+    Returns a Dataset of the terms over `beta`, named as in `theory.terms.LINEAR`, in nats, with a coordinate
+    `identified`: False where the optimum may rotate within an eigenspace and TIE is the least over those rotations.
+
     Parameters
     ----------
     process : LinearGaussian
     betas : (β,) array-like, > 0
     decoder : (N, k) array or None; given, it is held fixed and only the encoder is optimal
     decoder_variance : float σ_x²
-
-    Returns
-    -------
-    xarray.Dataset
-        terms over `beta`, named as in `theory.terms.LINEAR`, in nats, and a coordinate `identified`: False where the
-        optimum is free to rotate within an eigenspace and TIE is the least over those rotations.
     """
     betas = np.atleast_1d(checked_beta(betas))
     if decoder is None:
@@ -145,9 +143,6 @@ def turned_tie(process, rotation) -> float:
     TIE = tr((I − U) AᵀA)/σ²,  b = β σ_x² = σ²,  U = T T₀⁻¹ for latents turned by T where T₀ is right
 
     For two sources and a turn by θ: (1 − cos θ) tr AᵀA/σ². No signed permutation is taken: labels give latents names.
-    Proof. Turned by T₀, q(z|x) is the exact posterior N(m, M⁻¹), so turned by T it is N(U m, U M⁻¹ Uᵀ), and
-    2 TIE = tr(M U M⁻¹ Uᵀ) − k + tr[M (U − I) E[m mᵀ] (U − I)ᵀ]. Since E[m mᵀ] = I − M⁻¹, the last trace is
-    2 tr(M − M U) − tr(M U M⁻¹ Uᵀ) + 2 tr U − k. What holds M⁻¹ cancels: TIE = tr((I − U)(M − I)).
 
     >>> process = LinearGaussian([[2.0, 1.0], [0.5, 1.5]])
     >>> turned_tie(process, np.eye(2)), turned_tie(process, [[0, -1], [1, 0]])  # tr AᵀA = 7.5
@@ -155,7 +150,9 @@ def turned_tie(process, rotation) -> float:
 
     `rotation` : (k, k) orthogonal array U, what is left over; a reflection is one too
 
-    Returns nats, ≥ 0. Raises ValueError if the rotation is not orthogonal. Source: new here.
+    Returns nats, ≥ 0. Raises ValueError if the rotation is not orthogonal.
+
+    Source: new here, proved in the book's `turning` chapter.
     """
     U = checked_rotation(rotation, process.mixing.shape[1])
     return float(((process.mixing - process.mixing @ U.T) * process.mixing).sum()) / process.noise_std**2
@@ -167,15 +164,13 @@ def label_law(sources: int, labels: int) -> float:
     The k sources of m data points are told, T is the most likely rotation of the latents at the noise ratio, and TIE is
     that of other data. Neither A nor σ matters, as long as A has rank k − 1 or more.
 
-    Proof. Averaged over data, −log q(s|x) is TIE and a constant: TIE is the expected loss, least at the right rotation,
-    and its Hessian there is Fisher's information F about the d = k(k − 1)/2 angles, since q turned right is the exact
-    posterior. The estimate errs by ω, asymptotically N(0, F⁻¹/m), so E TIE → E ωᵀFω/2 = d/(2m).
-
     >>> label_law(2, 10)
     0.05
 
     Below about m = 2k no law holds: a wrong reflection or order of the sources makes the tail heavy.
-    Returns nats. Raises ValueError unless k and m are whole numbers from 1. Source: new here; the argument is Akaike's.
+    Returns nats. Raises ValueError unless k and m are whole numbers from 1.
+
+    Source: new here, proved in the book's `turning` chapter; the argument is Akaike's.
     """
     for name, count in {"sources": sources, "labels": labels}.items():
         if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
@@ -216,13 +211,21 @@ def learned_decoder_variance(covariance, beta: float, latents: int) -> float:
 
 
 def _convex_minimum(values, gain, low, high) -> float:
-    """The b of least TIE between two collapse thresholds, for one alignment: `optimal_beta`."""
+    """The b of least TIE between two collapse thresholds, for one alignment: `optimal_beta`.
+
+    A bracketed root of the slope, which may diverge at the thresholds and is not evaluated there; or an end.
+    """
     active = values >= high
 
     def slope(b):
         return (gain[active] / np.sqrt(values[active] - b)).sum() - active.sum() / b
 
-    return search.convex_minimum(slope, low, high)
+    left, right = low + 1e-9 * (high - low), high - 1e-12 * high
+    if right <= left or slope(left) >= 0:
+        return left
+    if slope(right) <= 0:
+        return high
+    return float(optimize.brentq(slope, left, right, xtol=1e-15, rtol=np.float64(1e-14)))  # pyright: ignore
 
 
 def _gains(process, levels) -> np.ndarray:

@@ -6,6 +6,15 @@ With β = 1 and P the total correlation this is FactorVAE, and β-TCVAE at its o
 R − β C, S = I for every β, so that a penalty that vanishes at the prior changes no optimum. The encoder's
 variances are the same for all x here, as at the optimum; otherwise q(z) would be no Gaussian.
 
+The penalties are zero at S = I and positive elsewhere, but that the first is zero for every diagonal S:
+
+    "tc"            ½ (Σ log S_ii − log det S), total correlation
+    "kl"            ½ (tr S − k − log det S), divergence from the prior
+    "mmd"           maximum mean discrepancy from the prior, squared, kernel exp(−|z − z'|²/2)
+    "wasserstein"   ‖S^½ − I‖², squared 2-Wasserstein distance from the prior
+    "dip-ii"        ‖S − I‖²
+    "dip-i"         the same, of the covariance of the means in the place of S
+
 Source: new here. The penalties are those of Kim and Mnih (2018), Chen et al. (2018), Kumar et al. (2018) and
 Zhao et al. (2019).
 """
@@ -17,58 +26,8 @@ from betavae_core.theory.identity import Parameters, optimum_given_decoder, sing
 from betavae_core.theory.stationarity import Layers, gradient, objective
 
 OF_MEANS = "dip-i"  # the one that is a function of the means alone, S = W Σ Wᵀ, and does not vanish at the prior
+STARTS = 4  # runs of BFGS
 TOLERANCE = 1e-9  # largest derivative at which BFGS stops; where rounding stops it sooner it is taken as found
-
-
-def total_correlation(covariance) -> float:
-    """KL divergence of a Gaussian N(0, S) from the product of its marginals, in nats.
-
-    TC = ½ (Σ_i log S_ii − log det S)
-
-    >>> round(total_correlation([[1.0, 0.6], [0.6, 1.0]]), 4)  # −½ log(1 − 0.36)
-    0.2231
-
-    Parameters
-    ----------
-    covariance : (k, k) array S, symmetric and positive definite
-
-    Raises
-    ------
-    ValueError
-        if S is not square, symmetric and positive definite.
-    """
-    return float(_total_correlation(_checked_covariance(covariance))[0])
-
-
-def aggregate_covariance(process, parameters: Parameters) -> np.ndarray:
-    """Covariance of the latents over all data, S = W Σ Wᵀ + diag v, (k, k).
-
-    >>> from betavae_core.theory import linear
-    >>> process = linear.LinearGaussian([[2.0, 1.0], [0.5, 1.5]])
-    >>> S = aggregate_covariance(process, linear.optimum(process, 3.0))
-    >>> bool(abs(S - np.eye(2)).max() < 1e-12)
-    True
-    """
-    _, W, v = parameters
-    return W @ process.covariance @ W.T + np.diag(v)
-
-
-def penalty(name: str, covariance) -> float:
-    """Value of a penalty at q(z) = N(0, S): zero at S = I, positive elsewhere but for the first.
-
-    "tc"            ½ (Σ log S_ii − log det S), total correlation, zero for every diagonal S
-    "kl"            ½ (tr S − k − log det S), divergence from the prior
-    "mmd"           maximum mean discrepancy from the prior, squared, kernel exp(−|z − z'|²/2)
-    "wasserstein"   ‖S^½ − I‖², squared 2-Wasserstein distance from the prior
-    "dip-ii"        ‖S − I‖²
-    "dip-i"         the same, of the covariance of the means in the place of S
-
-    Raises
-    ------
-    ValueError
-        on an unknown name, or if S is not square, symmetric and positive definite.
-    """
-    return float(_known(name)(_checked_covariance(covariance))[0])
 
 
 def trained(
@@ -78,31 +37,26 @@ def trained(
     beta: float = 1.0,
     decoder_variance: float = 1.0,
     decoder=None,
-    starts: int = 4,
     rng=None,
 ) -> Parameters:
-    """The best of several runs of BFGS on R − β C − γ P, from random weights, with exact derivatives.
+    """The best of `STARTS` runs of BFGS on R − β C − γ P, from random weights, with exact derivatives.
+
+    Raises ValueError on a bad weight, name or β.
 
     Parameters
     ----------
     process : LinearGaussian
     gamma : float ≥ 0, weight of the penalty
-    name : which, as in `penalty`
+    name : of the penalty
     beta, decoder_variance : floats > 0
     decoder : (N, k) array or None; given, it is held fixed and only the encoder is trained
-    starts : int ≥ 1
     rng : numpy Generator
-
-    Raises
-    ------
-    ValueError
-        on a bad weight, name or number of starts.
     """
     if not (np.isfinite(gamma) and gamma >= 0):
         raise ValueError(f"gamma must be finite and >= 0; got {gamma}")
-    if starts < 1:
-        raise ValueError(f"starts must be at least 1; got {starts}")
-    beta, P, rng = single_beta(beta), _known(name), rng or np.random.default_rng(0)
+    if name not in PENALTIES:
+        raise ValueError(f"penalty must be one of: {', '.join(PENALTIES)}; got {name!r}")
+    beta, P, rng = single_beta(beta), PENALTIES[name], rng or np.random.default_rng(0)
     (N, k), Sigma = process.mixing.shape, process.covariance
     held = None if decoder is None else np.asarray(decoder, float)
 
@@ -132,7 +86,7 @@ def trained(
         start = np.concatenate([part.ravel() for part in parameters])
         return optimize.minimize(loss, start, jac=True, method="BFGS", options={"gtol": TOLERANCE})
 
-    return parts(min((run() for _ in range(starts)), key=lambda found: found.fun).x)
+    return parts(min((run() for _ in range(STARTS)), key=lambda found: found.fun).x)
 
 
 def _total_correlation(S):
@@ -175,18 +129,3 @@ PENALTIES = {
     "dip-ii": _moments,
     OF_MEANS: _moments,
 }  # value and derivative in S
-
-
-def _known(name):
-    if name not in PENALTIES:
-        raise ValueError(f"penalty must be one of: {', '.join(PENALTIES)}; got {name!r}")
-    return PENALTIES[name]
-
-
-def _checked_covariance(covariance) -> np.ndarray:
-    S = np.asarray(covariance, float)
-    if S.ndim != 2 or S.shape[0] != S.shape[1] or not np.allclose(S, S.T):
-        raise ValueError(f"a covariance must be square and symmetric; got shape {S.shape}")
-    if not (np.isfinite(S).all() and np.linalg.eigvalsh(S)[0] > 0):
-        raise ValueError("a covariance must be positive definite")
-    return S

@@ -26,6 +26,7 @@ STATEMENTS = {
 
 KINDS = ("optimum", "orthogonal", "shared")  # of stationary points; the last two are saddle points
 AT_OPTIMUM = 1e-7  # relative gap of the objective below which a solution is the global optimum
+STEP = 1e-5  # of differences
 SHARED = 1e-4  # of the largest entry of DᵀD + bI: off-diagonal from which latents share directions
 
 
@@ -94,14 +95,13 @@ def solutions(process: LinearGaussian, beta: float, starts: int, rng: np.random.
     K = DᵀD + β I commutes with its diagonal Δ, Σ D = D K Δ⁻¹ K, and only at the optimum is no way up:
     Appendix 7 of the book.
 
-    Returns
-    -------
-    dict
-        `KINDS`: how many of each were found
-        "gradient": largest derivative of L_β in any weight, by differences of the objective
-        "commute", "eigen": largest violation of the two equations, relative to K and to Σ
-        "ascent": of the largest eigenvalues of the Hessian of L_β where it is not the optimum, the least
-        "top": of those at the optimum, the largest; both are NaN where there is none
+    Returns a dict of
+
+    - `KINDS`: how many of each were found
+    - "gradient": largest derivative of L_β in any weight, by differences of the objective
+    - "commute", "eigen": largest violation of the two equations, relative to K and to Σ
+    - "ascent": of the largest eigenvalues of the Hessian of L_β where it is not the optimum, the least
+    - "top": of those at the optimum, the largest; both are NaN where there is none
     """
     best = float(linear.sweep(process, beta).objective[0])
     found: dict = dict.fromkeys(KINDS, 0) | {"gradient": 0.0, "commute": 0.0, "eigen": 0.0}
@@ -117,7 +117,7 @@ def solutions(process: LinearGaussian, beta: float, starts: int, rng: np.random.
         (top if at_optimum else ascent).append(_steepest(process, layers, beta))
         miss = process.covariance @ D - D @ K @ (K / kappa[:, None])
         for name, wrong in (
-            ("gradient", _differences(process, layers, beta)),
+            ("gradient", _differences(lambda moved: stationarity.objective(process, moved, beta), layers)),
             ("commute", K * (kappa - kappa[:, None]) / K.max() ** 2),
             ("eigen", miss / np.linalg.norm(process.covariance)),
         ):
@@ -133,26 +133,19 @@ def _moved(layers: Layers, index: int, step: float) -> Layers:
     return Layers(*(part.reshape(old.shape) for part, old in parts))
 
 
-def _differences(process, layers: Layers, beta: float, step: float = 1e-5) -> np.ndarray:
-    """Derivatives of the objective in every weight, by central differences."""
-    ends = [
-        [stationarity.objective(process, _moved(layers, i, sign * step), beta) for sign in (1, -1)]
-        for i in range(sum(part.size for part in layers))
-    ]
-    return np.array([up - down for up, down in ends]) / (2 * step)
+def _differences(value, layers: Layers) -> np.ndarray:
+    """Derivatives of a function of the layers in every weight, by central differences."""
+    places = range(sum(part.size for part in layers))
+    return np.array([value(_moved(layers, i, STEP)) - value(_moved(layers, i, -STEP)) for i in places]) / (2 * STEP)
 
 
-def _steepest(process, layers: Layers, beta: float, step: float = 1e-5) -> float:
+def _steepest(process, layers: Layers, beta: float) -> float:
     """Largest eigenvalue of the Hessian of the objective in all weights, by differences of its gradient."""
 
     def slope(moved):
         return np.concatenate([part.ravel() for part in stationarity.gradient(process, moved, beta)])
 
-    rows = []
-    for i in range(sum(part.size for part in layers)):
-        up, down = (slope(_moved(layers, i, sign * step)) for sign in (1, -1))
-        rows.append((up - down) / (2 * step))
-    hessian = np.array(rows)
+    hessian = _differences(slope, layers)
     return float(np.linalg.eigvalsh((hessian + hessian.T) / 2)[-1])
 
 
