@@ -24,7 +24,7 @@ from betavae_core.images import experiments
 from betavae_core.images.datasets import ImageData
 from betavae_core.networks import atlas
 from betavae_core.showing import figures
-from betavae_core.showing.interactive import script, uri
+from betavae_core.showing.interactive import rounded, script, uri
 
 POOL, ROW = 60, 10  # images that may be labelled, and how many stand in a row of their sheet
 OFFERED = (1, 2, 3, 5, 10)  # labels
@@ -85,17 +85,17 @@ def described(images: turned_networks.Images, cell: xr.Dataset, data: ImageData)
     told = {
         "beta": cell.beta.item(),
         "terms": {name: cell[name].item() for name in TERMS},
-        "trained": trained.tolist(),
-        "precision": images.precision.tolist(),
-        "moment": moment.tolist(),
-        "cross": cross.tolist(),
-        "rest": rest.item(),
+        "trained": trained,
+        "precision": images.precision,
+        "moment": moment,
+        "cross": cross,
+        "rest": rest,
         "judged": len(judged.mean),
         "covariance": _triple(np.linalg.inv(images.precision)),
-        "images": [_image(images, i) | {"exact": images.target[i].tolist()} for i in seen],
-        "pool": [_image(images, i) | {"source": images.sources[i].tolist()} for i in range(count)],
+        "images": [_image(images, i) | {"exact": images.target[i]} for i in seen],
+        "pool": [_image(images, i) | {"source": images.sources[i]} for i in range(count)],
     }
-    return _rounded(told) | {
+    return rounded(told, 12) | {
         "experiment": cell.attrs["experiment"],
         "reach": REACH,
         "offered": OFFERED,
@@ -106,20 +106,11 @@ def described(images: turned_networks.Images, cell: xr.Dataset, data: ImageData)
 
 
 def _image(images: turned_networks.Images, i: int) -> dict:
-    return {"mean": images.mean[i].tolist(), "covariance": _triple(images.covariance[i])}
+    return {"mean": images.mean[i], "covariance": _triple(images.covariance[i])}
 
 
-def _triple(covariance) -> list:
-    return covariance[[0, 0, 1], [0, 1, 1]].tolist()
-
-
-def _rounded(content):
-    """Numbers in a structure of dicts and lists to twelve digits."""
-    if isinstance(content, dict):
-        return {name: _rounded(value) for name, value in content.items()}
-    if isinstance(content, list):
-        return [_rounded(value) for value in content]
-    return float(f"{content:.12g}") if isinstance(content, float) else content
+def _triple(covariance) -> np.ndarray:
+    return covariance[[0, 0, 1], [0, 1, 1]]
 
 
 def _spread(means) -> np.ndarray:
