@@ -128,9 +128,7 @@ def _sheet(pictures) -> str:
     scale = max(np.quantile(np.abs(pictures).max((1, 2)), BRIGHT), 1e-9)
     cells = np.clip(pictures / scale, -1, 1)
     cells = np.concatenate([cells, np.zeros((-len(cells) % ROW, *cells.shape[1:]))])
-    rows = cells.reshape(-1, ROW, *cells.shape[1:]).swapaxes(1, 2)
-    whole = rows.reshape(-1, ROW * cells.shape[-1])
-    return uri(atlas.compressed(whole))
+    return uri(atlas.compressed(cells.reshape(-1, ROW, *cells.shape[1:])))
 
 
 def _still(images: turned_networks.Images, numbers: dict) -> str:

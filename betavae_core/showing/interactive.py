@@ -137,10 +137,9 @@ def nearest(betas, beta: float) -> float:
 
 
 def _framed(sheet: np.ndarray) -> np.ndarray:
-    """Rows of pictures as one, each row with a grey scale of its own from −1 to 1."""
+    """Rows of pictures with a margin, each row with a grey scale of its own from −1 to 1."""
     scaled = sheet / np.maximum(np.abs(sheet).max((1, 2, 3), keepdims=True), 1e-9)
-    cells = np.pad(scaled, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=GAP)
-    return np.concatenate([np.concatenate(list(row), 1) for row in cells])
+    return np.pad(scaled, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=GAP)
 
 
 def latent_plane(experiment: str, beta: float, profile: str = "published", own: atlas.Atlas | None = None):
@@ -158,7 +157,7 @@ def latent_plane(experiment: str, beta: float, profile: str = "published", own: 
         words = f"What networks of {experiment} decode over the plane of their latents is not stored;"
         return HTML(f"<p>{words} <code>betavae atlas {experiment}</code> draws it.</p>")
     data, _ = members[0].specification.draw(0)
-    chosen = np.concatenate(list(data.images()[:CHOICE]), 1)
+    chosen = data.images()[None, :CHOICE]
     most, start = float(np.abs(chosen).max()), nearest(found, beta)
     numbers = script(
         {
