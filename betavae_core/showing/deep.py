@@ -161,34 +161,31 @@ def scaling_rows() -> list[list[str]]:
     return rows
 
 
-def convergence(stores: dict[str, xr.Dataset]) -> xr.Dataset | None:
-    """What 4000 more epochs change in realization 0, over experiment × beta; None if no such network is stored."""
-    found = []
+def convergence(stores: dict[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+    """What 4000 more epochs change in realization 0 of each experiment, over those beta of which both are stored."""
+    found = {}
     for name, longer in _supplements(experiments.LONGER):
-        first = stores[name].sel(beta=longer.beta)
-        change = (longer[CHANGED] - first[CHANGED]).isel(realization=0, drop=True)
-        found.append(change.expand_dims(experiment=[name]))
-    return xr.concat(found, "experiment") if found else None
+        change = longer[CHANGED] - stores[name][CHANGED].sel(beta=longer.beta)
+        found[name] = change.isel(realization=0, drop=True).dropna("beta")
+    return found
 
 
-def convergence_rows(change: xr.Dataset | None) -> list[list[str]]:
-    """Rows of a table of `convergence`, where there are numbers."""
-    rows = []
-    for name in [] if change is None else change.experiment.values:
-        for b in change.beta.values:
-            terms = [float(value) for value in change.sel(experiment=name, beta=b).to_array()]
-            if np.isfinite(terms).all():
-                rows.append([str(name), f"{b:g}", *(tables.difference(t) for t in terms)])
-    return rows
+def convergence_rows(changes: dict[str, xr.Dataset]) -> list[list[str]]:
+    """Rows of a table of `convergence`."""
+    return [
+        [name, f"{b:g}", *(tables.difference(float(change[term].sel(beta=b))) for term in CHANGED)]
+        for name, change in changes.items()
+        for b in change.beta.values
+    ]
 
 
-def gained(change: xr.Dataset | None, most_beta: float = 20.0) -> str:
-    """A sentence on what 4000 more epochs gain in objective for β up to `most_beta`."""
-    if change is None or not convergence_rows(change):
+def gained(changes: dict[str, xr.Dataset]) -> str:
+    """A sentence on what 4000 more epochs gain in objective for β up to 20."""
+    low = {name: change.objective.sel(beta=slice(None, 20)) for name, change in changes.items()}
+    parts = [f"{float(gain.max()):.1f} nats in {name}" for name, gain in low.items() if gain.size]
+    if not parts:
         return "How much four thousand more epochs gain is not known without them."
-    most = change.objective.where(change.beta <= most_beta, drop=True).max("beta")
-    parts = [f"{float(most.sel(experiment=name)):.1f} nats in {name}" for name in change.experiment.values]
-    return f"Up to β = {most_beta:g}, four thousand more epochs raise the objective by at most {' and '.join(parts)}."
+    return f"Up to β = 20, four thousand more epochs raise the objective by at most {' and '.join(parts)}."
 
 
 def missing(supplement: experiments.Supplement):
