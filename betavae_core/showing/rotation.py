@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from betavae_core.showing import figures, tables
 from betavae_core.showing.curves import Curve, Panel
-from betavae_core.theory import identity, linear, penalties, propositions, search
+from betavae_core.theory import identity, linear, penalties, search
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.rotation import FAMILIES, least_rotated_tie, right_rotation, rotated_tie
 
@@ -121,15 +121,6 @@ def many_source_figure(found: dict[int, np.ndarray]) -> Figure:
         axis.set_major_locator(ticker.FixedLocator([1, 1.5, 2, 3]))
         axis.set_major_formatter("{x:g}")
     return figure
-
-
-def likelihood_check(models: int, rng) -> float:
-    """Largest fall below β = 1 or rise above it of the log-likelihood, in nats, over random models."""
-    betas = np.sort(np.append(10 ** rng.uniform(-2, 2, 59), 1.0))
-    sign = np.sign(1 - 0.5 * (betas[1:] + betas[:-1]))
-    processes = (propositions.random_process(rng) for _ in range(models))
-    steps = [sign * np.diff(linear.sweep(process, betas).log_likelihood.values) for process in processes]
-    return float(max(0.0, -np.min(steps)))
 
 
 def learned_noise(process: LinearGaussian, dimensions) -> list[dict[str, float]]:
