@@ -48,6 +48,11 @@ STYLE = {
 }
 
 
+def colour(place: int) -> str:
+    """That of a series, by its place among others; after four they come again."""
+    return (BLUE, ORANGE, GREEN, PINK)[place % 4]
+
+
 def use_style() -> None:
     """Set the house style in a notebook: figures are SVG, and the same figure gives the same file."""
     from IPython.core.interactiveshell import InteractiveShell

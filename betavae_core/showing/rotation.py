@@ -108,7 +108,7 @@ def many_source_figure(found: dict[int, np.ndarray]) -> Figure:
         ends = np.array([law.min(), law.max()])
         axis.plot(ends, ends, color=figures.GREY, linestyle="--", linewidth=1.2)
         for i, (k, rows) in enumerate(found.items()):
-            colour = (figures.BLUE, figures.ORANGE, figures.GREEN, figures.PINK)[i % 4]
+            colour = figures.colour(i)
             axis.plot(rows[:, column + 1], rows[:, column], "os"[i // 4], color=colour, markersize=4, alpha=0.7)
             place = tuple(np.median(rows[:, [column + 1, column]], 0))
             axis.annotate(str(k), place, xytext=(6, -10), textcoords="offset points", color=colour, fontsize=9)
@@ -160,34 +160,20 @@ def best_beta_panels(process: LinearGaussian, noise_std: float) -> list[Panel]:
         relative.append(linear.optimal_beta(turned, decoder_variance=noise_std**2))
     noises = noise_std * np.geomspace(0.25, 4, 25)
     best = np.array([linear.optimal_beta(LinearGaussian(process.mixing, noise)) for noise in noises])
+    ratio = {"colour": figures.GREY, "line": "--"}
+    over_angle = [
+        Curve(name="β* σₓ²/σ²", beta=angles, value=np.array(relative), written=36),
+        Curve(name="noise ratio", beta=angles, value=np.ones(len(angles)), written=24, **ratio),
+    ]
+    over_noise = [
+        Curve(name="β*", beta=noises, value=best, written=4),
+        Curve(name="σ²/σₓ²", beta=noises, value=noises**2, written=-9, **ratio),
+    ]
+    turned = {"variable": "rotation of the sources, degrees", "linear": True}
+    bend = float(10 ** np.floor(2 * np.log10(noises[0])))  # below all of it: the axis is logarithmic
     return [
-        Panel(
-            title="A  β* relative to σ²/σₓ²",
-            unit="",
-            curves=[
-                Curve(name="β* σₓ²/σ²", beta=angles, value=np.array(relative), written=36),
-                Curve(
-                    name="noise ratio",
-                    beta=angles,
-                    value=np.ones(len(angles)),
-                    colour=figures.GREY,
-                    line="--",
-                    written=24,
-                ),
-            ],
-            variable="rotation of the sources, degrees",
-            linear=True,
-        ),
-        Panel(
-            title="B  β* over the noise, σₓ = 1",
-            unit="",
-            curves=[
-                Curve(name="β*", beta=noises, value=best, written=4),
-                Curve(name="σ²/σₓ²", beta=noises, value=noises**2, colour=figures.GREY, line="--", written=-9),
-            ],
-            variable="noise σ",
-            bend=float(10 ** np.floor(2 * np.log10(noises[0]))),  # below all of it: the axis is logarithmic
-        ),
+        Panel(title="A  β* relative to σ²/σₓ²", unit="", curves=over_angle, **turned),
+        Panel(title="B  β* over the noise, σₓ = 1", unit="", curves=over_noise, variable="noise σ", bend=bend),
     ]
 
 
