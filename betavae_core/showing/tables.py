@@ -31,7 +31,16 @@ def number(value: float, digits: int = 4) -> str:
         return "0"
     if abs(value) < 0.5 * 10**-digits:
         return verdicts.written(value)
-    return f"{value:,.{digits}f}".replace("-", "−")
+    return fixed(value, digits)
+
+
+def fixed(value: float, digits: int) -> str:
+    """A number to so many decimals, however small it is; a dash where there is none.
+
+    >>> fixed(-0.001, 2), fixed(-1234.5, 1), fixed(float("nan"), 1), fixed(float("inf"), 1)
+    ('0.00', '−1,234.5', '–', '∞')
+    """
+    return "–" if math.isnan(value) else f"{value:z,.{digits}f}".replace("-", "−").replace("inf", "∞")
 
 
 def difference(value: float, digits: int = 2) -> str:
