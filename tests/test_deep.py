@@ -307,7 +307,7 @@ def test_everything_that_follows_the_page_s_beta_is_at_it_whatever_it_is(beta, s
     assert len(live.table(made)[1]) == 6
     curves.draw(curves.deep_panels(stored, made, {}, live.shift("mixing"), predicted)).canvas.draw()
     if not sound:
-        deep.score_panels(latents.latent_scores(stored), [], latents.latent_scores(made))
+        deep.score_panels(latents.latent_scores(stored), [], latents.latent_scores(made), latents.latent_scores(stored))
 
 
 def test_many_live_networks_are_told_by_mean_median_and_range():

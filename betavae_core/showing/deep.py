@@ -38,12 +38,12 @@ def pictures(stored: xr.Dataset, name: str, beta: float, realization: int = 0) -
     return (cell[name].values.astype(float) - 128) / 127 * float(cell.grey_scale)
 
 
-def reconstruction_rows(stored: xr.Dataset, betas, realizations, columns: int = 2) -> tuple[np.ndarray, list[str]]:
-    """Rows of pictures: the images of several realizations, then what each β makes of them."""
-    originals = [experiments.training(stored.experiment, r).images()[:columns] for r in realizations]
+def reconstruction_rows(stored: xr.Dataset, betas, realizations) -> tuple[np.ndarray, list[str]]:
+    """Rows of pictures: two images of each of several realizations, then what each β makes of them."""
+    originals = [experiments.training(stored.experiment, r).images()[:2] for r in realizations]
     rows = [np.concatenate(originals)]
     for beta in betas:
-        rows.append(np.concatenate([pictures(stored, "reconstructions", beta, r)[:columns] for r in realizations]))
+        rows.append(np.concatenate([pictures(stored, "reconstructions", beta, r)[:2] for r in realizations]))
     return np.stack(rows), ["images", *(f"β = {beta:g}" for beta in betas)]
 
 
@@ -63,13 +63,13 @@ def live_rows(live: xr.Dataset) -> tuple[np.ndarray, list[str]]:
 SHEET = ["images", "decoded", "z₁ from −3 to 3", "z₂ from −3 to 3"]  # rows of `sheets`
 
 
-def sheets(stored: xr.Dataset, realization: int = 0) -> dict[float, np.ndarray]:
-    """For each β the rows named in `SHEET`, seven pictures each: (4, 7, side, side)."""
-    images = experiments.training(stored.experiment, realization).images()[None, :7]
+def sheets(stored: xr.Dataset) -> dict[float, np.ndarray]:
+    """For each β the rows named in `SHEET` of realization 0, seven pictures each: (4, 7, side, side)."""
+    images = experiments.training(stored.experiment, 0).images()[None, :7]
     found = {}
     for beta in stored.beta.values:  # of a network that diverged there is nothing
-        decoded = pictures(stored, "reconstructions", beta, realization)[None, :7]
-        traversed = pictures(stored, "traversals", beta, realization)
+        decoded = pictures(stored, "reconstructions", beta)[None, :7]
+        traversed = pictures(stored, "traversals", beta)
         found[float(beta)] = np.nan_to_num(np.concatenate([images, decoded, traversed]))
     return found
 
@@ -208,18 +208,19 @@ def _complete(stored: xr.Dataset) -> np.ndarray:
     return np.isfinite(stored.elbo).all("realization").values
 
 
-def score_panels(scored, used, live=None, settled=None) -> list[Panel]:
+def score_panels(scored, used, live, settled) -> list[Panel]:
     """Correlation of the latents, MIG and SAP over β, of means and of draws; shaded where both latents are in use.
 
     live, settled : the same scores of networks of this build, for points, and of those with training that settles
     """
     panels, shade = [], (used[0], used[-1]) if len(used) else None
     for title, name in {"A  correlation": "correlation", "B  MIG": "mig", "C  SAP": "sap"}.items():
-        drawn = mean(scored, f"{name}_drawn", "z drawn from q", colour=ORANGE, line=":")
-        curves = [over(scored, name, "means of q"), drawn]
-        if settled is not None:
-            curves.append(mean(settled, name, f"means of q, {SETTLED}", colour=GREY, line="-."))
-        if live is not None and live.realization.size:
+        curves = [
+            over(scored, name, "means of q"),
+            mean(scored, f"{name}_drawn", "z drawn from q", colour=ORANGE, line=":"),
+            mean(settled, name, f"means of q, {SETTLED}", colour=GREY, line="-."),
+        ]
+        if live.realization.size:
             curves.append(over(live, name, "trained in this build", colour=PINK, line="o"))
         panels.append(Panel(title=title, unit="", curves=curves, shade=shade))
     return panels

@@ -35,8 +35,8 @@ TIED = "\N{NO-BREAK SPACE}"
 TERMS = ("objective", "reconstruction", "kl_prior", "elbo")
 
 
-def handle(stored: xr.Dataset, realization: int = 0, compact: bool = False):
-    """The plane of a network's latents at β = ν, to be turned by hand or by labels, as HTML.
+def handle(stored: xr.Dataset, compact: bool = False):
+    """The plane of the latents of realization 0 at β = ν, to be turned by hand or by labels, as HTML.
 
     `stored` : networks of an experiment of tiles with two latents; `compact` : without the curve of TIE over the angle
 
@@ -48,14 +48,13 @@ def handle(stored: xr.Dataset, realization: int = 0, compact: bool = False):
         name = stored.experiment
         raise ValueError(f"the plane is drawn of networks with 2 latents; got {latents} in {name}")
     network = at_noise(stored)
-    data = experiments.training(stored.experiment, realization)
-    there = realization < stored.sizes.get("detailed", 0)
-    images = turned_networks.read(stored, network, realization, data) if there else None
+    data = experiments.training(stored.experiment, 0)
+    images = turned_networks.read(stored, network, 0, data) if stored.sizes.get("detailed", 0) else None
     if images is None or len(images.mean) < 2 * max(OFFERED):
         name = html.escape(stored.experiment)
         command = f"<code>betavae sweep {name}</code>"
         return HTML(f"<p>Latents of {name} at β = ν are not stored; {command} makes them.</p>")
-    cell = stored.isel(beta=network).sel(realization=realization)
+    cell = stored.isel(beta=network).sel(realization=0)
     numbers = described(images, cell, data)
     sheet, size = f'<figure class="sheet">{_still(images, numbers)}</figure>', "small" if compact else "full"
     return HTML(f'<div class="turning" data-size="{size}">{sheet}{script(numbers)}</div>')
