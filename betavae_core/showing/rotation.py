@@ -48,20 +48,18 @@ def rotation_figure(process: LinearGaussian, found, drawn) -> Figure:
     values = np.linalg.eigvalsh(process.covariance)[::-1]
     betas = np.geomspace(noise / 8, min(1.2 * values[0], 20 * noise), 120)
     figure, (curves, cloud) = figures.panels(2, height=3.0)
-    trained = linear.sweep(process, betas).tie
-    curves.plot(betas, trained, color=figures.BLUE)
-    both = {family: [rotated_tie(process, beta, turn, family) for beta in betas] for family in FAMILIES}
-    for family, colour in (("diagonal", figures.GREEN), ("full", figures.ORANGE)):
-        curves.plot(betas, both[family], color=colour)
-    curves.fill_between(betas, both["full"], both["diagonal"], color=figures.GREEN, alpha=0.25, linewidth=0)
+    trained = linear.sweep(process, betas).tie.values
+    diagonal, full = ([rotated_tie(process, beta, turn, family) for beta in betas] for family in FAMILIES)
     for text, curve, colour, away in (
         ("principal axes,\neither family", trained, figures.BLUE, 14),
-        ("own,\ndiagonal", both["diagonal"], figures.GREEN, 8),
-        ("own, full", both["full"], figures.ORANGE, -30),
+        ("own,\ndiagonal", diagonal, figures.GREEN, 8),
+        ("own, full", full, figures.ORANGE, -30),
     ):
-        place = (betas[3], float(curve[3]))
+        curves.plot(betas, curve, color=colour)
+        place = (betas[3], curve[3])
         curves.annotate(text, place, xytext=(4, away), textcoords="offset points", color=colour, fontsize=9)
-    curves.set_ylim(-0.12 * float(trained.max()), 1.08 * float(trained.max()) + 1e-9)
+    curves.fill_between(betas, full, diagonal, color=figures.GREEN, alpha=0.25, linewidth=0)
+    curves.set_ylim(-0.12 * trained.max(), 1.08 * trained.max() + 1e-9)
     curves.set(xscale="log", xlabel="β", ylabel="nats", title="A  TIE")
     cloud.plot(drawn[:, 0] / noise, drawn[:, 1], ".", color=figures.GREY, alpha=0.6)
     colours = figures.BLUE, figures.BLUE, figures.GREEN, figures.ORANGE  # as in A
@@ -127,11 +125,9 @@ def learned_noise(process: LinearGaussian, dimensions) -> list[dict[str, float]]
     """Best β with σ_x learned, for the same sources seen in N dimensions: by search, and by the formula N/h(b*)."""
     k, noise = process.mixing.shape[1], process.noise_std**2
     best, found = linear.optimal_beta(process), []
-    square = np.linalg.svd(process.mixing, full_matrices=False)
+    _, singular, right = np.linalg.svd(process.mixing, full_matrices=False)
     for N in dimensions:
-        padded = np.zeros((N, k))
-        padded[:k] = np.diag(square[1]) @ square[2]
-        wider = LinearGaussian(padded, process.noise_std)
+        wider = LinearGaussian(np.pad(np.diag(singular) @ right, ((0, N - k), (0, 0))), process.noise_std)
         values = np.linalg.eigvalsh(wider.covariance)[::-1]
         filled = np.minimum(1, values[:k] / best).sum() + values[k:].sum() / best
 
