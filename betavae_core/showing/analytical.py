@@ -130,9 +130,9 @@ def summary(process: LinearGaussian, best: float) -> dict[str, float]:
     }
 
 
-def purchase_rows(process: LinearGaussian, best: float, ratio: float) -> list[list[str]]:
-    """Rows of the table of what the best β buys."""
-    values = summary(process, best)
+def purchase_rows(values: dict[str, float], best: float) -> list[list[str]]:
+    """Rows of the table of what the best β buys, from a `summary`."""
+    ratio = values["beta_fixed_best"]
     rows = [("trained decoder, plain VAE", 1.0, values["tie_one"])]
     if ratio != 1:
         rows.append(("trained decoder, β at the noise ratio", ratio, values["tie_ratio"]))

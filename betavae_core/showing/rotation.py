@@ -143,8 +143,9 @@ def learned_noise(process: LinearGaussian, dimensions) -> list[dict[str, float]]
     return found
 
 
-def best_beta_panels(process: LinearGaussian, noise_std: float) -> list[Panel]:
+def best_beta_panels(process: LinearGaussian) -> list[Panel]:
     """β* over a rotation of the sources, relative to the noise ratio, and over the noise."""
+    noise_std = process.noise_std
     left, singular, _ = np.linalg.svd(process.mixing, full_matrices=False)
     k, angles = len(singular), np.linspace(0, 90, 61)
     relative = []

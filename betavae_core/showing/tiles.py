@@ -129,12 +129,11 @@ def _result_row(label: str, found: xr.Dataset) -> list[list[str]]:
 
 def power_rows() -> list[list[str]]:
     """Rows of a table: how often so many realizations would tell theory's optimum from ν, by the noise of a network."""
-    rows = []
-    for name in tiles.NAMES:
-        for noise in NOISES:
-            found = [tiles.power(name, noise, count) for count in COUNTS]
-            rows.append([name, f"{noise:g}", *(f"{100 * part:.0f} %" for part in found)])
-    return rows
+    return [
+        [name, f"{noise:g}", *(f"{100 * tiles.power(name, noise, count):.0f} %" for count in COUNTS)]
+        for name in tiles.NAMES
+        for noise in NOISES
+    ]
 
 
 def between(found: Estimate, decimals: int = 3) -> str:
