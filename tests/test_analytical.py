@@ -41,7 +41,7 @@ def test_the_page_follows_its_parameters(case, monkeypatch):
     assert summary["tie_best"] <= min(summary["tie_one"], summary["tie_ratio"]) + 1e-9
     assert summary["tie_best"] <= float(trained.tie.min()) + 1e-9
     assert summary["tie_fixed_best"] <= float(fixed.tie.min()) + 1e-9
-    assert len(analytical.purchase_rows(process, best, ratio)) == (3 if ratio == 1 else 4)
+    assert len(analytical.purchase_rows(summary, best)) == (3 if ratio == 1 else 4)
     note = analytical.identification_note(process, beta)
     assert (note is not None) == (case == "repeated eigenvalues")
     assert optima.exact_peak(trained) == 1.0
@@ -50,7 +50,7 @@ def test_the_page_follows_its_parameters(case, monkeypatch):
         curves.draw(analytical.identity_panels(trained, beta, best)),
         analytical.water_filling_figure(analytical.rate_panel(eigenvalues, beta, betas), eigenvalues, beta),
         curves.draw([analytical.fixed_decoder_panel(trained, fixed, best, beta)]),
-        curves.draw(rotation.best_beta_panels(process, noise_std)),
+        curves.draw(rotation.best_beta_panels(process)),
     ):
         figure.canvas.draw()
         plt.close(figure)

@@ -147,9 +147,9 @@ def test_what_is_not_stored_is_told_in_a_sentence_and_never_as_nan(results):
         assert f"{supplement.name} are not all stored (mixing, localisation)" in told
         assert "`betavae sweep mixing localisation` trains the rest" in told
     assert deep.scaling_rows() == []
-    assert deep.convergence({}) is None
-    assert deep.convergence_rows(None) == []
-    assert deep.gained(None) == "How much four thousand more epochs gain is not known without them."
+    assert deep.convergence({}) == {}
+    assert deep.convergence_rows({}) == []
+    assert deep.gained({}) == "How much four thousand more epochs gain is not known without them."
 
 
 def test_all_supplements_are_published():
@@ -307,7 +307,7 @@ def test_everything_that_follows_the_page_s_beta_is_at_it_whatever_it_is(beta, s
     assert len(live.table(made)[1]) == 6
     curves.draw(curves.deep_panels(stored, made, {}, live.shift("mixing"), predicted)).canvas.draw()
     if not sound:
-        deep.score_panels(latents.latent_scores(stored), [], latents.latent_scores(made))
+        deep.score_panels(latents.latent_scores(stored), [], latents.latent_scores(made), latents.latent_scores(stored))
 
 
 def test_many_live_networks_are_told_by_mean_median_and_range():

@@ -460,9 +460,8 @@ def test_it_is_light_asks_for_nothing_and_opens_from_a_folder(browser, page, pic
 
 
 def test_where_there_is_nothing_to_turn_a_sentence_says_so(stored, results):
-    assert "<code>betavae sweep tiles</code>" in handle.handle(stored, realization=11).data
-    nothing = stored.drop_dims("detailed")
-    assert "betavae sweep tiles" in handle.handle(nothing).data
+    for nothing in (stored.drop_dims("detailed"), stored.isel(sample=slice(19))):
+        assert "<code>betavae sweep tiles</code>" in handle.handle(nothing).data
     with pytest.raises(ValueError, match="2 latents; got 4 in tiles-4"):
         handle.handle(stored.assign_attrs(experiment="tiles-4"))
 

@@ -26,7 +26,7 @@ def described(process):
     return [
         *analytical.identity_panels(trained, 1.0, best),
         analytical.fixed_decoder_panel(trained, fixed, best, 1.0),
-        *rotation.best_beta_panels(process, 1.0),
+        *rotation.best_beta_panels(process),
         analytical.larger_panel(larger),
     ]
 

@@ -50,7 +50,7 @@ def test_the_learned_variance_takes_out_the_noise_ratio(case):
             assert row["formula"] == pytest.approx(r * row["N"] / (row["N"] - k + r * k), rel=1e-6)
 
 
-def test_many_sources_and_the_likelihood(rng, monkeypatch):
+def test_many_sources_follow_the_law(rng, monkeypatch):
     monkeypatch.setattr(rotation, "SOURCES", (2, 7))
     found = rotation.many_source_models(2, rng)
     assert [row[0] for row in rotation.many_source_rows(found)] == ["2", "7"]
@@ -60,7 +60,6 @@ def test_many_sources_and_the_likelihood(rng, monkeypatch):
     figure = rotation.many_source_figure(found)
     figure.canvas.draw()
     plt.close(figure)
-    assert 0 <= rotation.likelihood_check(3, rng) < 1e-8
 
 
 def test_the_figure_and_the_table_of_penalties():

@@ -71,15 +71,15 @@ def draw(weights, data) -> Atlas:
         raise UsageError("this network diverged: it decodes nothing")
     decoded = evaluation.plane(weights, [data], GRID)[0]
     scale = max(np.abs(decoded).max(), 1e-9)
-    side = SIDE * decoded.shape[-1]
-    sheet = decoded.swapaxes(1, 2).reshape(side, side)
     q = weights.posterior([data])[0][:IMAGES]
-    return Atlas(compressed(sheet / scale), float(scale), q.mean, q.std())
+    return Atlas(compressed(decoded / scale), float(scale), q.mean, q.std())
 
 
-def compressed(picture: np.ndarray) -> bytes:
-    """A picture (height, width) of values from −1, black, to 1, white, as WebP in bytes of grey: 128 is 0."""
+def compressed(pictures: np.ndarray) -> bytes:
+    """A sheet of pictures (row, column, height, width), from −1, black, to 1, white, as WebP in bytes: 128 is 0."""
     import cv2
 
-    grey = np.uint8(np.round(128 + 127 * picture))
+    rows, columns, height, width = pictures.shape
+    sheet = pictures.swapaxes(1, 2).reshape(rows * height, columns * width)
+    grey = np.uint8(np.round(128 + 127 * sheet))
     return cv2.imencode(".webp", grey, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1].tobytes()

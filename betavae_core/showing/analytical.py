@@ -130,9 +130,9 @@ def summary(process: LinearGaussian, best: float) -> dict[str, float]:
     }
 
 
-def purchase_rows(process: LinearGaussian, best: float, ratio: float) -> list[list[str]]:
-    """Rows of the table of what the best β buys."""
-    values = summary(process, best)
+def purchase_rows(values: dict[str, float], best: float) -> list[list[str]]:
+    """Rows of the table of what the best β buys, from a `summary`."""
+    ratio = values["beta_fixed_best"]
     rows = [("trained decoder, plain VAE", 1.0, values["tie_one"])]
     if ratio != 1:
         rows.append(("trained decoder, β at the noise ratio", ratio, values["tie_ratio"]))
@@ -148,21 +148,17 @@ def identity_panels(dataset, beta: float, optimum: float) -> list[Panel]:
 
     `dataset` : from `linear.sweep`; `beta` : the page's, one of these; `optimum` : of least TIE, marked in panel B
     """
-    titles = ["ELBO", "inference errors", "reconstruction objective R", "conditional independence loss C"]
-    terms = [("elbo",), ("tie", "mie"), ("reconstruction",), ("kl_prior",)]
-    marks = [
-        [Mark(exact_peak(dataset), "largest", height=0.12)],
-        [Mark(optimum, f"least TIE\nβ* = {optimum:.3g}", height=0.75)],
+    elbo, R, C = (mean(dataset, name, TERMS[name].symbol) for name in ("elbo", "reconstruction", "kl_prior"))
+    tie = mean(dataset, "tie", TERMS["tie"].symbol, written=0)
+    mie = mean(dataset, "mie", TERMS["mie"].symbol, colour=figures.ORANGE, written=0)
+    largest = Mark(exact_peak(dataset), "largest", height=0.12)
+    least = Mark(optimum, f"least TIE\nβ* = {optimum:.3g}", height=0.75)
+    return [
+        Panel(title="A  ELBO", curves=[elbo], marks=[largest], start=beta),
+        Panel(title="B  inference errors", curves=[tie, mie], marks=[least], start=beta),
+        Panel(title="C  reconstruction objective R", curves=[R], start=beta),
+        Panel(title="D  conditional independence loss C", curves=[C], start=beta),
     ]
-    found = []
-    for letter, title, names, at in zip("ABCD", titles, terms, [*marks, [], []], strict=True):
-        written = 0 if len(names) > 1 else None
-        lines = [
-            mean(dataset, name, TERMS[name].symbol, colour=colour, written=written)
-            for name, colour in zip(names, (figures.BLUE, figures.ORANGE), strict=False)
-        ]
-        found.append(Panel(title=f"{letter}  {title}", curves=lines, marks=at, start=beta))
-    return found
 
 
 def rate_panel(eigenvalues, beta: float, betas) -> Panel:
@@ -170,14 +166,14 @@ def rate_panel(eigenvalues, beta: float, betas) -> Panel:
     found, marks = [], []
     for i, value in enumerate(eigenvalues):
         rate = 0.5 * np.log(np.maximum(value / betas, 1))
-        found.append(Curve(name=f"latent {i + 1}", beta=betas, value=rate, colour=_colour(i)))
-        label = f"λ{i + 1}".translate(figures.SUBSCRIPTS)
-        marks.append(Mark(value, label, _colour(i), ":", height=0.97 - 0.12 * (i % 4)))
+        found.append(Curve(name=f"latent {i + 1}", beta=betas, value=rate, colour=figures.colour(i)))
+        marks.append(_collapse(i, value, 0.97 - 0.12 * (i % 4), figures.colour(i)))
     return Panel(title="A  carried by each latent", curves=found, marks=marks, start=beta)
 
 
-def _colour(latent: int) -> str:
-    return (figures.BLUE, figures.ORANGE, figures.GREEN, figures.PINK)[latent % 4]
+def _collapse(latent: int, eigenvalue: float, height: float, colour: str = figures.GREY) -> Mark:
+    """Where a latent collapses, as λ₁, λ₂, …"""
+    return Mark(eigenvalue, f"λ{latent + 1}".translate(figures.SUBSCRIPTS), colour, ":", height)
 
 
 def water_filling_figure(rates: Panel, eigenvalues, beta: float) -> Figure:
@@ -185,8 +181,8 @@ def water_filling_figure(rates: Panel, eigenvalues, beta: float) -> Figure:
     figure, (rate, level) = figures.panels(2)
     curves.draw_on(rate, rates)
     for i, value in enumerate(eigenvalues):
-        level.bar(i + 1, value, color=_colour(i), alpha=0.35, width=0.7)
-        level.bar(i + 1, max(value - beta, 0), bottom=min(beta, value), color=_colour(i), width=0.7)
+        level.bar(i + 1, value, color=figures.colour(i), alpha=0.35, width=0.7)
+        level.bar(i + 1, max(value - beta, 0), bottom=min(beta, value), color=figures.colour(i), width=0.7)
     level.axhline(beta, color=figures.GREY, linestyle="--", linewidth=1.2)
     where = {"xycoords": ("axes fraction", "data"), "xytext": (0, 3), "textcoords": "offset points"}
     level.annotate(f"β = {beta:g}", (1, beta), ha="right", va="bottom", fontsize=9, **where)
@@ -218,9 +214,6 @@ def larger_panel(process: LinearGaussian) -> Panel:
     best = linear.optimal_beta(process)
     dataset = linear.sweep(process, beta_grid(process, [1.0, best]))
     values = np.linalg.eigvalsh(process.covariance)[::-1][: process.mixing.shape[1]]
-    collapses = [
-        Mark(value, f"λ{i + 1}".translate(figures.SUBSCRIPTS), style=":", height=0.2 + 0.1 * (i % 3))
-        for i, value in enumerate(values)
-    ]
+    collapses = [_collapse(i, value, 0.2 + 0.1 * (i % 3)) for i, value in enumerate(values)]
     marks = [Mark(best, f"β* = {best:.3g}", figures.ORANGE), *collapses]
     return Panel(title="true inference error", curves=[mean(dataset, "tie", "TIE")], marks=marks)

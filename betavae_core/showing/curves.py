@@ -46,10 +46,10 @@ class Curve:
     written: int | None = None  # at which β the static figure writes the name: above it, or below where it is negative
     across: np.ndarray | None = None  # (β,), where each value stands, if not at its β
 
-    def said(self, what: str = "value", digits: int = 2) -> dict[float, str]:
-        """Its `value`, `low` or `high` at each β, as a sentence quotes it."""
-        values = zip(self.beta, getattr(self, what), strict=True)
-        return {float(beta): tables.number(float(value), digits) for beta, value in values}
+    def said(self) -> dict[float, str]:
+        """Its value at each β, as a sentence quotes it."""
+        values = zip(self.beta, self.value, strict=True)
+        return {float(beta): tables.number(float(value), 2) for beta, value in values}
 
 
 @dataclass(frozen=True, kw_only=True)

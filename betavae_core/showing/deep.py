@@ -38,12 +38,12 @@ def pictures(stored: xr.Dataset, name: str, beta: float, realization: int = 0) -
     return (cell[name].values.astype(float) - 128) / 127 * float(cell.grey_scale)
 
 
-def reconstruction_rows(stored: xr.Dataset, betas, realizations, columns: int = 2) -> tuple[np.ndarray, list[str]]:
-    """Rows of pictures: the images of several realizations, then what each β makes of them."""
-    originals = [experiments.training(stored.experiment, r).images()[:columns] for r in realizations]
+def reconstruction_rows(stored: xr.Dataset, betas, realizations) -> tuple[np.ndarray, list[str]]:
+    """Rows of pictures: two images of each of several realizations, then what each β makes of them."""
+    originals = [experiments.training(stored.experiment, r).images()[:2] for r in realizations]
     rows = [np.concatenate(originals)]
     for beta in betas:
-        rows.append(np.concatenate([pictures(stored, "reconstructions", beta, r)[:columns] for r in realizations]))
+        rows.append(np.concatenate([pictures(stored, "reconstructions", beta, r)[:2] for r in realizations]))
     return np.stack(rows), ["images", *(f"β = {beta:g}" for beta in betas)]
 
 
@@ -63,13 +63,13 @@ def live_rows(live: xr.Dataset) -> tuple[np.ndarray, list[str]]:
 SHEET = ["images", "decoded", "z₁ from −3 to 3", "z₂ from −3 to 3"]  # rows of `sheets`
 
 
-def sheets(stored: xr.Dataset, realization: int = 0) -> dict[float, np.ndarray]:
-    """For each β the rows named in `SHEET`, seven pictures each: (4, 7, side, side)."""
-    images = experiments.training(stored.experiment, realization).images()[None, :7]
+def sheets(stored: xr.Dataset) -> dict[float, np.ndarray]:
+    """For each β the rows named in `SHEET` of realization 0, seven pictures each: (4, 7, side, side)."""
+    images = experiments.training(stored.experiment, 0).images()[None, :7]
     found = {}
     for beta in stored.beta.values:  # of a network that diverged there is nothing
-        decoded = pictures(stored, "reconstructions", beta, realization)[None, :7]
-        traversed = pictures(stored, "traversals", beta, realization)
+        decoded = pictures(stored, "reconstructions", beta)[None, :7]
+        traversed = pictures(stored, "traversals", beta)
         found[float(beta)] = np.nan_to_num(np.concatenate([images, decoded, traversed]))
     return found
 
@@ -124,17 +124,15 @@ def between(found: optima.Optimum) -> str:
 def texts(stored: xr.Dataset, live: xr.Dataset, predicted: xr.Dataset) -> dict[str, str]:
     """What the prose of a deep chapter quotes, by name."""
     predicted = predicted.sel(beta=np.isin(predicted.beta, stored.beta))
-    found, fresh = optima.best(stored), optima.best(stored, HELDOUT)
+    found, fresh = optima.best(stored), optima.optimum(stored, f"tie{HELDOUT}").value
     quoted = {name: f"{e.value:g}" for name, e in found.items()}
     quoted |= {f"{name}_range": between(e) for name, e in found.items()}
-    quoted |= {f"{name}_fresh": f"{e.value:g}" for name, e in fresh.items()}
     own = optima.single(stored, "tie")
     return quoted | {
         "tie_single": f"{own.low:g} to {own.high:g}",
-        "realizations": str(optima.complete(stored, "tie").shape[-1]),
-        "least_tie_fresh": f"{float(stored.tie_heldout.sel(beta=fresh['tie'].value).mean()):.2f}",
+        "tie_fresh": f"{fresh:g}",
+        "least_tie_fresh": f"{float(stored.tie_heldout.sel(beta=fresh).mean()):.2f}",
         "elbo_gap": f"{float((stored.elbo - stored.elbo_heldout).mean('realization').max()):.1f}",
-        "linear_count": str(predicted.sizes["realization"]),
         "tie_linear_range": between(optima.optimum(predicted, "tie")),
         "source": source(stored),
         "median_elbo": f"{optima.largest_median(stored):g}",
@@ -161,34 +159,31 @@ def scaling_rows() -> list[list[str]]:
     return rows
 
 
-def convergence(stores: dict[str, xr.Dataset]) -> xr.Dataset | None:
-    """What 4000 more epochs change in realization 0, over experiment × beta; None if no such network is stored."""
-    found = []
+def convergence(stores: dict[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+    """What 4000 more epochs change in realization 0 of each experiment, over those beta of which both are stored."""
+    found = {}
     for name, longer in _supplements(experiments.LONGER):
-        first = stores[name].sel(beta=longer.beta)
-        change = (longer[CHANGED] - first[CHANGED]).isel(realization=0, drop=True)
-        found.append(change.expand_dims(experiment=[name]))
-    return xr.concat(found, "experiment") if found else None
+        change = longer[CHANGED] - stores[name][CHANGED].sel(beta=longer.beta)
+        found[name] = change.isel(realization=0, drop=True).dropna("beta")
+    return found
 
 
-def convergence_rows(change: xr.Dataset | None) -> list[list[str]]:
-    """Rows of a table of `convergence`, where there are numbers."""
-    rows = []
-    for name in [] if change is None else change.experiment.values:
-        for b in change.beta.values:
-            terms = [float(value) for value in change.sel(experiment=name, beta=b).to_array()]
-            if np.isfinite(terms).all():
-                rows.append([str(name), f"{b:g}", *(tables.difference(t) for t in terms)])
-    return rows
+def convergence_rows(changes: dict[str, xr.Dataset]) -> list[list[str]]:
+    """Rows of a table of `convergence`."""
+    return [
+        [name, f"{b:g}", *(tables.difference(float(change[term].sel(beta=b))) for term in CHANGED)]
+        for name, change in changes.items()
+        for b in change.beta.values
+    ]
 
 
-def gained(change: xr.Dataset | None, most_beta: float = 20.0) -> str:
-    """A sentence on what 4000 more epochs gain in objective for β up to `most_beta`."""
-    if change is None or not convergence_rows(change):
+def gained(changes: dict[str, xr.Dataset]) -> str:
+    """A sentence on what 4000 more epochs gain in objective for β up to 20."""
+    low = {name: change.objective.sel(beta=slice(None, 20)) for name, change in changes.items()}
+    parts = [f"{float(gain.max()):.1f} nats in {name}" for name, gain in low.items() if gain.size]
+    if not parts:
         return "How much four thousand more epochs gain is not known without them."
-    most = change.objective.where(change.beta <= most_beta, drop=True).max("beta")
-    parts = [f"{float(most.sel(experiment=name)):.1f} nats in {name}" for name in change.experiment.values]
-    return f"Up to β = {most_beta:g}, four thousand more epochs raise the objective by at most {' and '.join(parts)}."
+    return f"Up to β = 20, four thousand more epochs raise the objective by at most {' and '.join(parts)}."
 
 
 def missing(supplement: experiments.Supplement):
@@ -213,18 +208,19 @@ def _complete(stored: xr.Dataset) -> np.ndarray:
     return np.isfinite(stored.elbo).all("realization").values
 
 
-def score_panels(scored, used, live=None, settled=None) -> list[Panel]:
+def score_panels(scored, used, live, settled) -> list[Panel]:
     """Correlation of the latents, MIG and SAP over β, of means and of draws; shaded where both latents are in use.
 
     live, settled : the same scores of networks of this build, for points, and of those with training that settles
     """
     panels, shade = [], (used[0], used[-1]) if len(used) else None
     for title, name in {"A  correlation": "correlation", "B  MIG": "mig", "C  SAP": "sap"}.items():
-        drawn = mean(scored, f"{name}_drawn", "z drawn from q", colour=ORANGE, line=":")
-        curves = [over(scored, name, "means of q"), drawn]
-        if settled is not None:
-            curves.append(mean(settled, name, f"means of q, {SETTLED}", colour=GREY, line="-."))
-        if live is not None and live.realization.size:
+        curves = [
+            over(scored, name, "means of q"),
+            mean(scored, f"{name}_drawn", "z drawn from q", colour=ORANGE, line=":"),
+            mean(settled, name, f"means of q, {SETTLED}", colour=GREY, line="-."),
+        ]
+        if live.realization.size:
             curves.append(over(live, name, "trained in this build", colour=PINK, line="o"))
         panels.append(Panel(title=title, unit="", curves=curves, shade=shade))
     return panels

@@ -48,6 +48,11 @@ STYLE = {
 }
 
 
+def colour(place: int) -> str:
+    """That of a series, by its place among others; after four they come again."""
+    return (BLUE, ORANGE, GREEN, PINK)[place % 4]
+
+
 def use_style() -> None:
     """Set the house style in a notebook: figures are SVG, and the same figure gives the same file."""
     from IPython.core.interactiveshell import InteractiveShell
@@ -129,11 +134,11 @@ def mark(axis, beta: float, label: str, colour: str = GREY, style: str = "--", h
     axis.annotate(label, (beta, height), xycoords=("data", "axes fraction"), xytext=(3, 0), **HALO, **looks)
 
 
-def latent_space(stored, sources, betas, realization: int = 0) -> Figure:
-    """Posterior means of one realization at several β, coloured by each source in turn; axes as the latents come."""
+def latent_space(stored, sources, betas) -> Figure:
+    """Posterior means of realization 0 at several β, coloured by each source in turn; axes as the latents come."""
     figure, found = cells(len(betas), len(betas), 1.5, 3.5)
     for cell, beta in zip(found, betas, strict=True):
-        mean = stored.latent_mean.sel(beta=beta).isel(detailed=realization, sample=slice(POINTS))
+        mean = stored.latent_mean.sel(beta=beta).isel(detailed=0, sample=slice(POINTS))
         cell.suptitle(f"β = {beta:g}", fontsize=11)
         for axis, source, label in zip(cell.subplots(2, 1), np.transpose(sources), "₁₂", strict=True):
             axis.scatter(*mean.values.T, c=source[: len(mean)], cmap=SOURCE, s=6, vmin=-2.5, vmax=2.5)

@@ -24,7 +24,7 @@ from betavae_core.images import experiments
 from betavae_core.images.datasets import ImageData
 from betavae_core.networks import atlas
 from betavae_core.showing import figures
-from betavae_core.showing.interactive import script, uri
+from betavae_core.showing.interactive import rounded, script, uri
 
 POOL, ROW = 60, 10  # images that may be labelled, and how many stand in a row of their sheet
 OFFERED = (1, 2, 3, 5, 10)  # labels
@@ -35,8 +35,8 @@ TIED = "\N{NO-BREAK SPACE}"
 TERMS = ("objective", "reconstruction", "kl_prior", "elbo")
 
 
-def handle(stored: xr.Dataset, realization: int = 0, compact: bool = False):
-    """The plane of a network's latents at β = ν, to be turned by hand or by labels, as HTML.
+def handle(stored: xr.Dataset, compact: bool = False):
+    """The plane of the latents of realization 0 at β = ν, to be turned by hand or by labels, as HTML.
 
     `stored` : networks of an experiment of tiles with two latents; `compact` : without the curve of TIE over the angle
 
@@ -48,14 +48,13 @@ def handle(stored: xr.Dataset, realization: int = 0, compact: bool = False):
         name = stored.experiment
         raise ValueError(f"the plane is drawn of networks with 2 latents; got {latents} in {name}")
     network = at_noise(stored)
-    data = experiments.training(stored.experiment, realization)
-    there = realization < stored.sizes.get("detailed", 0)
-    images = turned_networks.read(stored, network, realization, data) if there else None
+    data = experiments.training(stored.experiment, 0)
+    images = turned_networks.read(stored, network, 0, data) if stored.sizes.get("detailed", 0) else None
     if images is None or len(images.mean) < 2 * max(OFFERED):
         name = html.escape(stored.experiment)
         command = f"<code>betavae sweep {name}</code>"
         return HTML(f"<p>Latents of {name} at β = ν are not stored; {command} makes them.</p>")
-    cell = stored.isel(beta=network).sel(realization=realization)
+    cell = stored.isel(beta=network).sel(realization=0)
     numbers = described(images, cell, data)
     sheet, size = f'<figure class="sheet">{_still(images, numbers)}</figure>', "small" if compact else "full"
     return HTML(f'<div class="turning" data-size="{size}">{sheet}{script(numbers)}</div>')
@@ -85,17 +84,17 @@ def described(images: turned_networks.Images, cell: xr.Dataset, data: ImageData)
     told = {
         "beta": cell.beta.item(),
         "terms": {name: cell[name].item() for name in TERMS},
-        "trained": trained.tolist(),
-        "precision": images.precision.tolist(),
-        "moment": moment.tolist(),
-        "cross": cross.tolist(),
-        "rest": rest.item(),
+        "trained": trained,
+        "precision": images.precision,
+        "moment": moment,
+        "cross": cross,
+        "rest": rest,
         "judged": len(judged.mean),
         "covariance": _triple(np.linalg.inv(images.precision)),
-        "images": [_image(images, i) | {"exact": images.target[i].tolist()} for i in seen],
-        "pool": [_image(images, i) | {"source": images.sources[i].tolist()} for i in range(count)],
+        "images": [_image(images, i) | {"exact": images.target[i]} for i in seen],
+        "pool": [_image(images, i) | {"source": images.sources[i]} for i in range(count)],
     }
-    return _rounded(told) | {
+    return rounded(told, 12) | {
         "experiment": cell.attrs["experiment"],
         "reach": REACH,
         "offered": OFFERED,
@@ -106,20 +105,11 @@ def described(images: turned_networks.Images, cell: xr.Dataset, data: ImageData)
 
 
 def _image(images: turned_networks.Images, i: int) -> dict:
-    return {"mean": images.mean[i].tolist(), "covariance": _triple(images.covariance[i])}
+    return {"mean": images.mean[i], "covariance": _triple(images.covariance[i])}
 
 
-def _triple(covariance) -> list:
-    return covariance[[0, 0, 1], [0, 1, 1]].tolist()
-
-
-def _rounded(content):
-    """Numbers in a structure of dicts and lists to twelve digits."""
-    if isinstance(content, dict):
-        return {name: _rounded(value) for name, value in content.items()}
-    if isinstance(content, list):
-        return [_rounded(value) for value in content]
-    return float(f"{content:.12g}") if isinstance(content, float) else content
+def _triple(covariance) -> np.ndarray:
+    return covariance[[0, 0, 1], [0, 1, 1]]
 
 
 def _spread(means) -> np.ndarray:
@@ -137,9 +127,7 @@ def _sheet(pictures) -> str:
     scale = max(np.quantile(np.abs(pictures).max((1, 2)), BRIGHT), 1e-9)
     cells = np.clip(pictures / scale, -1, 1)
     cells = np.concatenate([cells, np.zeros((-len(cells) % ROW, *cells.shape[1:]))])
-    rows = cells.reshape(-1, ROW, *cells.shape[1:]).swapaxes(1, 2)
-    whole = rows.reshape(-1, ROW * cells.shape[-1])
-    return uri(atlas.compressed(whole))
+    return uri(atlas.compressed(cells.reshape(-1, ROW, *cells.shape[1:])))
 
 
 def _still(images: turned_networks.Images, numbers: dict) -> str:

@@ -34,33 +34,35 @@ def curves(name: str, described: list[Panel], key: bool = False):
     key : the figure ends with a key, which is left out too
     """
     start = next((panel.start for panel in described if panel.start), 1.0)
-    numbers = script({"start": start, "panels": [_panel(panel) for panel in described]})
+    panels = rounded([_panel(panel) for panel in described], 6)  # digits; no page shows more
+    numbers = script({"start": start, "panels": panels})
     replaced = len(described) + key
     return HTML(f'<div class="curves" data-figure="{html.escape(name)}" data-replaced="{replaced}">{numbers}</div>')
 
 
 def _panel(panel: Panel) -> dict:
-    marks = [{"beta": _number(at.beta), "label": at.label, "colour": COLOURS[at.colour]} for at in panel.marks]
-    looks = {"bend": panel.bend, "floor": panel.floor, "shade": panel.shade and list(map(float, panel.shade))}
-    looks |= {name: getattr(panel, name) for name in ("across", "variable", "linear")} | {"tags": list(panel.tags)}
+    given = ("title", "unit", "bend", "floor", "shade", "across", "variable", "linear", "tags")
+    marks = [{"beta": at.beta, "label": at.label, "colour": COLOURS[at.colour]} for at in panel.marks]
     lines = [_curve(curve) for curve in panel.curves]
-    off = beyond(panel)._asdict()
-    return {"title": panel.title, "unit": panel.unit, **looks, "off": off, "marks": marks, "curves": lines}
+    own = {name: getattr(panel, name) for name in given}
+    return {**own, "off": beyond(panel)._asdict(), "marks": marks, "curves": lines}
 
 
 def _curve(curve: Curve) -> dict:
     arrays = {name: getattr(curve, name) for name in ("beta", "value", "low", "high", "networks", "across")}
-    numbers = {name: _numbers(array) for name, array in arrays.items() if array is not None}
+    numbers = {name: array for name, array in arrays.items() if array is not None}
     return {"name": curve.name, "colour": COLOURS[curve.colour], "line": curve.line, **numbers}
 
 
-def _numbers(array) -> list:
-    return [_numbers(row) if np.ndim(row) else _number(row) for row in array]
-
-
-def _number(value: float) -> float | None:
-    """Six digits of a number, which is more than any page shows; None where there is none."""
-    return float(f"{value:.6g}") if np.isfinite(value) else None
+def rounded(content, digits: int):
+    """A structure of dicts, lists and arrays as JSON takes it, numbers to so many digits; None where there is none."""
+    if isinstance(content, dict):
+        return {name: rounded(value, digits) for name, value in content.items()}
+    if isinstance(content, list | tuple | np.ndarray):
+        return [rounded(value, digits) for value in content]
+    if isinstance(content, float | np.number):
+        return float(f"{content:.{digits}g}") if np.isfinite(content) else None
+    return content
 
 
 def script(content) -> str:
@@ -135,10 +137,9 @@ def nearest(betas, beta: float) -> float:
 
 
 def _framed(sheet: np.ndarray) -> np.ndarray:
-    """Rows of pictures as one, each row with a grey scale of its own from −1 to 1."""
+    """Rows of pictures with a margin, each row with a grey scale of its own from −1 to 1."""
     scaled = sheet / np.maximum(np.abs(sheet).max((1, 2, 3), keepdims=True), 1e-9)
-    cells = np.pad(scaled, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=GAP)
-    return np.concatenate([np.concatenate(list(row), 1) for row in cells])
+    return np.pad(scaled, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=GAP)
 
 
 def latent_plane(experiment: str, beta: float, profile: str = "published", own: atlas.Atlas | None = None):
@@ -156,7 +157,7 @@ def latent_plane(experiment: str, beta: float, profile: str = "published", own: 
         words = f"What networks of {experiment} decode over the plane of their latents is not stored;"
         return HTML(f"<p>{words} <code>betavae atlas {experiment}</code> draws it.</p>")
     data, _ = members[0].specification.draw(0)
-    chosen = np.concatenate(list(data.images()[:CHOICE]), 1)
+    chosen = data.images()[None, :CHOICE]
     most, start = float(np.abs(chosen).max()), nearest(found, beta)
     numbers = script(
         {

@@ -46,9 +46,9 @@ def _who(values: np.ndarray, own: bool) -> str:
     if len(there) < 2:
         one = "the network trained in this build" if own else "the one network stored"
         return f"in {one}" + ("" if len(there) else ", which diverged")
-    median, least, most = (tables.number(float(f(there)), 2) for f in (np.median, np.min, np.max))
+    _, median, spread = _spread(there)
     named = f"{len(there)} {'networks trained in this build' if own else 'stored networks'}"
-    return f"on average over {named} (median {median}, range {least} to {most})"
+    return f"on average over {named} (median {median}, range {spread})"
 
 
 def table(live: xr.Dataset) -> tuple[list[str], list[list[str]]]:

@@ -83,9 +83,8 @@ def refuse_unknown(chapter: str, given, declared: dict[str, Declaration]) -> Non
 
 def refuse_broken(declared: dict[str, Declaration], values: dict) -> None:
     """UsageError if one of these values, or a default beside them, breaks its rule."""
-    rules, defaults = ({name: found[i] for name, found in declared.items()} for i in (1, 0))
     try:
-        _check(rules, {**defaults, **values})
+        _check(declared, {name: found.default for name, found in declared.items()} | values)
     except ValueError as error:
         raise UsageError(str(error)) from None
 
@@ -118,23 +117,20 @@ KINDS = {
 }
 
 
-def _check(rules: dict[str, str], values: dict) -> None:
+def _check(declared: dict[str, Declaration], values: dict) -> None:
     """ValueError if a value is out of its range, or breaks its rule, which may look at the other values."""
-    for name, value in values.items():
-        limits = re.match(r"(\S+) to (\S+)", rules[name])
-        if limits and not float(limits[1]) <= value <= float(limits[2]):
-            raise ValueError(f"{name} must be from {rules[name]}; got {value}")
-        if not limits and _kind(rules[name]) not in RULES:
+    named = {}
+    for name, (_, rule) in declared.items():  # ranges first: what a rule looks at is within its own
+        if limits := re.match(r"(\S+) to (\S+)", rule):
+            if not float(limits[1]) <= values[name] <= float(limits[2]):
+                raise ValueError(f"{name} must be from {rule}; got {values[name]}")
+        else:
+            named[name] = "a profile" if PROFILE.fullmatch(rule) else rule
+    for name, rule in named.items():
+        if rule not in RULES:
             known = "; ".join(["LOW to HIGH", *RULES])
-            raise ValueError(f"the rule of {name} is not known: {rules[name]!r}; rules: {known}")
-    for name, value in values.items():  # ranges first: what a rule looks at is within its own
-        if rule := RULES.get(_kind(rules[name])):
-            rule(value, values)
-
-
-def _kind(rule: str) -> str:
-    """A rule without the experiments that it names."""
-    return rule.split(" of ")[0] if PROFILE.fullmatch(rule) else rule
+            raise ValueError(f"the rule of {name} is not known: {rule!r}; rules: {known}")
+        RULES[rule](values[name], values)
 
 
 def _process(mixing_matrix, values: dict) -> None:

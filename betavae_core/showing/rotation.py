@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from betavae_core.showing import figures, tables
 from betavae_core.showing.curves import Curve, Panel
-from betavae_core.theory import identity, linear, penalties, propositions, search
+from betavae_core.theory import identity, linear, penalties, search
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.rotation import FAMILIES, least_rotated_tie, right_rotation, rotated_tie
 
@@ -48,20 +48,18 @@ def rotation_figure(process: LinearGaussian, found, drawn) -> Figure:
     values = np.linalg.eigvalsh(process.covariance)[::-1]
     betas = np.geomspace(noise / 8, min(1.2 * values[0], 20 * noise), 120)
     figure, (curves, cloud) = figures.panels(2, height=3.0)
-    trained = linear.sweep(process, betas).tie
-    curves.plot(betas, trained, color=figures.BLUE)
-    both = {family: [rotated_tie(process, beta, turn, family) for beta in betas] for family in FAMILIES}
-    for family, colour in (("diagonal", figures.GREEN), ("full", figures.ORANGE)):
-        curves.plot(betas, both[family], color=colour)
-    curves.fill_between(betas, both["full"], both["diagonal"], color=figures.GREEN, alpha=0.25, linewidth=0)
+    trained = linear.sweep(process, betas).tie.values
+    diagonal, full = ([rotated_tie(process, beta, turn, family) for beta in betas] for family in FAMILIES)
     for text, curve, colour, away in (
         ("principal axes,\neither family", trained, figures.BLUE, 14),
-        ("own,\ndiagonal", both["diagonal"], figures.GREEN, 8),
-        ("own, full", both["full"], figures.ORANGE, -30),
+        ("own,\ndiagonal", diagonal, figures.GREEN, 8),
+        ("own, full", full, figures.ORANGE, -30),
     ):
-        place = (betas[3], float(curve[3]))
+        curves.plot(betas, curve, color=colour)
+        place = (betas[3], curve[3])
         curves.annotate(text, place, xytext=(4, away), textcoords="offset points", color=colour, fontsize=9)
-    curves.set_ylim(-0.12 * float(trained.max()), 1.08 * float(trained.max()) + 1e-9)
+    curves.fill_between(betas, full, diagonal, color=figures.GREEN, alpha=0.25, linewidth=0)
+    curves.set_ylim(-0.12 * trained.max(), 1.08 * trained.max() + 1e-9)
     curves.set(xscale="log", xlabel="β", ylabel="nats", title="A  TIE")
     cloud.plot(drawn[:, 0] / noise, drawn[:, 1], ".", color=figures.GREY, alpha=0.6)
     colours = figures.BLUE, figures.BLUE, figures.GREEN, figures.ORANGE  # as in A
@@ -108,7 +106,7 @@ def many_source_figure(found: dict[int, np.ndarray]) -> Figure:
         ends = np.array([law.min(), law.max()])
         axis.plot(ends, ends, color=figures.GREY, linestyle="--", linewidth=1.2)
         for i, (k, rows) in enumerate(found.items()):
-            colour = (figures.BLUE, figures.ORANGE, figures.GREEN, figures.PINK)[i % 4]
+            colour = figures.colour(i)
             axis.plot(rows[:, column + 1], rows[:, column], "os"[i // 4], color=colour, markersize=4, alpha=0.7)
             place = tuple(np.median(rows[:, [column + 1, column]], 0))
             axis.annotate(str(k), place, xytext=(6, -10), textcoords="offset points", color=colour, fontsize=9)
@@ -123,24 +121,13 @@ def many_source_figure(found: dict[int, np.ndarray]) -> Figure:
     return figure
 
 
-def likelihood_check(models: int, rng) -> float:
-    """Largest fall below β = 1 or rise above it of the log-likelihood, in nats, over random models."""
-    betas = np.sort(np.append(10 ** rng.uniform(-2, 2, 59), 1.0))
-    sign = np.sign(1 - 0.5 * (betas[1:] + betas[:-1]))
-    processes = (propositions.random_process(rng) for _ in range(models))
-    steps = [sign * np.diff(linear.sweep(process, betas).log_likelihood.values) for process in processes]
-    return float(max(0.0, -np.min(steps)))
-
-
 def learned_noise(process: LinearGaussian, dimensions) -> list[dict[str, float]]:
     """Best β with σ_x learned, for the same sources seen in N dimensions: by search, and by the formula N/h(b*)."""
     k, noise = process.mixing.shape[1], process.noise_std**2
     best, found = linear.optimal_beta(process), []
-    square = np.linalg.svd(process.mixing, full_matrices=False)
+    _, singular, right = np.linalg.svd(process.mixing, full_matrices=False)
     for N in dimensions:
-        padded = np.zeros((N, k))
-        padded[:k] = np.diag(square[1]) @ square[2]
-        wider = LinearGaussian(padded, process.noise_std)
+        wider = LinearGaussian(np.pad(np.diag(singular) @ right, ((0, N - k), (0, 0))), process.noise_std)
         values = np.linalg.eigvalsh(wider.covariance)[::-1]
         filled = np.minimum(1, values[:k] / best).sum() + values[k:].sum() / best
 
@@ -156,8 +143,9 @@ def learned_noise(process: LinearGaussian, dimensions) -> list[dict[str, float]]
     return found
 
 
-def best_beta_panels(process: LinearGaussian, noise_std: float) -> list[Panel]:
+def best_beta_panels(process: LinearGaussian) -> list[Panel]:
     """β* over a rotation of the sources, relative to the noise ratio, and over the noise."""
+    noise_std = process.noise_std
     left, singular, _ = np.linalg.svd(process.mixing, full_matrices=False)
     k, angles = len(singular), np.linspace(0, 90, 61)
     relative = []
@@ -169,34 +157,20 @@ def best_beta_panels(process: LinearGaussian, noise_std: float) -> list[Panel]:
         relative.append(linear.optimal_beta(turned, decoder_variance=noise_std**2))
     noises = noise_std * np.geomspace(0.25, 4, 25)
     best = np.array([linear.optimal_beta(LinearGaussian(process.mixing, noise)) for noise in noises])
+    ratio = {"colour": figures.GREY, "line": "--"}
+    over_angle = [
+        Curve(name="β* σₓ²/σ²", beta=angles, value=np.array(relative), written=36),
+        Curve(name="noise ratio", beta=angles, value=np.ones(len(angles)), written=24, **ratio),
+    ]
+    over_noise = [
+        Curve(name="β*", beta=noises, value=best, written=4),
+        Curve(name="σ²/σₓ²", beta=noises, value=noises**2, written=-9, **ratio),
+    ]
+    turned = {"variable": "rotation of the sources, degrees", "linear": True}
+    bend = float(10 ** np.floor(2 * np.log10(noises[0])))  # below all of it: the axis is logarithmic
     return [
-        Panel(
-            title="A  β* relative to σ²/σₓ²",
-            unit="",
-            curves=[
-                Curve(name="β* σₓ²/σ²", beta=angles, value=np.array(relative), written=36),
-                Curve(
-                    name="noise ratio",
-                    beta=angles,
-                    value=np.ones(len(angles)),
-                    colour=figures.GREY,
-                    line="--",
-                    written=24,
-                ),
-            ],
-            variable="rotation of the sources, degrees",
-            linear=True,
-        ),
-        Panel(
-            title="B  β* over the noise, σₓ = 1",
-            unit="",
-            curves=[
-                Curve(name="β*", beta=noises, value=best, written=4),
-                Curve(name="σ²/σₓ²", beta=noises, value=noises**2, colour=figures.GREY, line="--", written=-9),
-            ],
-            variable="noise σ",
-            bend=float(10 ** np.floor(2 * np.log10(noises[0]))),  # below all of it: the axis is logarithmic
-        ),
+        Panel(title="A  β* relative to σ²/σₓ²", unit="", curves=over_angle, **turned),
+        Panel(title="B  β* over the noise, σₓ = 1", unit="", curves=over_noise, variable="noise σ", bend=bend),
     ]
 
 

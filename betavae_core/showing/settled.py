@@ -39,16 +39,11 @@ def rows(thesis: xr.Dataset, settling: xr.Dataset, reference: xr.Dataset) -> lis
                 f"{beta:g}",
                 *(tables.number(float(each.below.median()), 1) for each in (old, new)),
                 *(tables.number(value, 2) for value in tie),
-                _fixed(new.obliqueness.mean(), 3),
+                tables.fixed(float(new.obliqueness.mean()), 3),
                 f"{int(new.settled.sum())} of {int(judged.sum())}" if judged.any() else "–",
             ]
         )
     return cells
-
-
-def _fixed(value: xr.DataArray, digits: int) -> str:
-    """A number to so many decimals, however small it is; a dash where it was not measured."""
-    return f"{float(value):z,.{digits}f}".replace("-", "−") if np.isfinite(value) else "–"
 
 
 def whole(found: xr.Dataset) -> xr.Dataset:
@@ -71,7 +66,8 @@ def beside(thesis: xr.Dataset, settling: xr.Dataset, linear: xr.Dataset) -> list
         old, new, reference = (each.sel(beta=beta) for each in (thesis, settling, linear))
         above = [settled.objective(each) - settled.objective(reference) for each in (old, new)]
         values = [*(each.median() for each in (*above, old.tie, new.tie)), new.tie.max()]
-        cells.append([f"{beta:g}", *(_fixed(value, 1) for value in values), _fixed(new.obliqueness.mean(), 3)])
+        cells.append([f"{beta:g}", *(tables.fixed(float(value), 1) for value in values)])
+        cells[-1].append(tables.fixed(float(new.obliqueness.mean()), 3))
     return cells
 
 

@@ -31,27 +31,36 @@ def number(value: float, digits: int = 4) -> str:
         return "0"
     if abs(value) < 0.5 * 10**-digits:
         return verdicts.written(value)
-    return f"{value:,.{digits}f}".replace("-", "−")
+    return fixed(value, digits)
 
 
-def difference(value: float, digits: int = 2) -> str:
-    """A difference for a table: always with its sign, but for zero's, which is a plus.
+def fixed(value: float, digits: int) -> str:
+    """A number to so many decimals, however small it is; a dash where there is none.
+
+    >>> fixed(-0.001, 2), fixed(-1234.5, 1), fixed(float("nan"), 1), fixed(float("inf"), 1)
+    ('0.00', '−1,234.5', '–', '∞')
+    """
+    return "–" if math.isnan(value) else f"{value:z,.{digits}f}".replace("-", "−").replace("inf", "∞")
+
+
+def difference(value: float) -> str:
+    """A difference for a table, to two decimals: always with its sign, but for zero's, which is a plus.
 
     >>> difference(-1.5), difference(-0.001)
     ('−1.50', '+0.00')
     """
-    return f"{value:+z.{digits}f}".replace("-", "−")
+    return f"{value:+z.2f}".replace("-", "−")
 
 
-def significant(value: float, digits: int = 3) -> str:
-    """A positive number to so many digits, never in powers of ten.
+def significant(value: float) -> str:
+    """A positive number to three digits, never in powers of ten.
 
     >>> significant(1234.0), significant(0.98765), significant(float("inf"))
     ('1230', '0.988', '∞')
     """
     if not 0 < value < math.inf:
         return "∞" if value > 0 else "0"
-    return f"{float(f'{value:.{digits}g}'):.{max(0, digits - 1 - math.floor(math.log10(value)))}f}"
+    return f"{float(f'{value:.3g}'):.{max(0, 2 - math.floor(math.log10(value)))}f}"
 
 
 def table(header: list[str], rows: list[list[str]], caption: str, name: str, kind: str = "betavae-numbers"):

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from betavae_core.findings import optima, prediction, tiles
+from betavae_core.findings import optima, prediction, settled, tiles
 from betavae_core.findings.optima import Estimate
 from betavae_core.images import experiments
 from betavae_core.results import sweep
@@ -32,8 +32,8 @@ def prediction_rows() -> list[list[str]]:
         A = np.array(experiments.experiment(name).mixing)
         at_one, at_best = (max(0.0, float(v)) for v in tiles.theory(name, [1.0, tiles.best(name)]).tie)
         diagonal = np.allclose(A.T @ A, np.diag(np.diag(A.T @ A)))
-        rows.append([name, "diagonal" if diagonal else "not diagonal", f"{tiles.best(name):.4f}"])
-        rows[-1] += [f"{value:.4f}" for value in (at_best, at_one, at_one - at_best)]
+        values = tiles.best(name), at_best, at_one, at_one - at_best
+        rows.append([name, "diagonal" if diagonal else "not diagonal", *(f"{value:.4f}" for value in values)])
     return rows
 
 
@@ -50,9 +50,8 @@ def settling_rows(profile: str) -> list[list[str]]:
         for training, found in _trainings(name, profile).items():
             if count := int(np.isfinite(found.tie).sum()):
                 below, off = _linear_objective(name, found.beta) - found.objective, _off_theory(found)
-                cells = [f"{float(below.mean()):.2f}", f"{float((off**2).mean()) ** 0.5:.3f}"]
-                cells.append(str(int((abs(off) > UNTURNED).sum())))
-                rows.append([name, training, str(count), *(cell.replace("-", "−") for cell in cells)])
+                cells = [tables.fixed(float(below.mean()), 2), f"{float((off**2).mean()) ** 0.5:.3f}"]
+                rows.append([name, training, str(count), *cells, str(int((abs(off) > UNTURNED).sum()))])
     return rows
 
 
@@ -74,9 +73,8 @@ def _trainings(name: str, profile: str) -> dict[str, xr.Dataset]:
 
 def _linear_objective(name: str, ratios) -> xr.DataArray:
     """L of the linear optimum; the same for every realization, whose codes have one covariance."""
-    betas = ratios.values * tiles.code_noise(name)
-    found = prediction.prediction(name, betas, [0]).isel(realization=0)
-    return (found.reconstruction - found.beta * found.kl_prior).assign_coords(beta=ratios.values)
+    found = prediction.prediction(name, ratios.values * tiles.code_noise(name), [0]).isel(realization=0)
+    return settled.objective(found).assign_coords(beta=ratios.values)
 
 
 def family_rows(profile: str) -> list[list[str]]:
@@ -125,26 +123,23 @@ def result_rows(stores: dict[str, xr.Dataset], longest: xr.Dataset) -> list[list
 
 def _result_row(label: str, found: xr.Dataset) -> list[list[str]]:
     o = tiles.optimum(found)
-    slope = f"{o.theory.slope:z.3f}".replace("-", "−")
-    median = f"{float(tiles.slopes(found).median()):z.2f}".replace("-", "−")
-    row = [f"{label} ({o.count})", slope, between(o.slope, 2), median, f"{o.theory.best:.3f}", between(o.best)]
-    return [row] if o.count else []
+    told = tables.fixed(o.theory.slope, 3), between(o.slope, 2), tables.fixed(float(tiles.slopes(found).median()), 2)
+    return [[f"{label} ({o.count})", *told, f"{o.theory.best:.3f}", between(o.best)]] if o.count else []
 
 
 def power_rows() -> list[list[str]]:
     """Rows of a table: how often so many realizations would tell theory's optimum from ν, by the noise of a network."""
-    rows = []
-    for name in tiles.NAMES:
-        for noise in NOISES:
-            found = [tiles.power(name, noise, count) for count in COUNTS]
-            rows.append([name, f"{noise:g}", *(f"{100 * part:.0f} %" for part in found)])
-    return rows
+    return [
+        [name, f"{noise:g}", *(f"{100 * tiles.power(name, noise, count):.0f} %" for count in COUNTS)]
+        for name in tiles.NAMES
+        for noise in NOISES
+    ]
 
 
 def between(found: Estimate, decimals: int = 3) -> str:
     """A value with its interval, if there is one; a dash for a value that there is not."""
-    value, low, high = ("–" if np.isnan(n) else f"{n:z.{decimals}f}".replace("-", "−") for n in found)
-    return value if found.low == -np.inf else f"{value} ({low} to {high})".replace("inf", "∞")
+    value, low, high = (tables.fixed(n, decimals) for n in found)
+    return value if found.low == -np.inf else f"{value} ({low} to {high})"
 
 
 def texts(stores: dict[str, xr.Dataset], longest: xr.Dataset, beta: float) -> dict[str, str]:

@@ -45,12 +45,10 @@ def angle_figure(process: LinearGaussian) -> Figure:
     """TIE of the linear optimum over the angle that is left over, with what training and the best β leave."""
     figure, [axis] = figures.panels(1, 1, height=3.0)
     angles, total = np.radians(np.linspace(0, 90, 91)), (process.mixing**2).sum() / process.noise_std**2
-    at_ratio, best = (
-        float(linear.sweep(process, b).tie[0]) for b in (process.noise_std**2, linear.optimal_beta(process))
-    )
-    axis.plot(np.degrees(angles), total * (1 - np.cos(angles)), color=figures.BLUE)
-    axis.plot(np.degrees(np.arccos(1 - at_ratio / total)), at_ratio, "o", color=figures.BLUE, markerfacecolor="white")
+    at_ratio, best = linear.sweep(process, [process.noise_std**2, linear.optimal_beta(process)]).tie.values
     place, away = (float(np.degrees(np.arccos(1 - at_ratio / total))), at_ratio), {"textcoords": "offset points"}
+    axis.plot(np.degrees(angles), total * (1 - np.cos(angles)), color=figures.BLUE)
+    axis.plot(*place, "o", color=figures.BLUE, markerfacecolor="white")
     axis.annotate("as trained", place, xytext=(-70, 6), color=figures.BLUE, **away)
     axis.axhline(best, color=figures.ORANGE, linewidth=1.2)
     axis.annotate("the best β", (2, best), xytext=(0, -14), color=figures.ORANGE, **away)
