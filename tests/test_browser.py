@@ -231,19 +231,19 @@ def test_what_sphinx_adds_fits_too(site, tab, width):
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
 
 
-def test_a_table_says_that_it_scrolls_on_a_screen_and_not_on_paper(site, browser):
-    page = browser.new_page(viewport={"width": 390, "height": 800})
+def test_a_table_says_that_it_scrolls_on_a_screen_and_not_on_paper(site, blank):
+    page = blank
+    page.set_viewport_size({"width": 390, "height": 800})
     page.goto(f"{site}/book/methods.html", wait_until="load")
     page.wait_for_selector(".pst-scrollable-table-container.scrolls", state="attached")
     shown = "[...document.querySelectorAll('.scrolls')].map(box => getComputedStyle(box, '::before').display)"
     assert set(page.evaluate(shown)) == {"block"}
     page.emulate_media(media="print")
     assert set(page.evaluate(shown)) == {"none"}
-    page.close()
 
 
-def test_a_formula_says_that_it_goes_on_and_keeps_the_marks_behind_it(site, browser):
-    page = browser.new_page()
+def test_a_formula_says_that_it_goes_on_and_keeps_the_marks_behind_it(site, blank):
+    page = blank
     show(page, f"{site}/book/rotation.html", 390)
     formulas = page.locator("div.math").all()
     cut = [f.locator("mjx-container").evaluate("inner => inner.scrollWidth > inner.clientWidth + 8") for f in formulas]
@@ -256,36 +256,33 @@ def test_a_formula_says_that_it_goes_on_and_keeps_the_marks_behind_it(site, brow
     assert [text for text in behind if text[:1] in [*".,;:)"]] == []
     assert page.locator(".together").count() > 40
     assert page.locator(".together").first.evaluate("part => getComputedStyle(part).whiteSpace") == "nowrap"
-    page.close()
 
 
-def test_paper_is_light_though_the_screen_is_dark(site, browser):
-    page = browser.new_page(color_scheme="dark")
+def test_paper_is_light_though_the_screen_is_dark(site, blank):
+    page = blank
+    page.emulate_media(color_scheme="dark")
     page.goto(f"{site}/book/contents.html", wait_until="load")
     theme = "document.documentElement.dataset.theme"
     assert page.evaluate(theme) == "dark"
     page.evaluate(f"addEventListener('beforeprint', () => printed = {theme})")
     page.pdf()
     assert (page.evaluate("printed"), page.evaluate(theme)) == ("light", "dark")
-    page.close()
 
 
-def test_the_search_is_in_sight_and_its_icon_beside_what_is_typed(site, browser):
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
+def test_the_search_is_in_sight_and_its_icon_beside_what_is_typed(site, blank):
+    page = blank
     page.goto(f"{site}/book/claims.html", wait_until="load")
     button = page.locator(".bd-sidebar-primary .search-button-field")
     assert 0 <= button.bounding_box()["y"] < 800
     button.click()
     icon, field = (page.locator(f"#pst-search-dialog {part}").bounding_box() for part in ("i", "input"))
     assert icon["x"] + icon["width"] <= field["x"]
-    page.close()
 
 
-def test_the_root_leads_to_the_home_page(site, context):
-    page = context.new_page()
+def test_the_root_leads_to_the_home_page(site, blank):
+    page = blank
     page.goto(f"{site}/index.html")
     page.wait_for_url(f"{site}/book/intro.html")
-    page.close()
 
 
 def test_every_page_describes_itself(book):
@@ -300,8 +297,8 @@ def test_every_page_describes_itself(book):
     assert len(seen) == len(chapters.names())
 
 
-def test_the_explorer_follows_the_keyboard_and_its_link(site, context):
-    page = context.new_page()
+def test_the_explorer_follows_the_keyboard_and_its_link(site, blank, context):
+    page = blank
     page.goto(f"{site}/book/analytical.html#beta=4&A=1,0,0,2&sigma=0.5")
     readout = page.locator(".explorer .readout")
     assert "β = 4:" in readout.inner_text()
@@ -317,13 +314,12 @@ def test_the_explorer_follows_the_keyboard_and_its_link(site, context):
     page.get_by_role("button", name="Reset").click()
     assert "β = 2:" in readout.inner_text()
     again.close()
-    page.close()
 
 
 @pytest.mark.parametrize("chapter", ["mixing", "localisation"])
-def test_a_deep_chapter_follows_beta_and_says_what_is_stored(site, context, chapter):
+def test_a_deep_chapter_follows_beta_and_says_what_is_stored(site, blank, chapter):
     """Readout, sentence, pictures and control at a β from the address, against the Dataset; then by keyboard."""
-    page, tie = context.new_page(), sweep.load(chapter).tie.mean("realization")
+    page, tie = blank, sweep.load(chapter).tie.mean("realization")
     page.goto(f"{site}/book/{chapter}.html#beta=20")
     said = page.locator(f"#fig-{chapter} .asked").nth(1).locator(".values b").first
     for beta, key in ((20, None), (1000, "End"), (500, "ArrowLeft")):
@@ -338,12 +334,11 @@ def test_a_deep_chapter_follows_beta_and_says_what_is_stored(site, context, chap
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
     box = page.locator(".page-beta").bounding_box()
     assert 0 <= box["y"] < 100, "the control is always at hand"
-    page.close()
 
 
 @pytest.mark.parametrize("chapter", ["mixing", "localisation"])
-def test_the_plane_follows_the_page_s_beta_and_the_keyboard(site, context, chapter):
-    page = context.new_page()
+def test_the_plane_follows_the_page_s_beta_and_the_keyboard(site, blank, chapter):
+    page = blank
     page.goto(f"{site}/book/{chapter}.html#beta=1")
     page.locator(".latent-plane").scroll_into_view_if_needed()
     plane, readout = page.locator(".latent-plane .map"), page.locator(".latent-plane .readout")
@@ -356,7 +351,6 @@ def test_the_plane_follows_the_page_s_beta_and_the_keyboard(site, context, chapt
     page.keyboard.press("ArrowRight")
     assert f"{chapter}, β = 2, image 1:" in readout.inner_text()
     assert plane.get_attribute("aria-valuetext") == "z₁ = 0, z₂ = 0.5"
-    page.close()
 
 
 MOST = {"intro": 2.5e6, "mixing": 3e6, "localisation": 3e6, "beyond": 3e6, "analytical": 3e6}  # bytes
@@ -373,17 +367,15 @@ def test_a_page_is_light(site, browser, chapter, most):
     page.close()
 
 
-def test_searching_finds_the_page(site, context):
-    page = context.new_page()
+def test_searching_finds_the_page(site, blank):
+    page = blank
     page.goto(f"{site}/search.html?q=water-filling")
     results = page.locator("#search-results a")
     results.first.wait_for()
     assert any("analytical.html" in link.get_attribute("href") for link in results.all())
-    page.close()
 
 
-def test_there_are_no_launch_links_without_a_repository(site, context):
-    page = context.new_page()
+def test_there_are_no_launch_links_without_a_repository(site, blank):
+    page = blank
     page.goto(f"{site}/book/analytical.html")
     assert page.locator("p.launch, a[href*='mybinder'], a[href*='colab']").count() == 0
-    page.close()

@@ -104,9 +104,10 @@ def site(panels, dataset, runaway, site_folder):
 
 
 @pytest.fixture
-def visit(browser, site):
+def visit(blank, site):
     """Open a page; no error may occur on it."""
-    opened, errors = browser.new_page(viewport={"width": 900, "height": 900}), []
+    opened, errors = blank, []
+    opened.set_viewport_size({"width": 900, "height": 900})
     opened.on("pageerror", lambda error: errors.append(str(error)))
 
     def go(address):
@@ -115,7 +116,6 @@ def visit(browser, site):
         return opened
 
     yield go
-    opened.close()
     assert errors == []
 
 
@@ -296,8 +296,8 @@ def test_the_label_of_a_mark_lies_off_the_curve(visit, site_folder, peak, half):
     where = {"beta": np.array(BETAS), "value": np.array([5.0, peak, 5.0, 5.0]), "name": "tie"}
     marks = [curves.Mark(1.0, "one", height=None)]
     panel = curves.Panel(title="A", curves=[curves.Curve(**where)], marks=marks)
-    (site_folder / "marked.html").write_text(PAGE.format(interactive.curves("fig-x", [panel]).data))
-    page = visit("marked.html")
+    (site_folder / f"marked-{half}.html").write_text(PAGE.format(interactive.curves("fig-x", [panel]).data))
+    page = visit(f"marked-{half}.html")
     frame, label = (page.locator(f".frame {part}").bounding_box() for part in (".axis", "text >> text=one"))
     assert (label["y"] < frame["y"] + frame["height"] / 2) == (half == "upper")
     figure = curves.draw([panel], columns=1)
@@ -336,8 +336,8 @@ def test_rows_of_pictures_are_labelled_at_their_height(visit, width):
 def test_the_last_row_of_panels_is_full(visit, site_folder, panels, count, beside):
     """An odd panel at the end has its values beside it."""
     described = (panels * 2)[:count]
-    (site_folder / "odd.html").write_text(PAGE.format(interactive.curves("fig-x", described).data))
-    page = visit("odd.html")
+    (site_folder / f"odd-{count}.html").write_text(PAGE.format(interactive.curves("fig-x", described).data))
+    page = visit(f"odd-{count}.html")
     flow = page.locator(".asking .flow").bounding_box()
     frame, values = (page.locator(f".asked {part}").last.bounding_box() for part in (".frame", ".values"))
     assert (values["x"] > frame["x"] + frame["width"]) == beside

@@ -209,16 +209,15 @@ def test_states_travel_through_addresses(page):
 
 
 @pytest.fixture
-def explorer(browser, tmp_path, process):
+def explorer(blank, tmp_path, process):
     """The explorer at β = 1 with the reference model."""
     shutil.copytree(paths.ROOT / "book/static", tmp_path / "_static")
     (tmp_path / "page.html").write_text(PAGE.format(interactive.explorer(process, 1.0).data))
     with pdf.served(tmp_path) as site:
-        opened = browser.new_page(viewport={"width": 900, "height": 900})
-        opened.goto(f"{site}/page.html")
-        opened.locator(".explorer .dial").wait_for(state="attached")
-        yield opened
-        opened.close()
+        blank.set_viewport_size({"width": 900, "height": 900})
+        blank.goto(f"{site}/page.html")
+        blank.locator(".explorer .dial").wait_for(state="attached")
+        yield blank
 
 
 def test_at_the_sources_own_axes_the_family_costs_a_constant(explorer, process):

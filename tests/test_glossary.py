@@ -104,9 +104,9 @@ def site(book):
 
 
 @pytest.fixture(scope="module")
-def explained(site, browser):
+def explained(site, one_tab):
     """What a reader sees of each entry on the glossary's page, by its anchor."""
-    page = browser.new_page()
+    page = one_tab
     show(page, f"{site}/book/glossary.html", 1280)
     found = page.evaluate(
         """() => Object.fromEntries([...document.querySelectorAll("dl.glossary dd")].map((dd) => {
@@ -115,7 +115,6 @@ def explained(site, browser):
             return [first.id, dd.innerText];
         }))"""
     )
-    page.close()
     return {anchor: words(text) for anchor, text in found.items()}
 
 
@@ -160,8 +159,8 @@ def check(page, link, explained):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 1280])
-def test_a_term_shows_its_entry_under_the_mouse_and_hides_it_behind(site, browser, explained, width):
-    page = browser.new_page()
+def test_a_term_shows_its_entry_under_the_mouse_and_hides_it_behind(site, blank, explained, width):
+    page = blank
     show(page, f"{site}/book/analytical.html", width)
     for link in page.locator("a.term").all()[::15]:
         link.hover()
@@ -172,12 +171,11 @@ def test_a_term_shows_its_entry_under_the_mouse_and_hides_it_behind(site, browse
     assert page.evaluate(SEEN)["seen"], "the mouse may go to the tip, and to its links"
     page.mouse.move(2, 400)
     page.wait_for_function("() => !document.querySelector('.tip').checkVisibility()")
-    page.close()
 
 
 @pytest.mark.slow
-def test_every_term_of_a_page_shows_its_entry_to_the_keyboard(site, browser, explained):
-    page = browser.new_page()
+def test_every_term_of_a_page_shows_its_entry_to_the_keyboard(site, blank, explained):
+    page = blank
     show(page, f"{site}/book/localisation.html", 768)
     page.keyboard.press("Tab")  # what follows is the keyboard's focus
     links = page.locator("a.term").all()
@@ -189,7 +187,6 @@ def test_every_term_of_a_page_shows_its_entry_to_the_keyboard(site, browser, exp
     page.keyboard.press("Escape")
     assert not page.locator(".tip").is_visible()
     assert link.get_attribute("aria-describedby") is None
-    page.close()
 
 
 @pytest.mark.slow
@@ -215,8 +212,8 @@ def test_a_tap_shows_the_entry_and_a_second_goes_to_the_glossary(site, browser, 
 
 
 @pytest.mark.slow
-def test_on_paper_a_term_is_a_word_like_any_other(site, browser):
-    page = browser.new_page()
+def test_on_paper_a_term_is_a_word_like_any_other(site, blank):
+    page = blank
     show(page, f"{site}/book/tiles.html", 1280)
     link = page.locator("a.term").first
     link.hover()
@@ -226,7 +223,6 @@ def test_on_paper_a_term_is_a_word_like_any_other(site, browser):
     page.emulate_media(media="print")
     assert link.evaluate(border) == "0px"
     assert not page.locator(".tip").is_visible()
-    page.close()
 
 
 OUTSIDE = "h1, h2, h3, pre, code, script, dt, .math, .admonition-title, .asking, a:not(.term), section"

@@ -63,29 +63,25 @@ def folder(pictures, tmp_path_factory):
 def opened(browser, folder):
     """Open one of the pages; what goes wrong in it fails the test."""
     with pdf.served(folder) as site:
-        errors, made = [], []
+        errors = []
 
-        def start(size="full", **options):
-            page = browser.new_page(viewport={"width": 900, "height": 1200}, **options)
-            page.asked = []
-            page.on("request", lambda request: page.asked.append(request.url))
+        def start(size="full", page=None, **options):
+            page = page or browser.new_page(**options)
+            page.set_viewport_size({"width": 900, "height": 1200})
+            page.asked = asked = []
+            page.on("request", lambda request: asked.append(request.url))
             page.on("pageerror", lambda error: errors.append(str(error)))
             page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
             page.goto(f"{site}/{size}.html", wait_until="networkidle")
-            made.append(page)
             return page
 
         yield start
-        for page in made:
-            page.close()
         assert errors == []
 
 
 @pytest.fixture
-def page(opened):
-    found = opened()
-    yield found
-    found.close()
+def page(opened, blank):
+    return opened(page=blank)
 
 
 def ask(page, given, expression):
@@ -393,8 +389,8 @@ def test_the_curve_is_of_the_error_and_turns_the_latents_where_it_is_pointed_at(
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("size", ["full", "small"])
-def test_it_is_accessible_and_nothing_is_cut_or_too_small(opened, size, width, theme):
-    page = opened(size)
+def test_it_is_accessible_and_nothing_is_cut_or_too_small(opened, blank, size, width, theme):
+    page = opened(size, blank)
     page.set_viewport_size({"width": width, "height": 900})
     page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
     labels(page, 10)
@@ -403,7 +399,6 @@ def test_it_is_accessible_and_nothing_is_cut_or_too_small(opened, size, width, t
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
     assert page.locator(".asked").count() == (size == "full")
-    page.close()
 
 
 def test_paper_and_readers_without_scripts_get_a_figure(page, browser, pictures, network):

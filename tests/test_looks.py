@@ -49,7 +49,7 @@ def test_no_label_lies_on_another_and_no_line_runs_through_one(process):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_table_of_seven_columns_of_intervals_fits_and_breaks_at_brackets(browser, width):
+def test_a_table_of_seven_columns_of_intervals_fits_and_breaks_at_brackets(blank, width):
     row = ["mixing", "300", "largest ELBO", *["1.210 (1.184 to 1.236)"] * 3, "0.5 to 2"]
     shown = tables.table(
         ["experiment", "n", "optimum", "training images", "fresh images", "single", "model"], [row], "", "t"
@@ -58,7 +58,8 @@ def test_a_table_of_seven_columns_of_intervals_fits_and_breaks_at_brackets(brows
     cells = shown.data.split("\n")[6].strip("| ").split(" | ")
     style = (paths.CHAPTERS / "static/companion.css").read_text()
     body = "".join(f"<td>{cell}</td>" for cell in cells)
-    page = browser.new_page(viewport={"width": width, "height": 800})
+    page = blank
+    page.set_viewport_size({"width": width, "height": 800})
     head = f"<style>{style} td {{ font-family: 'DejaVu Sans' }} .bd-content {{ max-width: {COLUMN}px }}</style>"
     page.set_content(
         f"{head}<div class='bd-content'><div class='pst-scrollable-table-container'><table class='betavae-numbers'>"
@@ -72,7 +73,6 @@ def test_a_table_of_seven_columns_of_intervals_fits_and_breaks_at_brackets(brows
         return [...tops.values()].map(line => line.trim()); }"""
     found = page.locator("td").nth(3).evaluate(lines)
     assert [line.replace("\N{NO-BREAK SPACE}", " ") for line in found] == ["1.210", "(1.184 to 1.236)"]
-    page.close()
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])

@@ -65,8 +65,8 @@ def test_the_title_page_names_author_licence_date_and_commit():
     assert head.startswith(found[1])
 
 
-def test_contents_have_pages_and_the_title_comes_before_them(browser):
-    page = browser.new_page()
+def test_contents_have_pages_and_the_title_comes_before_them(blank):
+    page = blank
     page.set_content(PAGE)
     page.evaluate(pdf.PREPARE, ["a companion", "somebody", "MIT", "Commit 123"])
     page.evaluate(pdf.NUMBER, {"document-book/one": 4, "document-book/two": 17})
@@ -75,13 +75,11 @@ def test_contents_have_pages_and_the_title_comes_before_them(browser):
     assert page.locator(".title-page p").all_inner_texts() == ["a companion", "somebody", "MIT", "Commit 123"]
     assert page.locator(".title-page + #jb-print-toc").count() == 1
     assert page.title() == "A book"
-    page.close()
 
 
-def test_what_is_for_hands_alone_is_not_on_paper(browser):
-    page = browser.new_page()
+def test_what_is_for_hands_alone_is_not_on_paper(blank):
+    page = blank
     page.set_content(f"<style>{(paths.ROOT / 'book/static/print.css').read_text()}</style>{PAGE}")
     assert page.get_by_text("Press here.").is_visible()
     page.emulate_media(media="print")
     assert not page.get_by_text("Press here.").is_visible()
-    page.close()

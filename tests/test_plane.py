@@ -45,22 +45,22 @@ def drawn(tmp_path_factory):
 
 
 @pytest.fixture
-def page(browser, drawn):
+def page(blank, drawn):
     """The page, scrolled to the plane; what it asks for is in `asked`."""
     with pdf.served(drawn[0]) as site:
-        opened, errors = browser.new_page(viewport={"width": 900, "height": 900}), []
-        opened.asked = []
-        opened.on("request", lambda request: opened.asked.append(request.url))
+        opened, errors, asked = blank, [], []
+        opened.set_viewport_size({"width": 900, "height": 900})
+        opened.asked = asked
+        opened.on("request", lambda request: asked.append(request.url))
         opened.on("pageerror", lambda error: errors.append(str(error)))
         opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         opened.goto(f"{site}/sub/page.html", wait_until="networkidle")
-        opened.before = list(opened.asked)
+        opened.before = list(asked)
         opened.locator(".latent-plane").scroll_into_view_if_needed()
         opened.locator(".map").wait_for()
         opened.wait_for_load_state("networkidle")
         yield opened
         assert errors == []
-        opened.close()
 
 
 def decoded(page):
@@ -216,7 +216,7 @@ def test_planes_of_several_experiments_are_folded_but_the_first(results):
     assert html.index("pixel-mixing</summary>") < html.index("betavae atlas pixel-mixing") < html.rindex("</details>")
 
 
-def test_a_network_of_the_build_has_a_stop_of_its_own_where_none_is_stored(browser, drawn, monkeypatch):
+def test_a_network_of_the_build_has_a_stop_of_its_own_where_none_is_stored(blank, drawn, monkeypatch):
     monkeypatch.setenv("BETAVAE_PUBLISHED", str(drawn[0] / "published"))
     member, _ = planning.plan("mixing", "smoke", realizations=1)
     own = atlases.read(member)
@@ -230,23 +230,22 @@ def test_a_network_of_the_build_has_a_stop_of_its_own_where_none_is_stored(brows
     html = interactive.latent_plane("mixing", 7.0, "smoke", own).data
     (drawn[0] / "sub/own.html").write_text(PAGE.format(html))
     with pdf.served(drawn[0]) as site:
-        page = browser.new_page(viewport={"width": 390, "height": 900})
+        page = blank
+        page.set_viewport_size({"width": 390, "height": 900})
         page.goto(f"{site}/sub/own.html")
         page.locator(".latent-plane").scroll_into_view_if_needed()
         page.locator(".map").wait_for()
         shown = page.locator(".latent-plane output")
         assert shown.inner_text() == "7, this build"
         assert shown.bounding_box()["height"] < 30  # on one line
-        page.close()
     assert told(1.0) == ([1.0, 100.0], 1.0, None)  # what is stored stays
 
 
-def test_a_plane_that_is_folded_is_not_printed(browser, results):
-    page = browser.new_page()
+def test_a_plane_that_is_folded_is_not_printed(blank, results):
+    page = blank
     page.set_content(interactive.latent_planes(("mixing-diagonal", "pixel-mixing"), 1.0).data)
     page.add_style_tag(path=paths.ROOT / "book/static/print.css")
     seen = page.locator("details").evaluate_all
     for media, expected in (("screen", [True, True]), ("print", [True, False])):
         page.emulate_media(media=media)
         assert seen("all => all.map(one => one.checkVisibility())") == expected
-    page.close()
