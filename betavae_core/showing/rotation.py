@@ -179,8 +179,8 @@ PENALISED = {
     "kl": "divergence from the prior",
     "mmd": "maximum mean discrepancy (InfoVAE)",
     "wasserstein": "2-Wasserstein distance, squared",
-    "dip-ii": "covariance of the latents (DIP-VAE-II)",
-    "dip-i": "covariance of their means (DIP-VAE-I): not covered",
+    "dip-ii": "covariance of the latents (DIP‑VAE‑II)",
+    "dip-i": "covariance of their means (DIP‑VAE‑I): not covered",
 }
 
 

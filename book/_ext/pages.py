@@ -15,8 +15,9 @@ LENGTH = 200  # characters; what search engines show
 CARD = "_static/card.png"
 MESSAGE = "The best β is finite, and a rotation moves it"  # what the home page is titled with, and its card
 
-TOGETHER = re.compile(  # spaces at which no line ends: β = 1, 1.2 × 10⁻⁹, 95 %, 3 nats, Theorem 4
+TOGETHER = re.compile(  # spaces at which no line ends: β = 1, (β₂ − 1), β → ∞, 1.2 × 10⁻⁹, 95 %, 3 nats, Theorem 4
     r"(?<=[\w*]) (?=[=<>≤≥] [−+\d∞λν])|(?<=[=<>≤≥×]) (?=[−+\d∞λν])|(?<=\d) (?=(?:[%×]|(?:nats|per cent|ν|MB|GB|s)\b))"
+    r"|(?<=\w) (?=− \d\))|(?<=−) (?=\d\))|(?<=\w) (?=→ [∞\d])|(?<=→) (?=[∞\d])"
     r"|(?<=\bTheorem) (?=\d)|(?<=\bProposition) (?=\d)|(?<=\bTable) (?=\d)|(?<=\bFig\.) (?=\d)"
 )
 LEADING = re.compile(r" ([=<>≤≥]) $")  # to a number that the build puts in
