@@ -115,6 +115,12 @@ def test_a_reader_that_is_not_installed_is_told_and_no_file_is_called_damaged(mo
     assert published.exists()
 
 
+def test_a_writer_that_is_not_installed_is_told_before_anything_is_trained(monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5netcdf", None)
+    with pytest.raises(UsageError, match=r"networks cannot be stored: .*h5netcdf.*`make env`"):
+        writing.check_writable()
+
+
 def test_every_flipped_bit_is_noticed_before_hdf5_sees_it(rng):
     """HDF5 itself aborts the process on some of them."""
     file = writing.write(member(), values(), {"seconds": 1.5})

@@ -14,6 +14,7 @@ import xarray as xr
 from xarray.backends import H5NetCDFStore
 
 from betavae_core import files, paths
+from betavae_core.errors import UsageError
 from betavae_core.networks.atlas import Atlas
 from betavae_core.results import atlases, record, store
 from betavae_core.results.members import Member
@@ -24,7 +25,14 @@ HDF5 = {"libver": ("v110", "v110")}  # the form of 2016, which needs 100 kB less
 
 
 def check_writable() -> None:
-    """Make the working store's folder; OSError if it cannot be written, before any work is done for it."""
+    """Make the working store's folder, before any work is done for it.
+
+    Raises OSError if it cannot be written, and UsageError if what writes files is not installed.
+    """
+    try:
+        import h5netcdf  # noqa: F401 xarray loads it when the first network is trained
+    except ImportError as error:
+        raise UsageError(f"networks cannot be stored: {error}; `make env` installs what is missing") from None
     folder = paths.working_store()
     try:
         folder.mkdir(parents=True, exist_ok=True)
