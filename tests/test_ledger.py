@@ -17,19 +17,12 @@ TABLE = f'<table class="betavae-ledger"><tbody>{"".join(ROW.format(*row) for row
 
 
 @pytest.fixture
-def page(browser):
-    opened = browser.new_page()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def filtered(page):
+def filtered(blank):
     with pdf.served(paths.ROOT / "book/static") as site:
-        page.goto(f"{site}/companion.css")
-        page.set_content(f'<base href="{site}/">{TABLE}<script type="module" src="scripts/ledger.js"></script>')
-        page.locator("output").wait_for()
-        yield page
+        blank.goto(f"{site}/companion.css")
+        blank.set_content(f'<base href="{site}/">{TABLE}<script type="module" src="scripts/ledger.js"></script>')
+        blank.locator("output").wait_for()
+        yield blank
 
 
 def shown(page):
