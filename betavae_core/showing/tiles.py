@@ -216,12 +216,11 @@ def lead(profile: str) -> str:
     if not np.isfinite([slope.high, planned.high, longer.high]).all():
         return "Whether networks show it cannot be said before more of them are stored"
     return (
-        "Networks whose images follow the model agree with the theory. At the noise ratio their TIE still falls, by "
-        f"{between(_positive(slope))} nats per unit of log β; theory has {-tiles.slope('tiles'):.3f}. "
+        "Networks whose images follow the model agree with the theory: at the noise ratio their TIE still falls, by "
+        f"{between(_positive(slope))} nats per unit of log β (theory: {-tiles.slope('tiles'):.3f}). "
         "In a control, whose sources stay independent given the data, TIE should not fall. The planned comparison "
-        "was inconclusive: some of the control's decoders had not turned to the principal axes, and the control's TIE "
-        f"fell by {between(planned, 2)} nats more than the other networks'. After longer training the control's "
-        f"decoders had turned, and its TIE hardly fell: by {between(_positive(longer))} nats less than the others'"
+        "was inconclusive, since some of the control's decoders had not turned to the principal axes. In an "
+        "exploratory one, with longer training of the control alone, they had, and its TIE hardly fell"
     )
 
 
