@@ -213,8 +213,9 @@ def lead(profile: str) -> str:
     slope = tiles.optimum(found).slope
     planned = optima.mean(tiles.difference(found, sweep.load("tiles-diagonal", profile)))
     longer = optima.mean(tiles.difference(found, patient(profile)))
-    if not np.isfinite([slope.high, planned.high, longer.high]).all():
-        return "Whether networks show it cannot be said before more of them are stored"
+    agree = slope.low <= tiles.slope("tiles") <= slope.high
+    if not (agree and planned.low < 0 < planned.high and longer.high < 0):
+        return "Whether networks agree with the theory is told by the table"
     return (
         "Networks whose images follow the model agree with the theory: at the noise ratio their TIE still falls, by "
         f"{between(_positive(slope))} nats per unit of log β (theory: {-tiles.slope('tiles'):.3f}). "
