@@ -153,16 +153,9 @@ def texts(stores: dict[str, xr.Dataset], longest: xr.Dataset, beta: float) -> di
         "settled": f"{near - dead} of {near} networks" if near else "none is there to be judged, and none",
         "result": _result(stores),
         "four": _four(stores["tiles-4"]),
-        "control": _control(stores["tiles-diagonal"]),
         "longest": _longest(longest, stores["tiles"]),
         "live_theory": f"{float(live):.2f}" if beta > 0 else "∞",
     }
-
-
-def _control(found: xr.Dataset) -> str:
-    """A sentence on the median slope of the control; nothing where no realization is whole."""
-    middle = float(tiles.slopes(found).median())
-    return f"The control's median slope is {tables.number(middle, 2)} nats." if np.isfinite(middle) else ""
 
 
 def _longest(found: xr.Dataset, other: xr.Dataset) -> str:
@@ -196,9 +189,9 @@ def _four(found: xr.Dataset) -> str:
         return ""
     off, there = _unturned(found.sel(beta=slice(*(tiles.code_noise("tiles-4") * end for end in tiles.NEAR))))
     return (
-        f"In tiles-4 the slope is {between(o.slope, 2)} nats where theory has {tables.number(o.theory.slope, 3)}, and "
-        f"the best β/ν is {between(o.best)} where theory has {o.theory.best:.3f}. Not all its decoders have "
-        f"turned: TIE is more than {UNTURNED:g} nats off theory in {off} of the {there} networks of the fit."
+        f"In tiles-4 the slope is {between(o.slope, 2)} nats where theory has {tables.number(o.theory.slope, 3)}. "
+        f"Not all its decoders have turned: TIE is more than {UNTURNED:g} nats off theory in {off} of the {there} "
+        "networks of the fit."
     )
 
 
