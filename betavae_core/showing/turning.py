@@ -200,12 +200,12 @@ def best_rows(stored: dict[str, xr.Dataset], found: dict[str, xr.Dataset]) -> li
         if name in found:
             wanted = "trained", "best", 100
             before, after, told = (turned_networks.best_betas(stored[name], found[name], what) for what in wanted)
-            each = [between(_mean(value)) for value in (before, after, told, after / before)]
+            each = [between(average(value)) for value in (before, after, told, after / before)]
             rows.append([name, f"{tiles.best(name):.3f}", each[0], "1", *each[1:]])
     return rows
 
 
-def _mean(values) -> Estimate:
+def average(values) -> Estimate:
     """Geometric mean with Student's 95 % interval, of those that are there."""
     return Estimate(*np.exp(optima.mean(np.log(values[np.isfinite(values)]))))
 
