@@ -24,12 +24,13 @@ class Reach(NamedTuple):
 
 def reach(source: str) -> Reach:
     """What a source can reach, transitively."""
-    modules, mentioned = set(), set()
+    modules, mentioned, known = set(), set(), set()
     waiting = [_named(source)]
     while waiting:
         named, paths_named = waiting.pop()
         mentioned |= paths_named
-        for file in {file for name in named for file in _files(name)} - modules:
+        new, known = named - known, known | named
+        for file in {file for name in new for file in _files(name)} - modules:
             modules.add(file)
             waiting.append(_named_in(file, file.stat().st_mtime_ns))
     return Reach(sorted(modules), mentioned)

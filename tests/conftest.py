@@ -91,9 +91,14 @@ def without(module, *words):
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
 
+# The dearest files: begun last, one of them would keep the other workers waiting. Those that need the book come later.
+FIRST = ("test_cluster", "test_twin", "test_deep", "test_building", "test_bench", "test_browser", "test_end_to_end")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Tests that look at pages can be counted, and left out: `-m browser`."""
+    """The dearest files come first; tests that look at pages can be counted, and left out: `-m browser`."""
+    items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
     for item in items:
         if {"chromium", "browser"} & set(item.fixturenames):
             item.add_marker("browser")
