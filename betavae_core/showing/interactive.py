@@ -84,8 +84,8 @@ def explorer(process: LinearGaussian, beta: float):
     words = "" if fits else "<p>The explorer takes two sources and two data: it shows the thesis’s example.</p>"
     return HTML(
         f'{words}<div class="explorer" data-size="full" data-beta="{beta:g}" data-mixing="{entries}" '
-        f'data-noise="{shown.noise_std:g}"><p>The explorer needs JavaScript; the figures of this page show the same '
-        "curves at its parameters.</p></div>"
+        f'data-noise="{shown.noise_std:g}"><p>The explorer needs JavaScript; figures here show the same curves at '
+        "this page's parameters.</p></div>"
     )
 
 
