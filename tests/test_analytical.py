@@ -8,7 +8,7 @@ import pytest
 
 from betavae_core.findings import optima
 from betavae_core.showing import analytical, curves, rotation
-from betavae_core.theory import linear, propositions, stationarity
+from betavae_core.theory import linear, stationarity
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.terms import LINEAR
 
@@ -27,8 +27,8 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_the_page_follows_its_parameters(case, monkeypatch):
     matrix, noise_std, beta = CASES[case]
-    monkeypatch.setattr(analytical, "STEPS", 40)
-    monkeypatch.setattr(analytical, "EARLY_STEPS", 20)
+    monkeypatch.setattr(analytical, "STEPS", 100)
+    monkeypatch.setattr(analytical, "EARLY_STEPS", 50)
     process = LinearGaussian(matrix, noise_std)
     best, ratio = linear.optimal_beta(process), noise_std**2
     betas = analytical.beta_grid(process, [1.0, beta, best, ratio])
@@ -57,7 +57,7 @@ def test_the_page_follows_its_parameters(case, monkeypatch):
 
 
 def test_the_gain_of_the_best_beta_is_never_negative():
-    gains = propositions.gain_over_family(30)
+    gains = rotation.gains(30).gain.values
     assert (gains >= -1e-9).all()
     assert (gains < 1).all()
 
@@ -88,8 +88,8 @@ def test_the_search_for_six_latents_says_whether_it_has_found_the_optimum(ascent
 
 
 def test_a_search_that_found_nothing_says_so(process, monkeypatch):
-    monkeypatch.setattr(analytical, "STEPS", 2)
-    monkeypatch.setattr(analytical, "EARLY_STEPS", 1)
+    monkeypatch.setattr(analytical, "STEPS", 100)
+    monkeypatch.setattr(analytical, "EARLY_STEPS", 50)
     monkeypatch.setattr(stationarity, "stationary_points", lambda *_: [])
     routes = analytical.three_routes(process, 1.0)
     assert routes["solving"] == "No start converged after the ascent, so the solver says nothing about the optimum."

@@ -24,7 +24,7 @@ def random_case(rng, N, k):
 def test_training_reaches_the_optimum_of_random_processes(rng, monkeypatch):
     monkeypatch.setattr(networks, "SAMPLES", SAMPLES)
     processes, betas = zip(*(random_case(rng, 3, 2) for _ in range(COUNT)), strict=True)
-    found, data = networks.train(processes, betas, STEPS, STEPS)
+    [found], data = networks.train(processes, betas, (STEPS,))
     for process, beta, network, sample in zip(processes, betas, found, data, strict=True):
         closed = linear.terms(process, linear.optimum(process, beta), beta)
         reached = networks.measured(network, sample, beta)
@@ -46,7 +46,7 @@ def test_cases_in_which_plain_weights_diverged(mixing, noise_std, monkeypatch):
     monkeypatch.setattr(networks, "SAMPLES", SAMPLES)
     process = LinearGaussian(mixing, noise_std)
     closed = linear.terms(process, linear.optimum(process, 2.0), 2.0)
-    network = analytical.trained_linear_network(process, 2.0, analytical.STEPS)
+    _, network = analytical.trained_linear_network(process, 2.0)
     assert network["objective"] == pytest.approx(closed["objective"], abs=0.01)
     assert network["tie"] == pytest.approx(closed["tie"], rel=0.05)
     told = analytical.training_sentence(analytical.STEPS, closed, network)

@@ -65,11 +65,13 @@ class Whitened(Ensemble):
         return found
 
 
-def train(processes, betas, steps: int, planned: int) -> tuple[list[Network], list]:
-    """Train one network for each process and β, for `steps` of those planned; the processes share N and k.
+def train(processes, betas, stops: tuple[int, ...]) -> tuple[list[list[Network]], list]:
+    """Train one network for each process and β; the processes share N and k.
 
-    Returns networks: a `Network` of x for each process; samples: an `ImageData` for each, with the covariance of the
-    process exactly.
+    `stops` : steps after which the networks are wanted, the last of them all; multiples of `training.STEPS_PER_CALL`
+
+    Returns networks: for each stop, a `Network` of x for each process; samples: an `ImageData` for each, with the
+    covariance of the process exactly.
     """
     N, k = processes[0].mixing.shape
     data = [datasets.linear_sample(process, SAMPLES, np.random.default_rng(0)) for process in processes]
@@ -78,9 +80,19 @@ def train(processes, betas, steps: int, planned: int) -> tuple[list[Network], li
     trainer = _trainer(len(processes), k, N)
     trainer.ensemble.whiten(roots / unit[:, None, None])
     scaled = [d.divided_by(c) for d, c in zip(data, unit, strict=True)]
-    seeds = range(len(processes))
-    trainer.fit(scaled, np.asarray(betas) / unit**2, seeds, steps, lambda step: (rate(step / planned), 1.0))
-    return trainer.ensemble.networks(roots), data
+    found, done = [], 0
+
+    def progress(steps: int) -> None:
+        nonlocal done
+        done += steps
+        if done in stops:
+            found.append(trainer.ensemble.networks(roots))
+
+    def falling(step: int) -> tuple[float, float]:
+        return rate(step / stops[-1]), 1.0
+
+    trainer.fit(scaled, np.asarray(betas) / unit**2, range(len(processes)), stops[-1], falling, progress)
+    return found, data
 
 
 def measured(network: Network, data, beta: float) -> dict[str, float]:

@@ -40,7 +40,7 @@ def three_routes(process: LinearGaussian, beta: float) -> dict:
     ]
     reached = [sum(found_optimum(gap, closed) for gap in group) for group in gaps]
     solver = linear.terms(process, led[0], beta) if led else dict.fromkeys(LINEAR, np.nan)
-    early, network = (trained_linear_network(process, beta, steps) for steps in (EARLY_STEPS, STEPS))
+    early, network = trained_linear_network(process, beta)
     return {
         "closed": closed,
         "solver": solver,
@@ -71,12 +71,15 @@ def solver_sentence(gaps: list[float], closed) -> str:
     return f"The best solution found is {size} nats {where} the closed form, so the solver missed the optimum."
 
 
-def trained_linear_network(process: LinearGaussian, beta: float, steps: int) -> dict[str, float]:
-    """Terms of a β-VAE without hidden layers, trained in TensorFlow on a sample with the covariance of the process."""
+def trained_linear_network(process: LinearGaussian, beta: float) -> list[dict[str, float]]:
+    """Terms of a β-VAE without hidden layers after `EARLY_STEPS` and `STEPS` of its training in TensorFlow.
+
+    The sample has the covariance of the process.
+    """
     from betavae_core.networks import linear_network as networks
 
-    [network], [sample] = networks.train([process], [beta], steps, STEPS)
-    return networks.measured(network, sample, beta)
+    stops, [sample] = networks.train([process], [beta], (EARLY_STEPS, STEPS))
+    return [networks.measured(network, sample, beta) for [network] in stops]
 
 
 def has_settled(name: str, closed, network) -> bool:

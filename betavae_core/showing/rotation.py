@@ -1,12 +1,14 @@
 """What the chapters show of rotation: the encoder's family, many sources, a learned noise, penalties, β* over it."""
 
 import numpy as np
+import xarray as xr
 from matplotlib import ticker
 from matplotlib.figure import Figure
 
+from betavae_core.results.kept import kept
 from betavae_core.showing import figures, tables
 from betavae_core.showing.curves import Curve, Panel
-from betavae_core.theory import identity, linear, penalties, search
+from betavae_core.theory import identity, linear, penalties, propositions, search
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.rotation import FAMILIES, least_rotated_tie, right_rotation, rotated_tie
 
@@ -67,6 +69,20 @@ def rotation_figure(process: LinearGaussian, found, drawn) -> Figure:
         cloud.plot(beta / noise, tie, "o", color=colour, markersize=8, markerfacecolor="white")
     cloud.set(title="B  least TIE, nats", xlabel="best β / noise ratio", ylabel="nats")
     return figure
+
+
+@kept
+def gains(count: int) -> xr.Dataset:
+    """`gain` in TIE of β* over β = 1, relative, in so many random models of two or three sources with σ_x = σ."""
+    rng, found = np.random.default_rng(0), []
+    while len(found) < count:
+        process = propositions.random_process(rng)
+        if process.mixing.shape[1] > 1:
+            variance = process.noise_std**2
+            best = linear.optimal_beta(process, variance)
+            at_best, at_one = linear.sweep(process, [best, 1.0], decoder_variance=variance).tie.values
+            found.append(1 - at_best / at_one)
+    return xr.Dataset({"gain": ("model", found)})
 
 
 def random_model(k: int, rng) -> LinearGaussian:

@@ -37,19 +37,6 @@ def random_process(rng: np.random.Generator) -> LinearGaussian:
     return LinearGaussian(mixing, noise_std=10 ** rng.uniform(-0.5, 0.5))
 
 
-def gain_over_family(count: int) -> np.ndarray:
-    """Relative gain in TIE of β* over β = 1 in random well-specified models of two or three sources."""
-    rng, gains = np.random.default_rng(0), []
-    while len(gains) < count:
-        process = random_process(rng)
-        if process.mixing.shape[1] > 1:
-            variance = process.noise_std**2
-            best = linear.optimal_beta(process, variance)
-            at_best, at_one = linear.sweep(process, [best, 1.0], decoder_variance=variance).tie.values
-            gains.append(1 - at_best / at_one)
-    return np.array(gains)
-
-
 def violations(process: LinearGaussian, betas, rng: np.random.Generator) -> dict[str, float]:
     """Largest violation of each of `STATEMENTS`, in nats: over all pairs of the given β, or each β where it names one.
 
