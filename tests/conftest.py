@@ -1,4 +1,5 @@
 import contextlib
+import gc
 import os
 import re
 import shutil
@@ -20,10 +21,13 @@ from playwright.sync_api import sync_playwright
 
 from betavae_core import paths
 from betavae_core.theory.gaussian import LinearGaussian
+from betavae_workshop import environment
 from betavae_workshop.building import pdf
 from betavae_workshop.sweeping import crews
 
 pytest_plugins = ["tests.costs"]
+
+gc.set_threshold(*environment.SELDOM)  # a tenth less processor time
 
 # A fixed budget, and the same cases on every machine; `pytest --hypothesis-profile=default` draws others.
 settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=50, database=None)

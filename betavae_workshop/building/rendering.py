@@ -5,6 +5,7 @@ place, and what it read of the book is kept. Pages that differ by a chapter cost
 """
 
 import contextlib
+import gc
 import os
 import re
 import shutil
@@ -33,7 +34,8 @@ def is_current(stage: Path, target: Path, chapter: str | None = None) -> bool:
 def render(stage: Path, target: Path) -> Path:
     """Render the whole book, with warnings as errors; returns its first page."""
     with _into(target):
-        command = [Path(sys.executable).with_name("jupyter-book"), "build", _source(stage), "--path-output", SCRATCH]
+        program = f"import gc; gc.set_threshold{environment.SELDOM}; from jupyter_book.cli.main import main; main()"
+        command = [sys.executable, "-c", program, "build", _source(stage), "--path-output", SCRATCH]
         _run([*command, "--config", CONFIG, "--toc", CONTENTS, "--all", "-W", "-n", "--keep-going"])
         _put_in_place(SCRATCH / "_build/html", target, _digest(stage))
         files.write_text(SCRATCH / "_build" / MADE_FROM, _digest(stage))
@@ -153,6 +155,7 @@ def _build_pages(stage: Path, pages: Path, *sources: Path, lenient: bool = False
 
 
 if __name__ == "__main__":
+    gc.set_threshold(*environment.SELDOM)
     lenient = "--lenient" in sys.argv
     code = _build_pages(*(Path(word) for word in sys.argv[1:] if word != "--lenient"), lenient=lenient)
     sys.exit(code if isinstance(code, int) else 1)
