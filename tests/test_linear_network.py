@@ -32,6 +32,17 @@ def test_training_reaches_the_optimum_of_random_processes(rng, monkeypatch):
         assert analytical.has_settled("objective", closed, reached), (process, beta)
 
 
+def test_a_stop_gives_the_network_after_so_many_steps(process, monkeypatch):
+    """To the bit that of a training which ends there, if the steps do not depend on how many there are."""
+    monkeypatch.setattr(networks, "rate", lambda part: 0.01)
+    (early, late), _ = networks.train([process], [2.0], (50, 100))
+    for stop, [stopped] in ((50, early), (100, late)):
+        [[ended]], _ = networks.train([process], [2.0], (stop,))
+        for one, other in zip(stopped, ended, strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert not np.array_equal(early[0].decoder, late[0].decoder)
+
+
 @pytest.mark.parametrize(
     ("mixing", "noise_std"),
     [

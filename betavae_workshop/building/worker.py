@@ -11,10 +11,9 @@ from pathlib import Path
 from betavae_core import paths
 from betavae_core.errors import BuildError, first_line
 from betavae_core.paths import BUILD
-from betavae_workshop import pipes
+from betavae_workshop import environment, pipes
 from betavae_workshop.building import chapters, execution, processes
 from betavae_workshop.building.processes import Job
-from betavae_workshop.environment import SELDOM
 
 STARTS = 3  # of a kernel, at most
 
@@ -105,10 +104,8 @@ def _own_kernel() -> type:
     from jupyter_client.manager import AsyncKernelManager
 
     class OwnKernel(AsyncKernelManager):
-        kernel_spec = KernelSpec(
-            resource_dir=RESOURCES,
-            **get_kernel_dict([f"--IPKernelApp.exec_lines=__import__('gc').set_threshold{SELDOM}"]),
-        )
+        first = f"--IPKernelApp.exec_lines=__import__('gc').set_threshold{environment.SELDOM}"
+        kernel_spec = KernelSpec(resource_dir=RESOURCES, **get_kernel_dict([first]))
 
     return OwnKernel
 
