@@ -214,7 +214,7 @@ def lead(profile: str) -> str:
         f"{between(_positive(slope))} nats per unit of log β (theory: {-tiles.slope('tiles'):.3f}). "
         "In a control, whose sources stay independent given the data, TIE should not fall. The planned comparison "
         "was inconclusive, since some of the control's decoders had not turned to the principal axes. In an "
-        "exploratory one the control alone was trained for longer: its decoders had turned, and its TIE fell by "
+        "exploratory comparison only the control trained longer: its decoders had turned, and its TIE fell by "
         f"{between(_positive(longer))} nats less than the others'"
     )
 
