@@ -148,17 +148,23 @@ class Trainer:
 
     @tf.function(reduce_retracing=True)
     def _steps(self, images: Images, betas, seeds, start, steps, learning_rate):
-        curve = tf.TensorArray(tf.float32, size=steps)
         shape = (tf.shape(images.scores)[1], self.ensemble.latents)
-        advance = tf.function(self._step, jit_compile=True) if self.xla else self._step
+        noise = tf.TensorArray(tf.float32, size=steps)  # outside XLA, whose generator gives other numbers
         for step in tf.range(start, start + steps):
-            noise = tf.stack(  # outside XLA, whose generator gives other numbers
-                [
-                    tf.random.stateless_normal(shape, (seeds[i], NOISE + step), alg="philox")
-                    for i in range(self.ensemble.members)
-                ]
-            )
-            curve = curve.write(step - start, advance(images, betas, noise, step, learning_rate))
+            draws = [
+                tf.random.stateless_normal(shape, (seeds[i], NOISE + step), alg="philox")
+                for i in range(self.ensemble.members)
+            ]
+            noise = noise.write(step - start, tf.stack(draws))
+        loop = tf.function(self._loop, jit_compile=True) if self.xla else self._loop
+        return loop(images, betas, noise.stack(), start, learning_rate)
+
+    def _loop(self, images: Images, betas, noise, start, learning_rate):
+        """An Adam step for each draw of noise, (step, member, sample, k); the objective before each."""
+        steps = tf.shape(noise)[0]
+        curve = tf.TensorArray(tf.float32, size=steps)
+        for step in tf.range(steps):
+            curve = curve.write(step, self._step(images, betas, noise[step], start + step, learning_rate))
         return curve.stack()
 
     @tf.autograph.experimental.do_not_convert  # nothing here depends on a tensor's value: a second less to start
