@@ -13,7 +13,6 @@ Only the first two terms depend on P.
 import itertools
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 MAX_ENUMERATED_LATENTS = 6  # 2⁶ 6! = 46,080 signed permutations
 DIAGONAL = 1e-9  # largest off-diagonal of E[m mᵀ], relative to its diagonal, that rounding explains
@@ -87,6 +86,8 @@ def assign(gain) -> np.ndarray:
     >>> assign(np.array([[1.0, 5.0], [2.0, 3.0]])).tolist()
     [1, 0]
     """
+    from scipy.optimize import linear_sum_assignment  # it takes half a second to load
+
     flat = gain.reshape(-1, *gain.shape[-2:])
     columns = [linear_sum_assignment(matrix, maximize=True)[1] for matrix in flat]
     return np.array(columns).reshape(gain.shape[:-1])
