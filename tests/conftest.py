@@ -180,7 +180,7 @@ def copied(folder, chapters):
     """A copy of the project in a folder, with other chapters."""
     for name in ("betavae_core", "betavae_workshop", "data", "tools"):
         shutil.copytree(paths.ROOT / name, folder / name, ignore=HALF_WRITTEN)
-    for name in ("Makefile", "_config.yml", "requirements.lock", "pyproject.toml"):
+    for name in ("Makefile", "_config.yml", "requirements.lock", "pyproject.toml", "CITATION.cff"):
         shutil.copy(paths.ROOT / name, folder / name)
     (folder / "book").mkdir()
     for name in ("_ext", "static"):

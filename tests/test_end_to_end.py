@@ -18,7 +18,7 @@ import pytest
 from betavae_core.paths import ROOT
 from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian
-from betavae_workshop.building import chapters
+from betavae_workshop.building import chapters, pdf
 
 pytestmark = pytest.mark.slow
 
@@ -53,6 +53,16 @@ def test_the_raw_way_of_the_readme(minibook):
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, cwd=minibook.folder, env=path)
     assert done.returncode == 0, done.stderr
     assert "2.7735" in (minibook.folder / "analytical.ipynb").read_text()
+
+
+def test_the_book_is_printed_with_every_chapter_and_its_pages_stay(minibook, pages, chromium):
+    """It ended in one line, "no profile 'singlehtml'", for a day; the browser's part alone was tested."""
+    done = minibook.make("pdf")
+    assert done.returncode == 0, done.stderr
+    named = pdf.pages((minibook.folder / "_build/betavae-companion.pdf").read_bytes())
+    names = re.findall(r"book/([\w-]+)$", (ROOT / "tests/minibook/_toc.yml").read_text(), re.MULTILINE)
+    assert {f"document-book/{name}" for name in names[1:]} <= set(named)
+    assert not same(pages)
 
 
 @contextlib.contextmanager

@@ -23,16 +23,16 @@ from betavae_core.paths import BUILD, CHAPTERS, EXECUTED
 from betavae_workshop.building import chapters, execution, parameters, rendering
 
 
-def build(report=print, profile: str = "published", jobs: int | None = None) -> Path:
-    """Execute what has changed, `jobs` chapters at a time, and render the book into _build/html.
+def build(report=print, profile: str = "published", jobs: int | None = None, builder: str = "html") -> Path:
+    """Execute what has changed, `jobs` chapters at a time, and render the book into _build/<builder>, one of Sphinx's.
 
     Returns its first page. Without `jobs`, as many chapters run at a time as there are cores.
     """
     with _only_build():
-        return _rendered(_executed(report, profile, jobs), BUILD / "html", report)
+        return _rendered(_executed(report, profile, jobs), BUILD / builder, report, builder=builder)
 
 
-def _rendered(stage: Path, target: Path, report, base: Path | None = None) -> Path:
+def _rendered(stage: Path, target: Path, report, base: Path | None = None, builder: str = "html") -> Path:
     """Render a stage into `target` unless its pages are up to date; returns the first page.
 
     base : stage of the book proper; where its pages are up to date, only those that differ from them are rendered
@@ -46,7 +46,7 @@ def _rendered(stage: Path, target: Path, report, base: Path | None = None) -> Pa
         report(f"rendering the pages of {', '.join(changed) or 'no chapter'}")
         return rendering.render_changes(stage, changed, BUILD / "html", target)
     report("rendering the pages")
-    return rendering.render(stage, target)
+    return rendering.render(stage, target, builder)
 
 
 def _same(chapter: str, stage: Path, other: Path) -> bool:

@@ -113,7 +113,7 @@ def print_book(report=print) -> Path:
         raise UsageError("a book is printed with playwright; `make env EXTRAS=test` brings it")
     if not browser_starts():
         raise UsageError("a book is printed by Chromium, and none is here; `make browser` installs one")
-    return printed(book.build(report, "singlehtml").parent, BUILD / "betavae-companion.pdf")
+    return printed(book.build(report, builder="singlehtml").parent, BUILD / "betavae-companion.pdf")
 
 
 def printed(folder: Path, target: Path) -> Path:

@@ -22,6 +22,7 @@ from betavae_workshop.building import kept
 CONFIG, CONTENTS = ROOT / "_config.yml", ROOT / "_toc.yml"
 SCRATCH = BUILD / "render-here"  # where pages are made
 READ = BUILD / "read"  # what Sphinx read of the book: documents, and pictures that stand in notebooks
+STRICTLY = ("--all", "-W", "-n", "--keep-going")
 MADE_FROM = ".made-from"  # beside the pages, and in `READ`: the hash of what they were rendered from
 
 
@@ -31,16 +32,17 @@ def is_current(stage: Path, target: Path, chapter: str | None = None) -> bool:
     return record.exists() and record.read_text() == _digest(stage, chapter)
 
 
-def render(stage: Path, target: Path) -> Path:
+def render(stage: Path, target: Path, builder: str = "html") -> Path:
     """Render the whole book, with warnings as errors; returns its first page."""
     with _into(target):
         program = f"import gc; gc.set_threshold{environment.SELDOM}; from jupyter_book.cli.main import main; main()"
         command = [sys.executable, "-c", program, "build", _source(stage), "--path-output", SCRATCH]
-        _run([*command, "--config", CONFIG, "--toc", CONTENTS, "--all", "-W", "-n", "--keep-going"])
-        _put_in_place(SCRATCH / "_build/html", target, _digest(stage))
-        files.write_text(SCRATCH / "_build" / MADE_FROM, _digest(stage))
-        shutil.rmtree(READ, ignore_errors=True)
-        os.replace(SCRATCH / "_build", READ)
+        _run([*command, "--config", CONFIG, "--toc", CONTENTS, "--builder", builder, *STRICTLY])
+        _put_in_place(SCRATCH / "_build" / builder, target, _digest(stage))
+        if builder == "html":
+            files.write_text(SCRATCH / "_build" / MADE_FROM, _digest(stage))
+            shutil.rmtree(READ, ignore_errors=True)
+            os.replace(SCRATCH / "_build", READ)
     return target / "index.html"
 
 
