@@ -140,3 +140,16 @@ def test_the_control_is_held_against_the_beta_that_linear_theory_foresees(rng):
     assert "TIE at both ends tested against β = 10, the linear" in told
     predicted["tie"] = -predicted.elbo  # least at 1
     assert "β = 1," in statements.without_dependence(stored, predicted).estimate
+
+
+def test_turning_is_judged_by_what_it_takes_off_each_realization(rng):
+    """Also where one realization has no lowest point; what is not free is told, and draws that make TIE worse count."""
+    free = {"kl_prior": 1e-15, "least": 0.1, "most": 9.0}
+    trained, tie = np.full(5, 2.0), 0.5 + 0.1 * rng.standard_normal((5, 100))
+    best = np.array([1.2 + 0.02 * rng.random(6), np.ones(6)])
+    best[1, 0] = np.nan
+    assert [v.verdict for v in statements.turned(free, trained, tie, best)] == ["held"] * 3
+    assert "n = 5" in statements.turned(free, trained, tie, best)[2].estimate
+    tie[:, :20] = 20.0
+    moved = statements.turned(free | {"kl_prior": 1e-3}, trained, tie, best[::-1])
+    assert [v.verdict for v in moved] == ["refuted"] * 3

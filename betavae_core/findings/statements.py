@@ -139,6 +139,21 @@ def angles_in_use(scored: xr.Dataset) -> dict:
     }
 
 
+def turned(free: dict[str, float], trained, tie, best) -> list[Verdict]:
+    """On turning the latents of tiles: `free`, from `turned_networks.free`; TIE (realization,) and `tie` (…, draw).
+
+    `best` : best β of each realization as trained and after the best rotation, (2, realization); NaN where none is read
+    """
+    told = f"C of an image changes by at most {written(free['kl_prior'])} nats, TIE is {free['least']:.3f} to "
+    apart = np.log(best[0] / best[1])
+    apart = apart[np.isfinite(apart)]
+    return [
+        exact("turned-free", f"{told}{free['most']:.3f} nats", free["kl_prior"] < ROUNDING),
+        verdicts.positive("turned-tie", "TIE as trained minus TIE after turning", {"": trained - tie.mean(-1)}),
+        verdicts.positive("turned-best", "log of the ratio of best β, before and after", {"": apart}),
+    ]
+
+
 def axes_of_motion(scored: xr.Dataset) -> Verdict:
     """On orthogonal axes of motion in localisation, against chance at each β with both latents in use."""
     return verdicts.beyond_chance("localisation-axes", angles_in_use(scored))

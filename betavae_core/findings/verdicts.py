@@ -48,7 +48,7 @@ def _on_optimum(id, dataset, name, largest, beside, decide) -> Verdict:
     found = optima.optimum(kept, name, largest)
     median = float(kept.beta[int((sign * kept[name]).median("realization").argmin("beta"))])
     estimate = f"mean at β = {found.value:g}, median at β = {median:g}{beside}; {told}"
-    return Verdict(id, estimate, _range(found, ".3g"), verdict)
+    return Verdict(id, estimate, f"vertex {_range(found, '.3g')}", verdict)
 
 
 def falls(id: str, dataset, name: str) -> Verdict:

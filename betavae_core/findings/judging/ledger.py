@@ -65,7 +65,7 @@ ENTRIES = {
     ),
     "diagonal-moves": Entry(
         QUESTION,
-        "Does a diagonal q, by itself, move the best β where the posterior is not diagonal?",
+        "With the true decoder (D = A), does a diagonal q move the best β where the posterior is not diagonal?",
         "Abstract: β-VAE “enforces conditional independence”",
     ),
     "above-noise-ratio": Entry(
@@ -123,6 +123,15 @@ ENTRIES = {
         "Tiles: at β = ν TIE falls more steeply than in a control trained for 20,000 epochs (exploratory)",
         "added after the planned control missed what theory predicts",
     ),
+    "turned-free": Entry(RESULT, "Turning the latents changes no term but TIE", "the theorem on turning"),
+    "turned-tie": Entry(
+        RESULT,
+        "Tiles: at β = ν, turning the latents by a few labelled images lowers TIE",
+        "the law of labels; means over draws of the images",
+    ),
+    "turned-best": Entry(
+        RESULT, "Tiles: turning the latents lowers the best β", "the lemma on rotation, by which it goes to ν"
+    ),
 }
 
 # What the ledger says in short, each with the ids behind it, all of one kind.
@@ -144,10 +153,11 @@ HEADLINES = {
     "Higher β makes latents factorise": ("mixing-factorised", "localisation-factorised"),
     "Latents move a digit along orthogonal axes": ("localisation-axes",),
     "Is conditional dependence needed for a finite best β?": ("conflict-needed",),
-    "Does a diagonal encoder by itself move the best β?": ("diagonal-moves",),
+    "With the true decoder, does a diagonal q move the best β?": ("diagonal-moves",),
     "Does the likelihood of the data fall as β grows?": ("likelihood-falls",),
     "Does higher β align latents with sources?": ("mixing-mig", "mixing-sap", "localisation-mig", "localisation-sap"),
     "Dependence given the data: best β above noise ratio": ("above-noise-ratio",),
     "Networks’ TIE still falls as β passes the noise ratio": ("tiles-slope",),
     "TIE falls more steeply than in a control trained alike": ("tiles-against-control",),
+    "Latents turned by a few labelled images infer better": ("turned-tie",),
 }
