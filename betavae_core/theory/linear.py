@@ -189,8 +189,8 @@ def learned_decoder_variance(covariance, beta: float, latents: int) -> float:
     >>> round(learned_decoder_variance(np.diag([9.0, 4.0, 1.0, 1.0]), 1.0, 2), 6)
     1.0
 
-    Raises ValueError on a bad β, covariance or number of latents; where k latents leave no variance over (as k = N
-    does), since then the objective grows without bound as σ_x² → 0 for β < 1 and is flat for β = 1.
+    Raises ValueError on a bad β, covariance or number of latents; where k latents leave no variance over, as k = N
+    does: with r ≤ k positive eigenvalues the objective then has no maximum for β < N/r, and is flat for β = N/r.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ STATEMENTS = {
     "limit": "C* ≤ (R* − R₀)/β, so C* → 0 as β → ∞",
     "mie_slope": "ΔMIE* lies between Δlog p − (β₁ − 1) ΔC* and Δlog p − (β₂ − 1) ΔC*",
     "mie": "MIE* = log-likelihood − ELBO*, and is not negative",
-    "likelihood": "linear model: likelihood rises up to β = 1, where MIE* is zero, and falls after it",
+    "likelihood": "linear model: likelihood does not fall up to β = 1, where MIE* is zero, and does not rise after it",
     "fixed_decoder": "fixed decoder: MIE* is least at β = 1",
 }
 

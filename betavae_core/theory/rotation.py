@@ -22,7 +22,8 @@ def rotated_tie(process, beta: float, rotation, family: str = "diagonal") -> flo
     D = Û diag √(λ − β)₊ Q,  mean W x with W = (DᵀD + β I)⁻¹ Dᵀ,
     cov q = β (DᵀD + β I)⁻¹ (full)  or  diag(β / (β + (DᵀD)_ii)) (diagonal)
 
-    Full, and none collapsed: TIE = tr AᵀA/σ² − ½ log det M − ½ Σ log(β/λ_i) − σ⁻² Σ_i (Q𝓡)_ii √((λ_i − β)(λ_i − σ²)).
+    Full, and none collapsed, with P over signed permutations:
+    TIE = tr AᵀA/σ² − ½ log det M − ½ Σ log(β/λ_i) − σ⁻² max_P Σ_i (QP𝓡)_ii √((λ_i − β)(λ_i − σ²)).
 
     >>> from betavae_core.theory.gaussian import LinearGaussian
     >>> process = LinearGaussian([[2.0, 1.0], [0.5, 1.5]])
