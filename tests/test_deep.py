@@ -194,6 +194,21 @@ def test_pictures_come_back_in_grey_levels(trained):
     assert np.corrcoef(rows[1, 2:].ravel(), original.ravel())[0, 1] > 0.5  # some of it has been learnt
     moved, labels = deep.traversal_rows(trained, [3.0])
     assert moved.shape == (2, 7, 40, 40)
+    assert labels == ["β = 3, z₁", "β = 3, z₂"]
+
+
+@pytest.mark.parametrize("experiment", ["mixing", "localisation"])
+def test_traversals_say_which_latents_are_not_in_use(experiment):
+    """C of each latent alone, worked out here, is near zero for them; of the images they change a tenth or less."""
+    stored = sweep.load(experiment, betas=[0.5, 100.0, 500.0], realizations=1)
+    moved, labels = deep.traversal_rows(stored, stored.beta.values)
+    mean, std = (stored[name].isel(detailed=0).astype(float) for name in ("latent_mean", "latent_std"))
+    divergence = ((mean**2 + std**2 - 1) / 2 - np.log(std)).mean("sample").values.ravel()
+    idle = ["not in use" in label for label in labels]
+    assert idle == (divergence < 0.01).tolist()
+    assert idle[:4] == [False, False, True, False]
+    change = np.abs(moved - moved[:, 3:4]).max((1, 2, 3))
+    assert change[2] < 0.1 * change[3]
 
 
 def test_prose_and_table_of_a_live_chapter(trained):
@@ -232,7 +247,8 @@ def live_of(beta, *sound):
         if good:
             known = {name: float(published[name][member.realization]) for name in terms.SCALARS}
             values = {name: 0.0 if np.isnan(value) else value for name, value in known.items()}  # terms of later
-            values |= {name: published[name].values[member.realization] for name in ("traversals", "grey_scale")}
+            pictures = ("traversals", "grey_scale", "latent_mean", "latent_std")
+            values |= {name: published[name].values[member.realization] for name in pictures}
         cells[member.key] = record.cell(member, values, {})
     return store.collect(members, source=lambda member: cells[member.key])
 

@@ -29,10 +29,9 @@ def latent_scores(stored: xr.Dataset) -> xr.Dataset:
         noise = np.random.default_rng([r, 1]).standard_normal(stored.latent_mean.shape[2:])  # the same at every β
         for b in range(stored.sizes["beta"]):
             if (q := stored_posterior(stored, b, r)) is not None:
-                used = (q.kl_by_latent().mean(0) > ACTIVE).sum()
                 sources = data.sources[: len(q.mean)]
                 judged = [*scored(sources, q.mean), *scored(sources, q.sample(noise))]
-                found[:, b, r] = *judged, motion_angle(data, q.mean), used
+                found[:, b, r] = *judged, motion_angle(data, q.mean), in_use_by(q).sum()
     return over_realizations(NAMES, found, stored.beta.values, range(realizations))
 
 
@@ -43,6 +42,11 @@ def stored_posterior(stored: xr.Dataset, b: int, r: int) -> Posterior | None:
         return None
     lower = stored.latent_lower.values[b, r] if "latent_lower" in stored else None
     return posterior.stored_as(mean, std, lower, LEAST_STD)
+
+
+def in_use_by(q: Posterior) -> np.ndarray:
+    """Which latents (k,) of a network are in use, from q of its images."""
+    return q.kl_by_latent().mean(0) > ACTIVE
 
 
 def over_realizations(names, values, betas, realizations, attributes=lambda name: {}) -> xr.Dataset:

@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from IPython.display import Markdown
 
-from betavae_core.findings import optima
+from betavae_core.findings import latents, optima
 from betavae_core.images import experiments
 from betavae_core.images.digits import CANVAS
 from betavae_core.results import planning, store, sweep
@@ -48,9 +48,14 @@ def reconstruction_rows(stored: xr.Dataset, betas, realizations) -> tuple[np.nda
 
 
 def traversal_rows(stored: xr.Dataset, betas, realization: int = 0) -> tuple[np.ndarray, list[str]]:
-    """Rows of pictures: for each β one row a latent, moved from −3 to 3 with the other held at 0."""
+    """Rows of pictures: for each β one row a latent, moved from −3 to 3 with the other held at 0; says which idle."""
     rows = np.concatenate([pictures(stored, "traversals", beta, realization) for beta in betas])
-    return rows, [f"β = {beta:g}, z{latent}" for beta in betas for latent in "₁₂"]
+    labels = []
+    for beta in betas:
+        q = latents.stored_posterior(stored, stored.beta.values.tolist().index(beta), realization)
+        used = latents.in_use_by(q) if q else (True, True)
+        labels += [f"β = {beta:g}, z{i}{'' if use else ' (not in use)'}" for i, use in zip("₁₂", used, strict=True)]
+    return rows, labels
 
 
 def live_rows(live: xr.Dataset) -> tuple[np.ndarray, list[str]]:

@@ -12,7 +12,7 @@ from betavae_core.results import sweep
 from betavae_core.showing import figures, tables
 from betavae_core.showing.tiles import SHORTER, between
 
-PENALISED = ["γ", *(name for beta in "ν1" for name in (f"β = {beta}: TIE", "predicted", "C", "predicted"))]
+PENALISED = ["γ", *(f"{of} at β = {b}{told}" for b in "ν1" for of in ("TIE", "C") for told in ("", ", predicted"))]
 TERMS = ("tie", "kl_prior")
 
 
@@ -70,7 +70,8 @@ LEARNING = {  # the networks of a row: their experiment, the supplement that lea
     "tiles-diagonal": ("tiles-diagonal", experiments.LEARNED, SHORTER),
     "tiles-diagonal, 6,000 epochs": ("tiles-diagonal", experiments.LEARNED_LONGER, None),
 }
-LEARNED = ["experiment (n)", "best β: predicted", "learned σₓ²", "best β/ν: σₓ² = 1", "slope: learned σₓ²", "σₓ² = 1"]
+LEARNED = ["experiment (n)", "best β, predicted", "best β, learned σₓ²", "best β/ν, σₓ² = 1"]
+LEARNED += ["slope, learned σₓ²", "slope, σₓ² = 1"]
 
 
 def networks(row: str) -> tuple[xr.Dataset, xr.Dataset]:

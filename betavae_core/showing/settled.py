@@ -38,7 +38,7 @@ def rows(thesis: xr.Dataset, settling: xr.Dataset, reference: xr.Dataset) -> lis
             [
                 f"{beta:g}",
                 *(tables.number(float(each.below.median()), 1) for each in (old, new)),
-                *(tables.number(value, 2) for value in tie),
+                *(tables.number(value, 3) for value in tie),
                 tables.fixed(float(new.obliqueness.mean()), 3),
                 f"{int(new.settled.sum())} of {int(judged.sum())}" if judged.any() else "–",
             ]

@@ -123,7 +123,7 @@ def result_rows(stores: dict[str, xr.Dataset], longest: xr.Dataset) -> list[list
 
 def _result_row(label: str, found: xr.Dataset) -> list[list[str]]:
     o = tiles.optimum(found)
-    told = tables.fixed(o.theory.slope, 3), between(o.slope, 2), tables.fixed(float(tiles.slopes(found).median()), 2)
+    told = tables.fixed(o.theory.slope, 3), between(o.slope), tables.fixed(float(tiles.slopes(found).median()), 3)
     return [[f"{label} ({o.count})", *told, f"{o.theory.best:.3f}", between(o.best)]] if o.count else []
 
 
@@ -189,7 +189,7 @@ def _four(found: xr.Dataset) -> str:
         return ""
     off, there = _unturned(found.sel(beta=slice(*(tiles.code_noise("tiles-4") * end for end in tiles.NEAR))))
     return (
-        f"In tiles-4 the slope is {between(o.slope, 2)} nats where theory has {tables.number(o.theory.slope, 3)}. "
+        f"In tiles-4 the slope is {between(o.slope)} nats where theory has {tables.number(o.theory.slope, 3)}. "
         f"Not all its decoders have turned: TIE is more than {UNTURNED:g} nats off theory in {off} of the {there} "
         "networks of the fit."
     )
