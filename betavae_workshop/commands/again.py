@@ -62,8 +62,11 @@ def evaluate(jobs, **options):
             continue
         click.echo(f"{label}: {len(lacking)} stored networks lack a term; each is trained again", err=True)
         gaps: list[float] = []
-        with_progress(completing.fill_in(lacking, gaps, crews.here(jobs)), lacking)
-        click.echo(f"{label}: filled in for {len(gaps)}; their known terms come out within {max(gaps):.2g} nats")
+        lost = with_progress(completing.fill_in(lacking, gaps, crews.here(jobs)), lacking, completing.lacking)
+        if gaps:
+            click.echo(f"{label}: filled in for {len(gaps)}; their known terms come out within {max(gaps):.2g} nats")
+        if lost:
+            click.echo(f"{label}: {len(lost)} diverged when trained again, and are left as they are", err=True)
 
 
 def _said_of(label: str, line: str) -> None:
