@@ -1,6 +1,8 @@
-"""Tables of what was measured of this project's speed, from the files that `make bench` and `make gpu-check` leave.
+"""Tables of what was measured of this project's speed.
 
-A build hands them to the chapter on reproduction (`betavae_core.built`).
+`make bench` leaves one of the two files. The other has the rows of `betavae gpu-check`; its sweeps, whose stages
+`sweeping.pipeline.Busy` timed, and the networks beside those of a CPU were put in by hand, and checks leave them.
+A build hands the tables to the chapter on reproduction (`betavae_core.built`).
 """
 
 import json

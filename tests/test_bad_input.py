@@ -153,6 +153,7 @@ COMMANDS = [  # words, what the line says
     (["bench", "--only", "tiles"], "no part 'tiles' of the bench; parts: mixing, localisation, optimum"),
     (["bench", "--contender", "mxnet"], "no contender 'mxnet' of the bench; contenders: betavae, plain, "),
     (["bench", "--json", str(paths.GPU)], "holds no rows of a bench"),
+    (["gpu-check", "--json", str(paths.BENCH)], "holds no checks of a GPU"),
     (["bench", "--json", "/"], "must name a file in a folder that is there; got '/'"),
     (["bench", "--json", "/nowhere/x"], "must name a file in a folder that is there; got '/nowhere/x'"),
     (["data", "import", str(paths.EMBEDDED_DIGITS), "--to", ""], "must name a file in a folder that is there; got ''"),

@@ -3,9 +3,11 @@
 With TensorFlow, or with JAX where a machine has that: the same checks on trainers of one kind.
 """
 
+import json
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +22,6 @@ LIBRARIES = ("tensorflow", "jax")
 PACKS = (1, 16, 256)  # members trained together; XLA may compile each for a minute
 STEPS, PEER_STEPS = 200, 100
 RATE = "member-steps/s"
-TERMS = ("reconstruction", "kl_prior", "tie")
 HEADER = ["check", "experiment", "library", "members", "found", "unit"]
 
 
@@ -37,6 +38,17 @@ def device(library: str) -> str | None:
 
     devices = tf.config.list_physical_devices("GPU")
     return tf.config.experimental.get_device_details(devices[0]).get("device_name", "GPU") if devices else None
+
+
+def read(file: Path) -> dict:
+    """What a file of an earlier check has, none if it is not there; UsageError if it is no such file."""
+    try:
+        found = json.loads(file.read_text()) if file.exists() else {"rows": []}
+        if "rows" in dict(found):
+            return found
+    except (ValueError, TypeError):
+        pass
+    raise UsageError(f"{file} holds no checks of a GPU")
 
 
 def trainers(library: str):
