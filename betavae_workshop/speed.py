@@ -1,7 +1,7 @@
 """Tables of what was measured of this project's speed.
 
-`make bench` leaves one of the two files. The other has the rows of `betavae gpu-check`; its sweeps, whose stages
-`sweeping.pipeline.Busy` timed, and the networks beside those of a CPU were put in by hand, and checks leave them.
+`make bench` leaves one of the two files. The other has the rows of `betavae gpu-check`; its sweeps, as
+`sweeping.pipeline.run` timed them, and the networks beside those of a CPU were put in by hand, and checks leave them.
 A build hands the tables to the chapter on reproduction (`betavae_core.built`).
 """
 

@@ -43,12 +43,9 @@ def device(library: str) -> str | None:
 def read(file: Path) -> dict:
     """What a file of an earlier check has, none if it is not there; UsageError if it is no such file."""
     try:
-        found = json.loads(file.read_text()) if file.exists() else {"rows": []}
-        if "rows" in dict(found):
-            return found
+        return {**json.loads(file.read_text())} if file.exists() else {}
     except (ValueError, TypeError):
-        pass
-    raise UsageError(f"{file} holds no checks of a GPU")
+        raise UsageError(f"{file} holds no checks of a GPU") from None
 
 
 def trainers(library: str):
