@@ -10,10 +10,7 @@ from betavae_workshop import environment
 def fetch() -> Path:
     """Get the 60,000 MNIST training digits through Keras, which verifies its download, and keep them.
 
-    Raises
-    ------
-    OSError
-        if they cannot be downloaded or written.
+    Raises OSError if they cannot be downloaded or written.
     """
     with environment.muted():
         import tensorflow as tf

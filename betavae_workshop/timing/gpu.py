@@ -49,13 +49,7 @@ def read(file: Path) -> dict:
 
 
 def trainers(library: str):
-    """Function of a number of members and of an architecture to a trainer of theirs.
-
-    Raises
-    ------
-    UsageError
-        if there is no such library.
-    """
+    """Function of a number of members and of an architecture to a trainer of theirs; UsageError for another library."""
     if library not in LIBRARIES:
         raise UsageError(f"no library {library!r}; libraries: {', '.join(LIBRARIES)}")
     if library == "jax":
