@@ -40,8 +40,8 @@ STORED = {"mixing": ("elbo", "reconstruction", "kl_prior", "tie"), "localisation
 OPTIMA = ("elbo", "mie", "tie")
 
 
-def _bowl(lowest: float, step: float, count: int = BETAS) -> np.ndarray:
-    return step * np.abs(np.arange(count) - lowest)
+def _bowl(lowest: float, step: float) -> np.ndarray:
+    return step * np.abs(np.arange(BETAS) - lowest)
 
 
 def truths(rule: str) -> list[Truth]:
@@ -133,9 +133,7 @@ def rates(rule: str, noise, count: int, trials: int = TRIALS, seed: int = SEED, 
     return found
 
 
-def coverage(
-    experiment: str, term: str, count: int, normal: bool, trials: int, seed: int = SEED
-) -> tuple[float, float]:
+def coverage(experiment: str, term: str, count: int, normal: bool, trials: int, seed: int) -> tuple[float, float]:
     """Part of the intervals of optima that hold the truth, and their median width, as a factor of β.
 
     The true line is that of the stored trimmed means, moved by up to half a grid cell, and known at the grid's β.
@@ -160,7 +158,7 @@ def coverage(
     return float(np.mean(hits)), float(np.exp(np.median(widths)))
 
 
-def coverage_of_tiles(experiment: str, noise: float, count: int, trials: int, seed: int = SEED) -> dict:
+def coverage_of_tiles(experiment: str, noise: float, count: int, trials: int, seed: int) -> dict:
     """Part of the intervals of the best β/ν of tiles that hold the theory's, their median width, and the mean best."""
     ratios, rng = np.array(experiments.RATIOS), np.random.default_rng([seed, count])
     curve, factor = tiles.theory(experiment, ratios).tie.values, tiles.correction(experiment, ratios)
@@ -174,25 +172,25 @@ def coverage_of_tiles(experiment: str, noise: float, count: int, trials: int, se
     return {"coverage": held, "width": float(np.median(widths)), "best": float(np.nanmean(best)), "theory": truth}
 
 
-def rerun(trials: int = TRIALS, seed: int = SEED) -> dict:
+def rerun() -> dict:
     """All rates, as the file keeps them."""
-    table = {"seed": seed, "trials": trials, "rules": [], "intervals": [], "tiles": []}
+    table = {"seed": SEED, "trials": TRIALS, "rules": [], "intervals": [], "tiles": []}
     for name, noise in noises().items():
         for rule in RULES:
             for count in COUNTS:
-                found = rates(rule, noise, count, trials, seed)
+                found = rates(rule, noise, count)
                 table["rules"].append({"noise": name, "rule": rule, "n": count, **found})
     for experiment in STORED:
         for term in OPTIMA:
             for normal in (True, False):
                 for count in COUNTS:
-                    held, width = coverage(experiment, term, count, normal, trials, seed)
+                    held, width = coverage(experiment, term, count, normal, TRIALS, SEED)
                     cell = {"curve": f"{experiment}, {term}", "normal": normal, "n": count}
                     table["intervals"].append({**cell, "coverage": held, "width": width})
     for experiment in tiles.NAMES:
         for noise in NOISES:
             for count in REALIZATIONS:
-                found = coverage_of_tiles(experiment, noise, count, trials, seed)
+                found = coverage_of_tiles(experiment, noise, count, TRIALS, SEED)
                 table["tiles"].append({"experiment": experiment, "noise": noise, "n": count, **found})
     return table
 

@@ -7,13 +7,10 @@ from betavae_core.images import digits
 from betavae_workshop import environment
 
 
-def fetch(file: Path = paths.FULL_DIGITS) -> Path:
-    """Get the 60,000 MNIST training digits through Keras, which verifies its download, and keep them in `file`.
+def fetch() -> Path:
+    """Get the 60,000 MNIST training digits through Keras, which verifies its download, and keep them.
 
-    Raises
-    ------
-    OSError
-        if they cannot be downloaded or written.
+    Raises OSError if they cannot be downloaded or written.
     """
     with environment.muted():
         import tensorflow as tf
@@ -22,4 +19,4 @@ def fetch(file: Path = paths.FULL_DIGITS) -> Path:
         (images, labels), _ = tf.keras.datasets.mnist.load_data()
     except Exception as error:
         raise OSError(f"full MNIST could not be downloaded ({error}); the embedded digits need no internet") from None
-    return digits.write(file, images, labels)
+    return digits.write(paths.FULL_DIGITS, images, labels)

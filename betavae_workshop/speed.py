@@ -1,6 +1,8 @@
-"""Tables of what was measured of this project's speed, from the files that `make bench` and `make gpu-check` leave.
+"""Tables of what was measured of this project's speed.
 
-A build hands them to the chapter on reproduction (`betavae_core.built`).
+`make bench` leaves one of the two files. The other has the rows of `betavae gpu-check`; its sweeps, as
+`sweeping.pipeline.run` timed them, and the networks beside those of a CPU were put in by hand, and checks leave them.
+A build hands the tables to the chapter on reproduction (`betavae_core.built`).
 """
 
 import json
@@ -125,7 +127,7 @@ def _best(rows: list[dict], known: dict[str, str], ours: str) -> Iterator[tuple[
         yield experiment, known[contender], f"{row['processes']} × {row['threads']}", rate, own / rate
 
 
-def thesis_cost(rows: list[dict], gpu: dict, epochs: int = 1000) -> list[list[str]]:
+def thesis_cost(rows: list[dict], gpu: dict) -> list[list[str]]:
     """Hours that the `thesis` profile takes on three kinds of machine, by arithmetic from what was measured.
 
     Cores: members × (steps / rate + evaluation), shared out; rows are the bench's. GPU: members × the seconds that a
@@ -138,8 +140,8 @@ def thesis_cost(rows: list[dict], gpu: dict, epochs: int = 1000) -> list[list[st
         laptop = max(row["member_steps_per_s"] for row in ours)
         core = max(row["member_steps_per_s"] / row["processes"] for row in ours if row["threads"] == 1)
         swept = max((s for s in gpu["sweeps"] if s["experiment"] == name), key=lambda sweep: sweep["networks"])
-        alone = epochs / core + EVALUATION
-        each = epochs / laptop + EVALUATION / 2, swept["seconds"] / swept["networks"], alone / 100
+        alone = EPOCHS / core + EVALUATION
+        each = EPOCHS / laptop + EVALUATION / 2, swept["seconds"] / swept["networks"], alone / 100
         for column, seconds in zip(hours.values(), each, strict=True):
             column.append(members * seconds / 3600)
     return [[name, *(f"{h:.2f}" for h in (*column, sum(column)))] for name, column in hours.items()]
@@ -156,14 +158,14 @@ def speed_rows(measured: dict) -> list[list[str]]:
     return rows
 
 
-def held(members: int, samples: int = 1000) -> float:
-    """GB that a pack in training holds at least, by arithmetic.
+def held(members: int) -> float:
+    """GB that a pack in training holds at least, with the thesis's 1,000 images for each member; by arithmetic.
 
     Four bytes for each weight, its gradient and Adam's two moments, and for each output of a layer and its gradient.
     """
     layers = architecture.shapes(architecture.LATENTS, architecture.HIDDEN, architecture.PIXELS, "diagonal")
     weights = sum((fan_in + 1) * fan_out for fan_in, fan_out in layers)
-    outputs = samples * sum(fan_out for _, fan_out in layers)
+    outputs = 1000 * sum(fan_out for _, fan_out in layers)
     return members * 4 * (4 * weights + 2 * outputs) / 1e9
 
 

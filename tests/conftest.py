@@ -79,7 +79,7 @@ def betavae(*words, **environment):
 
 def lines(told):
     """What was said on standard error, line by line, without what shows progress: a bar, or a line a minute."""
-    progress = re.compile(r".*%\|.*|\d+ of \d+ are stored")
+    progress = re.compile(r".*%\|.*|\d+ of \d+ are done")
     return [line for line in re.split("[\r\n]+", told) if line.strip() and not progress.fullmatch(line)]
 
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from click.testing import CliRunner
 
 from betavae_core import machine, paths
 from betavae_core.errors import SweepError, UsageError
@@ -14,8 +15,8 @@ from betavae_core.networks import evaluation, model, training
 from betavae_core.networks.weights import Weights
 from betavae_core.results import cost
 from betavae_core.theory import linear
-from betavae_workshop import speed
-from betavae_workshop.timing import bench, contenders, optimum, scripts
+from betavae_workshop import cli, speed
+from betavae_workshop.timing import bench, contenders, gpu, optimum, scripts
 
 
 def test_products_are_those_of_the_factored_step():
@@ -222,6 +223,17 @@ def test_rows_of_several_beta_come_from_one_process():
 
 
 LIMIT = {"experiment": "mixing", "contender": "limit", "processes": 1, "threads": 1}
+
+
+def test_a_check_of_a_gpu_keeps_what_else_a_file_has_and_refuses_that_of_another(tmp_path, monkeypatch):
+    file, rows = tmp_path / "gpu.json", [dict(zip(gpu.HEADER, "abcdef", strict=True))]
+    file.write_text(json.dumps({"device": "X", "rows": [], "sweeps": [1], "realizations": 20}))
+    monkeypatch.setattr(gpu, "check", lambda library: rows)
+    for device, code, has in (("Y", 2, []), ("X", 0, rows)):
+        monkeypatch.setattr(gpu, "device", lambda library, device=device: device)
+        result = CliRunner().invoke(cli.main, ["gpu-check", "--json", str(file)])
+        found = json.loads(file.read_text())
+        assert (result.exit_code, found["rows"], found["sweeps"], found["realizations"]) == (code, has, [1], 20)
 
 
 def test_an_interrupted_bench_goes_on_from_its_rows(tmp_path):

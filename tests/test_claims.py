@@ -152,6 +152,20 @@ def test_verdicts_travel_through_the_build(tmp_path, monkeypatch):
     assert "question" in result.stdout
 
 
+@pytest.mark.parametrize("now", ["elbo-peek", "estimates"])
+def test_verdicts_of_another_version_of_the_ledger_get_one_line(now, tmp_path, monkeypatch):
+    """An entry, or a field, has another name since."""
+    monkeypatch.setenv("BETAVAE_STAGE", str(tmp_path))
+    (tmp_path / "book").mkdir()
+    claims.record("theory", [verdicts.exact("elbo-peak", "−1", True)], {"elbo-peak": "p3"})
+    file = claims.file("theory", tmp_path)
+    file.write_text(file.read_text().replace({"elbo-peek": "elbo-peak", "estimates": "estimate"}[now], now))
+    monkeypatch.setattr(paths, "EXECUTED", tmp_path)
+    result = CliRunner().invoke(cli.main, ["claims"])
+    line = "betavae: the verdicts are of another version of the ledger; `make book` judges anew\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", line)
+
+
 def test_an_entry_that_is_not_there_and_a_verdict_without_target_are_refused():
     with pytest.raises(ValueError, match="no entry 'elbo-peek' in the ledger"):
         claims.Verdict("elbo-peek", "1", "exact", "held")

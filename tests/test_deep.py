@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -334,6 +336,28 @@ def test_many_live_networks_are_told_by_mean_median_and_range():
     values = [float(v) for v in made.tie[0] if np.isfinite(v)]
     assert len(values) == 3
     assert tie[1:4] == [f"{np.mean(values):.2f}", f"{np.median(values):.2f}", f"{min(values):.2f} to {max(values):.2f}"]
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, ArithmeticError])
+def test_what_is_queued_is_not_trained_once_training_ends(end, monkeypatch):
+    """By Ctrl-C, or since one failed; it went on to the last of them."""
+    begun, failing = [], end is ArithmeticError
+
+    def train(member, key, counter):
+        begun.append(member)
+        time.sleep(0.4)
+        if failing:
+            raise end
+
+    def tell():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_live, "ProcessPoolExecutor", lambda jobs, *_: ThreadPoolExecutor(jobs))
+    monkeypatch.setattr(train_live.train_member, "train_and_draw", train)
+    members = planning.plan("mixing", "smoke", realizations=10)
+    with pytest.raises(end):
+        train_live._trained_side_by_side(members, members, 2, tell if not failing else lambda: None)
+    assert len(begun) < 10 < len(members)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from betavae_core import paths
 from betavae_core.errors import UsageError
 from betavae_core.images import digits, experiments
 from betavae_core.paths import BUILD
-from betavae_core.results import members, planning
+from betavae_core.results import members, planning, store
 from betavae_core.showing import interactive
 from betavae_core.showing import parameters as rules
 from betavae_core.theory.gaussian import LinearGaussian
@@ -27,8 +27,32 @@ def test_what_is_published_is_enough_for_every_chapter():
 
 def test_chapters_that_load_networks_at_every_beta_say_so():
     for chapter in ("mixing", "localisation"):
-        assert parameters.needs(chapter) == [chapter]
-    assert parameters.needs("beyond") == [record.name for record in experiments.RECORDS if record.on_the_grid]
+        assert [name for name, beside in parameters.needs(chapter) if not beside] == [chapter]
+    grid = [record.name for record in experiments.RECORDS if record.on_the_grid]
+    assert [name for name, beside in parameters.needs("beyond") if not beside] == grid
+
+
+def test_chapters_name_supplements_that_there_are():
+    named = {chapter: [beside for _, beside in parameters.needs(chapter) if beside] for chapter in chapters.names()}
+    assert named["mixing"] == [experiments.SETTLING.name, experiments.AGAIN.name]
+    assert named["beyond"] == [experiments.LONGER.name, *map(experiments.PENALISED.format, experiments.GAMMAS)]
+    for chapter, found in named.items():
+        lines = [line for line in (paths.CHAPTERS / f"{chapter}.md").read_text().splitlines() if "# and of " in line]
+        assert all(any(beside.startswith(line.split(": ")[1]) for beside in found) for line in lines), chapter
+
+
+@pytest.mark.parametrize("chapter", ["mixing", "localisation", "beyond", "turning", "tiles"])
+def test_a_store_without_supplements_is_told_with_the_command_that_fills_it(chapter, monkeypatch, tmp_path):
+    """All experiments were stored; then cells ended in tracebacks on what they load beside them."""
+    for name in experiments.NAMES:
+        file = store.published(planning.plan(name)[0].specification)
+        (tmp_path / file.name).symlink_to(file)
+    monkeypatch.setenv("BETAVAE_PUBLISHED", str(tmp_path))
+    told = (
+        rf"chapter {chapter} shows .* \(.*\), and no realization is stored .*`betavae sweep [\w-]+ --profile published`"
+    )
+    with pytest.raises(UsageError, match=told):
+        execution.require_networks(chapter, {"profile": "published"})
 
 
 def test_an_empty_store_is_told_with_the_command_that_fills_it(results):
@@ -77,7 +101,7 @@ def test_what_a_chapter_needs_survives_a_trip_through_jupyter(tmp_path, monkeypa
     before = {name: (parameters.needs(name), parameters.declarations(name)) for name in chapters.names()}
     monkeypatch.setattr(chapters, "CHAPTERS", tmp_path)
     assert {name: (parameters.needs(name), parameters.declarations(name)) for name in before} == before
-    assert before["mixing"][0] == ["mixing"]
+    assert before["mixing"][0][0] == ("mixing", None) and len(before["mixing"][0]) == 3
 
 
 DECLARED = "beta = 1.0  # 0 to 1e9\nmodels = 3  # 1 to 9\nprofile = 'published'  # a profile of mixing"

@@ -149,7 +149,7 @@ def test_seeds_are_paired_across_beta_and_the_pair_is_fixed_where_promised():
         (("mixing",), {"realizations": 0}, "realizations must be >= 1; got 0"),
         (("mixing",), {"realizations": 7693}, "at most 100,000 members; got 13 β × 7,693 realizations of mixing"),
         (("mixing",), {"epochs": 0}, "epochs must be from 1 to 100,000; got 0"),
-        (("mixing",), {"samples": -5}, "samples must be from 1 to 100,000; got -5"),
+        (("mixing",), {"samples": -5}, "samples must be from 10 to 100,000; got -5"),
         (("mixing",), {"learning_rate": 0.0}, "learning_rate must be finite and > 0; got 0.0"),
         (("mixing",), {"scaling": "row"}, "scaling must be global or pixel; got row"),
     ],

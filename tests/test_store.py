@@ -338,7 +338,8 @@ def test_a_file_of_a_later_format_gets_one_line_and_is_left_alone(place, monkeyp
     monkeypatch.setenv("BETAVAE_RESULTS", str(file.parents[1] if place == "working" else file.parent / "none"))
     monkeypatch.setenv("BETAVAE_PUBLISHED", str(file.parent))
     before = later.read_bytes()
-    with pytest.raises(UsageError, match=r"\.nc has format 7, and this version reads up to 1; it is left as it is"):
+    said = r"^[\w,=]+\.nc has format 7, and this version reads up to 1; it is left as it is$"
+    with pytest.raises(UsageError, match=said):
         survey.survey([member()])
     assert later.read_bytes() == before
 

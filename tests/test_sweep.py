@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 from betavae_core.errors import SweepError
-from betavae_core.results import planning, store, sweep, train_member
+from betavae_core.results import planning, record, store, sweep, train_member
 from betavae_core.results.members import Member, Specification
 from betavae_core.theory.terms import SCALARS
 from betavae_workshop import cli
-from betavae_workshop.sweeping import crews, running, survey, tasks, writing
+from betavae_workshop.sweeping import completing, crews, publishing, running, survey, tasks, writing
 from tests.conftest import betavae, heed_interrupts, lines, without
 
 REMEMBERED = json.loads((Path(__file__).parent / "remembered_members.json").read_text())
@@ -127,6 +127,45 @@ def test_a_diverged_member_is_recorded(results, crew):
     assert np.isnan(store.collect([wild]).tie).all()
 
 
+@pytest.fixture
+def lacking(results):
+    """Four stored members without a term that was defined later."""
+    members = small()
+    for each in members:
+        writing.write(each, dict.fromkeys(SCALARS, 1.0), {})
+        found = store.read(each).drop_vars("tie")
+        writing.save(found.assign_attrs(checksum=record.checksum(found)), store.path(each))
+    return members
+
+
+def test_a_network_that_diverges_when_it_is_trained_again_is_left_alone(lacking, monkeypatch):
+    known = {each.key: 2.0 for each in lacking[:3]}
+    monkeypatch.setattr(tasks, "task", lambda _, keys, xla: [(dict.fromkeys(SCALARS, known.get(*keys, np.nan)), {})])
+    with ThreadPoolExecutor(1) as pool:
+        here = contextlib.nullcontext([crews.Crew(pool.submit, lambda _: 1)])
+        monkeypatch.setattr(crews, "here", lambda jobs: here)
+        result = CliRunner().invoke(cli.main, ["evaluate", *SMOKE])
+    assert result.stdout == "mixing,samples=20,epochs=20: filled in for 3; their known terms come out within 1 nats\n"
+    assert (
+        lines(result.stderr)[-1]
+        == "mixing,samples=20,epochs=20: 1 diverged when trained again, and are left as they are"
+    )
+    assert completing.lacking(lacking) == lacking[3:]
+    assert "tie" not in store.read(lacking[3])
+
+
+def test_an_interrupted_evaluation_counts_what_it_has_filled_in(lacking, monkeypatch):
+    def fill_in(members, gaps, crew):
+        gaps += publishing.complete({members[0]: dict.fromkeys(SCALARS, 1.0)})
+        yield members[0], {}
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(completing, "fill_in", fill_in)
+    result = CliRunner().invoke(cli.main, ["evaluate", *SMOKE])
+    assert result.exit_code == 130
+    assert lines(result.stderr)[-1] == "interrupted: 1 of 4 are done; the same command goes on from there"
+
+
 def test_a_worker_with_other_digits_is_refused(results):
     members = small()[:1]
     with pytest.raises(SweepError, match="a worker has other digits"):
@@ -205,7 +244,7 @@ def test_interrupting_finishes_the_members_in_hand_and_resumes(results):
     assert "Traceback" not in told
     kept = len(list(folder.glob("*.nc")))
     assert 1 <= kept < 12
-    assert lines(told)[-1] == f"interrupted: {kept} of 12 are stored; the same command goes on from there"
+    assert lines(told)[-1] == f"interrupted: {kept} of 12 are done; the same command goes on from there"
     assert list(folder.glob(".*")) == []
     members = small(realizations=6, epochs=150)
     assert len(survey.survey(members).missing) == 12 - kept

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from betavae_core import files, paths
+from betavae_core.errors import UsageError
 from betavae_core.findings.judging.ledger import CLAIM, ENTRIES, HEADLINES, QUESTION, RESULT, Entry
 
 HELD, UNDECIDED, REFUTED = "held", "undecided", "refuted"
@@ -69,9 +70,12 @@ def record(chapter: str, verdicts: list[Verdict], targets: dict[str, str]) -> No
 
 
 def load(chapters: list[str], stage) -> list[Verdict]:
-    """All recorded verdicts, in reading order."""
-    recorded = [file(chapter, stage) for chapter in chapters]
-    return [Verdict(**entry) for f in recorded if f.exists() for entry in json.loads(f.read_text(encoding="utf-8"))]
+    """All recorded verdicts, in reading order; UsageError if another version of the ledger recorded them."""
+    recorded = [f.read_text(encoding="utf-8") for chapter in chapters if (f := file(chapter, stage)).exists()]
+    try:
+        return [Verdict(**entry) for text in recorded for entry in json.loads(text)]
+    except (TypeError, ValueError):
+        raise UsageError("the verdicts are of another version of the ledger; `make book` judges anew") from None
 
 
 def of_kind(verdicts: list[Verdict], kind: str) -> list[Verdict]:

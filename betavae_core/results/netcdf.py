@@ -55,6 +55,8 @@ def opened(content: bytes) -> Iterator:
             yield file
     except ImportError as error:
         raise UsageError(f"stored networks cannot be read: {error}; `make env` installs what is missing") from None
+    except UsageError:
+        raise
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise files.Damaged(first_line(error)) from None
 

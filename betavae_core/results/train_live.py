@@ -6,7 +6,7 @@ import os
 import signal
 import tempfile
 import threading
-from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -49,11 +49,15 @@ def _trained_side_by_side(members, counters, jobs: int, tell) -> list[tuple[dict
             for member, counter in zip(members, counters, strict=True)
         ]
         try:
-            while wait(futures, timeout=1).not_done:
+            while (found := wait(futures, 1, FIRST_EXCEPTION)).not_done:
                 tell()
+                for future in found.done:
+                    future.result()
             return [future.result() for future in futures]
         except BrokenProcessPool:
             raise SweepError("a training process was killed, perhaps for want of memory") from None
+        finally:
+            pool.shutdown(cancel_futures=True)  # of Ctrl-C, or of one that failed
 
 
 def start_worker() -> None:

@@ -83,7 +83,7 @@ def bring_up_to_date(wanted: dict[str, dict], stage: Path, report=print, limit: 
 
 
 def require_networks(chapter: str, values: dict) -> None:
-    """Refuse a chapter, in one line, whose networks are not stored: it needs one whole realization of each experiment.
+    """Refuse a chapter, in one line, whose networks are not stored: it needs a whole realization of all that it names.
 
     Raises
     ------
@@ -96,17 +96,17 @@ def require_networks(chapter: str, values: dict) -> None:
     from betavae_core.results import planning
     from betavae_workshop.sweeping import survey
 
-    for name in needed:
-        profile = values.get("profile", "published")
-        betas = set(experiments.experiment(name).betas)
-        members = planning.plan(name, profile)
-        if not betas <= {member.beta for member in members}:
+    for name, supplement in needed:
+        profile = "published" if supplement else values.get("profile", "published")
+        members = planning.plan(name, profile, supplement=supplement)
+        if not supplement and not {*experiments.experiment(name).betas} <= {member.beta for member in members}:
             some = ", ".join(f"{beta:g}" for beta in sorted({member.beta for member in members}))
             raise UsageError(f"chapter {chapter} shows {name} at every β; profile {profile} has {some} alone")
         if not survey.whole(members):
             digits = f" of the digits in {paths.digits()}" if paths.digits() != paths.EMBEDDED_DIGITS else ""
+            shown = f"{name} ({supplement})" if supplement else name
             raise UsageError(
-                f"chapter {chapter} shows networks of {name}, and no realization{digits} is stored with every β; "
+                f"chapter {chapter} shows networks of {shown}, and no realization{digits} is stored with every β; "
                 f"`betavae sweep {name} --profile {profile}` trains them"
             )
 

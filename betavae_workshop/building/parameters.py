@@ -1,5 +1,6 @@
 """The parameters of chapters, as the build reads and checks them; rules are those of `showing.parameters`."""
 
+import re
 from typing import Any
 
 from betavae_core.errors import UsageError
@@ -9,19 +10,29 @@ from betavae_workshop.building import chapters
 
 def declarations(chapter: str) -> dict[str, Declaration]:
     """Names, default values and rules in a chapter's tagged `parameters` cell; {} without one."""
-    for cell in chapters.notebook(chapter).cells if chapters.has_code(chapter) else ():
-        if "parameters" in cell.metadata.get("tags", []):
-            return declared_in(cell.source)
-    return {}
+    return declared_in(_declaring(chapter))
 
 
-def needs(chapter: str) -> list[str]:
-    """Experiments whose stored networks a chapter shows at every β: those that the rule of a parameter names.
+def _declaring(chapter: str) -> str:
+    tagged = (c for c in chapters.notebook(chapter).cells if "parameters" in c.metadata.get("tags", []))
+    return next((cell.source for cell in tagged), "") if chapters.has_code(chapter) else ""
 
-    They stand there, `profile = "published"  # a profile of mixing`, since Jupyter and jupytext keep what is in a cell.
+
+def needs(chapter: str) -> list[tuple[str, str | None]]:
+    """Experiments whose stored networks a chapter shows at every β, and supplements, each with its experiment.
+
+    They stand with its parameters, since Jupyter and jupytext keep what is in a cell: experiments in a rule, as in
+    `# a profile of mixing`; supplements, by how their names begin, in lines such as `# and of mixing: 5,000 epochs`.
     """
-    found = (PROFILE.fullmatch(declared.rule) for declared in declarations(chapter).values())
-    return [name for rule in found if rule and rule[1] for name in rule[1].split(", ")]
+    source = _declaring(chapter)
+    rules = (PROFILE.fullmatch(declared.rule) for declared in declared_in(source).values())
+    found: list = [(name, None) for rule in rules if rule and rule[1] for name in rule[1].split(", ")]
+    for name, start in re.findall(r"^# and of ([\w-]+): (.+)$", source, re.MULTILINE):
+        from betavae_core.images import experiments  # it takes as long to load as all else
+
+        extras = [extra.name for extra in experiments.experiment(name).supplements]
+        found += [(name, extra) for extra in extras if extra.startswith(start)]
+    return found
 
 
 def defaults(chapter: str) -> dict[str, Any]:

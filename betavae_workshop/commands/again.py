@@ -1,7 +1,5 @@
 """Networks that are trained again, since weights are not kept: for their atlas, or for terms defined after them."""
 
-import functools
-
 import click
 
 from betavae_core.errors import UsageError
@@ -33,8 +31,9 @@ def atlas(names, profile, betas, jobs):
         if (latents := experiments.experiment(name).latents) != 2:
             raise UsageError(f"an atlas is drawn of networks with 2 latents; those of {name} have {latents}")
     for label, members in planned:
-        report = functools.partial(_said_of, label)
-        for member in running.draw_atlases(members, crews.here(jobs), report):
+        for member in running.draw_atlases(
+            members, crews.here(jobs), lambda line, label=label: click.echo(f"{label}: {line}", err=True)
+        ):
             click.echo(f"{label}, beta {member.beta:.10g}: drawn", err=True)
         click.echo(f"{label}: {len(members)} atlases in {paths.atlases() / label}")
 
@@ -62,12 +61,11 @@ def evaluate(jobs, **options):
             continue
         click.echo(f"{label}: {len(lacking)} stored networks lack a term; each is trained again", err=True)
         gaps: list[float] = []
-        with_progress(completing.fill_in(lacking, gaps, crews.here(jobs)), lacking)
-        click.echo(f"{label}: filled in for {len(gaps)}; their known terms come out within {max(gaps):.2g} nats")
-
-
-def _said_of(label: str, line: str) -> None:
-    click.echo(f"{label}: {line}", err=True)
+        lost = with_progress(completing.fill_in(lacking, gaps, crews.here(jobs)), lacking, completing.lacking)
+        if gaps:
+            click.echo(f"{label}: filled in for {len(gaps)}; their known terms come out within {max(gaps):.2g} nats")
+        if lost:
+            click.echo(f"{label}: {len(lost)} diverged when trained again, and are left as they are", err=True)
 
 
 VERBS = (atlas, evaluate)

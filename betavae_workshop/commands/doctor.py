@@ -145,7 +145,6 @@ def _digits() -> Finding:
 
 def _store(folder: Path, pattern: str, mended: str) -> Finding:
     """How many networks a store holds of each experiment, and its damaged files."""
-    from betavae_core.results import record
     from betavae_workshop.sweeping import survey
 
     counts: collections.Counter[str] = collections.Counter()
@@ -154,7 +153,7 @@ def _store(folder: Path, pattern: str, mended: str) -> Finding:
         try:
             experiment = file.stem.split(",")[0] if file.parent == folder else file.parent.name
             counts[experiment] += survey.held(files.read_sealed(file))
-        except (files.Damaged, record.FormatError):
+        except files.Damaged:
             damaged.append(file.name)
     aside = len([*folder.glob("*/*.bad")])
     told = ", ".join(f"{experiment} {count}" for experiment, count in counts.items()) or "none"

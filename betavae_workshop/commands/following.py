@@ -9,11 +9,12 @@ import click
 LINE_EVERY = 60  # seconds
 
 
-def with_progress(training, members) -> list:
-    """Have members trained, behind a bar on a terminal, with a line a minute elsewhere; returns those that diverged."""
-    from tqdm import tqdm
+def with_progress(training, members, missing) -> list:
+    """Have members trained, behind a bar on a terminal, with a line a minute elsewhere; returns those that diverged.
 
-    from betavae_workshop.sweeping import survey
+    `missing` gives those of them that are still to be done, which an interruption tells of.
+    """
+    from tqdm import tqdm
 
     lost, said = [], time.monotonic()
     try:
@@ -22,11 +23,11 @@ def with_progress(training, members) -> list:
                 bar.update()
                 lost += [member] if made.get("diverged") else []
                 if bar.disable and time.monotonic() - said > LINE_EVERY:
-                    click.echo(f"{done} of {len(members)} are stored", err=True)
+                    click.echo(f"{done} of {len(members)} are done", err=True)
                     said = time.monotonic()
     except KeyboardInterrupt:
-        there = len(members) - len(survey.survey(members).missing)
-        click.echo(f"interrupted: {there} of {len(members)} are stored; the same command goes on from there", err=True)
+        done = len(members) - len(missing(members))
+        click.echo(f"interrupted: {done} of {len(members)} are done; the same command goes on from there", err=True)
         sys.exit(130)
     return lost
 

@@ -123,7 +123,7 @@ def sweep(jobs, workers, scheduler, pack, jax, explain, **options):
                 training = pipeline.sweep_packs(plan.missing, pack, jobs, above_the_bar)
             else:
                 training = running.run(plan.missing, _crew(jobs, workers, scheduler), pack, above_the_bar)
-            lost = with_progress(training, plan.missing)
+            lost = with_progress(training, plan.missing, lambda members: survey.survey(members).missing)
             click.echo(f"stored in {paths.working_store() / members[0].specification.experiment}", err=True)
             if lost:
                 betas = ", ".join(f"{beta:.10g}" for beta in sorted({member.beta for member in lost}))

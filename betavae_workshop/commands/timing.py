@@ -48,7 +48,9 @@ def bench(only, chosen, rounds, file):
 
 @click.command("gpu-check")
 @click.option("--library", default="tensorflow", show_default=True, help="tensorflow, or jax.")
-@click.option("--json", "file", metavar="FILE", callback=new_file, help="Write the rows there, too.")
+@click.option(
+    "--json", "file", metavar="FILE", callback=new_file, help="Write the rows there, too; what else it has stays."
+)
 def gpu_check(library, file):
     """Check and time training on this machine's GPU.
 
@@ -64,6 +66,7 @@ def gpu_check(library, file):
     from betavae_workshop import environment
     from betavae_workshop.timing import gpu
 
+    before = gpu.read(file) if file else {}  # refused before any work is done for it
     with environment.muted():
         gpu.trainers(library)
         found = gpu.device(library)
@@ -71,13 +74,16 @@ def gpu_check(library, file):
         raise UsageError(
             f"{library} sees no GPU here; `make env EXTRAS=gpu` brings what TensorFlow needs on an NVIDIA GPU"
         )
+    if before.get("device", found) != found:
+        raise UsageError(f"{file} is of {before['device']}, and this is {found}; name another file")
     rows = []
     for row in gpu.check(library):
         rows.append(row)
         click.echo(", ".join(map(str, row.values())), err=True)
     click.echo(tabulate([list(row.values()) for row in rows], headers=gpu.HEADER))
     if file:
-        files.write_text(file, json.dumps({"device": found, "host": machine.processor(), "rows": rows}, indent=1))
+        checked = {"device": found, "host": machine.processor(), "rows": rows}
+        files.write_text(file, json.dumps(before | checked, indent=1))
 
 
 VERBS = (bench, gpu_check)

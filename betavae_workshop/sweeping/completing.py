@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from betavae_core.results import store
+from betavae_core.results import record, store
 from betavae_core.results.members import Member
 from betavae_core.theory.terms import SCALARS
 from betavae_workshop.sweeping import crews, publishing, tasks
@@ -18,7 +18,7 @@ def lacking(members: list[Member]) -> list[Member]:
 
 
 def fill_in(members: list[Member], gaps: list[float], crew=None) -> Iterator[tuple[Member, dict]]:
-    """Train members again and add what is stored of them lacks; yields (member, {}) as each is done.
+    """Train members again and add what is stored of them lacks; yields each as it is done, and whether it diverged.
 
     `gaps` gets, for each, the largest difference of a term that it had already, in nats: 0 on the processor that
     trained it. Crew and errors are as for `running.run`.
@@ -27,10 +27,11 @@ def fill_in(members: list[Member], gaps: list[float], crew=None) -> Iterator[tup
     waiting: dict[Member, dict] = {}
     try:
         for member, [(values, _)] in crews.each_done(crew, tasks.task, asked):
-            waiting[member] = values
+            lost = record.diverged(values)  # then it fills nothing in
+            waiting |= {} if lost else {member: values}
             if len(waiting) == BATCH:
                 gaps += publishing.complete(waiting)
                 waiting.clear()
-            yield member, {}
+            yield member, {"diverged": lost}
     finally:
         gaps += publishing.complete(waiting) if waiting else []

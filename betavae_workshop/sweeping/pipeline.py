@@ -5,12 +5,13 @@ what was trained, from its weights, while the next pack trains; a thread stores 
 `results.train_member`, to rounding.
 """
 
+import contextlib
 import functools
 import platform
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from betavae_core import machine
@@ -24,24 +25,6 @@ from betavae_workshop.sweeping import crews, running
 AHEAD = 2  # packs whose images are drawn, and as many that may wait to be evaluated
 PACK = 256  # members that train together on a GPU; more gain little there (`gpu.check`)
 TOGETHER = 4  # members evaluated by one process, one after another
-
-
-class Busy:
-    """Seconds that each stage worked, and how long the device waited for images or for the host to take its weights."""
-
-    def __init__(self):
-        self.seconds: dict[str, float] = defaultdict(float)
-
-    def add(self, stage: str, seconds: float) -> None:
-        self.seconds[stage] += seconds
-
-    def timed(self, stage: str, action: Callable):
-        """The result of an action, its time counted."""
-        started = time.perf_counter()
-        try:
-            return action()
-        finally:
-            self.add(stage, time.perf_counter() - started)
 
 
 def sweep_packs(members: list[Member], pack: int | None = None, jobs: int | None = None, report=None):
@@ -77,27 +60,25 @@ def run(
     trainer_of : function of a number of members and of an architecture, to a `jax_training.Trainer` or one like it
     pack : how many train together; the last are filled up with copies, so that one compiled loop serves all
     pool : executor for drawing and evaluation, as `crews.pool`
-    busy : a `Busy` that is told where time goes
+    busy : a defaultdict(float) that counts the seconds of each stage; so the sweeps of `paths.GPU` were timed
     report : is told of Ctrl-C, which ends training and not the evaluation of what is trained
 
     Yields
     ------
-    (member, values, provenance) as `sweeps.work.train` returns them, as each is evaluated
+    (member, values, provenance) as `results.train_member.train` returns them, as each is evaluated
     """
-    busy, images, evaluations = (
-        busy or Busy(),
-        _Images(members[0].specification, pool),
-        _Evaluations(pool, AHEAD * pack),
-    )
-    specification = members[0].specification
+    busy, specification = defaultdict(float) if busy is None else busy, members[0].specification
+    images, evaluations = _Images(specification, pool), _Evaluations(pool, AHEAD * pack)
     trainer = trainer_of(pack, aim=specification.aim, **specification.architecture)
     packs = [members[start : start + pack] for start in range(0, len(members), pack)]
     try:
         for number, together in enumerate(packs):
             images.ask(packs[number : number + AHEAD])
-            data = busy.timed("wait for images", lambda: [images.get(each.realization, busy) for each in together])  # noqa: B023
+            with _timed(busy, "wait for images"):
+                data = [images.get(each.realization, busy) for each in together]
             curves, provenance = _trained(trainer, together, data, pack, busy)
-            weights = busy.timed("fetch weights", lambda: trainer.weights)
+            with _timed(busy, "fetch weights"):
+                weights = trainer.weights
             weights = train_member.finished(specification, weights, data, [each.seed for each in together])
             evaluations.add(together, weights, curves, provenance, busy)
             images.forget(packs[number + 1 :])
@@ -107,17 +88,27 @@ def run(
             report("interrupted; storing the members that are trained")
         yield from _results(evaluations.futures, busy)
         raise
-    yield from busy.timed("evaluate the last", lambda: list(_results(evaluations.futures, busy)))
+    with _timed(busy, "evaluate the last"):
+        last = list(_results(evaluations.futures, busy))
+    yield from last
 
 
-def _trained(trainer, members: list[Member], data, pack: int, busy: Busy):
+@contextlib.contextmanager
+def _timed(busy: dict, stage: str) -> Iterator[None]:
+    """Count the time of what is done within."""
+    started = time.perf_counter()
+    yield
+    busy[stage] += time.perf_counter() - started
+
+
+def _trained(trainer, members: list[Member], data, pack: int, busy: dict):
     """Curves of a pack that has been trained, and how."""
     full, spec = [*range(len(members)), *[0] * (pack - len(members))], members[0].specification
     betas, seeds = [members[i].beta for i in full], [members[i].seed for i in full]
     started = time.perf_counter()
     curves = trainer.fit([data[i] for i in full], betas, seeds, spec.epochs, spec.schedule)
     seconds = time.perf_counter() - started
-    busy.add("train", seconds)
+    busy["train"] += seconds
     return curves, {"train_seconds": round(seconds / len(members), 3), "pack": pack, **trainer.made_by, **vars(spec)}
 
 
@@ -127,10 +118,12 @@ class _Evaluations:
     def __init__(self, pool, most: int):
         self.pool, self.room, self.futures = pool, threading.Semaphore(most), {}
 
-    def add(self, members: list[Member], weights: Weights, curves, provenance: dict, busy: Busy) -> None:
+    def add(self, members: list[Member], weights: Weights, curves, provenance: dict, busy: dict) -> None:
         for some in _slices(members):
             count = len(members[some])
-            busy.timed("wait for evaluation", lambda: [self.room.acquire() for _ in range(count)])  # noqa: B023
+            with _timed(busy, "wait for evaluation"):
+                for _ in range(count):
+                    self.room.acquire()
             future = self.pool.submit(evaluated, members[some], weights.some(some), curves[some])
             future.add_done_callback(lambda _, count=count: self.room.release(count))
             self.futures[future] = provenance
@@ -150,10 +143,10 @@ def _slices(members: list[Member]) -> Iterator[slice]:
             start = end
 
 
-def _results(evaluations, busy: Busy) -> Iterator[tuple[Member, dict, dict]]:
+def _results(evaluations, busy: dict) -> Iterator[tuple[Member, dict, dict]]:
     for future, provenance in evaluations.items():
         members, found, seconds = future.result()
-        busy.add("evaluation, all processes", seconds)
+        busy["evaluation, all processes"] += seconds
         each = round(provenance["train_seconds"] + seconds / len(members), 3)
         for member, values in zip(members, found, strict=True):
             yield member, values, provenance | {"seconds": each}
@@ -170,11 +163,11 @@ class _Images:
             if realization not in self.found:
                 self.found[realization] = self.pool.submit(drawn, self.spec, realization)
 
-    def get(self, realization: int, busy: Busy) -> Images:
+    def get(self, realization: int, busy: dict) -> Images:
         found = self.found[realization]
         if isinstance(found, Future):
             found, seconds = found.result()
-            busy.add("drawing, all processes", seconds)
+            busy["drawing, all processes"] += seconds
             self.found[realization] = found
         return found
 

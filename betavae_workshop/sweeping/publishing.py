@@ -17,11 +17,8 @@ def publish(members: list[Member]) -> Path | None:
     Without anything new the file keeps its bytes.
     """
     specification = members[0].specification
-    target, base, known = (
-        store.published(specification),
-        store.load_published(specification),
-        survey.published_keys(specification),
-    )
+    target, known = store.published(specification), survey.published_keys(specification)
+    base = store.load_published(specification)
     new = {member: found for member in members if member.key not in known and (found := store.read(member)) is not None}
     if not new:
         return target if known else None

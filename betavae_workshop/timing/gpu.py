@@ -3,9 +3,11 @@
 With TensorFlow, or with JAX where a machine has that: the same checks on trainers of one kind.
 """
 
+import json
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +22,6 @@ LIBRARIES = ("tensorflow", "jax")
 PACKS = (1, 16, 256)  # members trained together; XLA may compile each for a minute
 STEPS, PEER_STEPS = 200, 100
 RATE = "member-steps/s"
-TERMS = ("reconstruction", "kl_prior", "tie")
 HEADER = ["check", "experiment", "library", "members", "found", "unit"]
 
 
@@ -39,14 +40,16 @@ def device(library: str) -> str | None:
     return tf.config.experimental.get_device_details(devices[0]).get("device_name", "GPU") if devices else None
 
 
-def trainers(library: str):
-    """Function of a number of members and of an architecture to a trainer of theirs.
+def read(file: Path) -> dict:
+    """What a file of an earlier check has, none if it is not there; UsageError if it is no such file."""
+    try:
+        return {**json.loads(file.read_text())} if file.exists() else {}
+    except (ValueError, TypeError):
+        raise UsageError(f"{file} holds no checks of a GPU") from None
 
-    Raises
-    ------
-    UsageError
-        if there is no such library.
-    """
+
+def trainers(library: str):
+    """Function of a number of members and of an architecture to a trainer of theirs; UsageError for another library."""
     if library not in LIBRARIES:
         raise UsageError(f"no library {library!r}; libraries: {', '.join(LIBRARIES)}")
     if library == "jax":
