@@ -181,6 +181,19 @@ def test_the_sources_own_angle_and_the_least_error_there(page, rng):
             assert ours["tie"] == pytest.approx(tie, abs=1e-8)
 
 
+def test_the_least_error_of_a_turn_is_found_where_a_latent_collapses_too(page, rng):
+    """Nothing on a dense grid with the threshold is less; at 12° and 15° it lies there, and once was stepped over."""
+    script = """async given => { const r = await import('/scripts/rotation.js');
+        return given.map(([A, sigma, angle, family]) => { const found = r.modelOf(A, sigma),
+            [high, kink] = found.lambda, low = sigma * sigma / 10,
+            tie = beta => r.turnedTerms(A, sigma, beta, angle, family, found).tie,
+            grid = Array.from({ length: 2000 }, (_, i) => low * (high / low) ** (i / 1999));
+            return tie(r.leastTurned(A, sigma, angle, family)) - Math.min(...[...grid, kink].map(tie)) }) }"""
+    usual = [([[2, 1], [0.5, 1.5]], 1.0, np.radians(turn), family) for turn in (12, 15) for family in FAMILIES]
+    drawn = [(rng.uniform(-3, 3, (2, 2)).tolist(), rng.uniform(0.3, 2), rng.uniform(0, 1.5), "full") for _ in range(40)]
+    assert max(page.evaluate(script, [*usual, *drawn])) < 1e-6
+
+
 def test_unturned_and_diagonal_is_the_trained_model(page, rng):
     given = [(*case, 0.0, "diagonal") for case in cases(rng, 50)]
     for ours in page.evaluate(TURNED, given):

@@ -80,8 +80,9 @@ def least_rotated_tie(process, rotation, family: str = "diagonal") -> tuple[floa
         return rotated_tie(process, np.exp(log_beta), rotation, family)
 
     noise = process.noise_std**2
-    largest = noise + np.linalg.norm(process.mixing, 2) ** 2
-    log_beta, tie = search.least(error, np.linspace(np.log(noise / 10), np.log(largest), GRID), xatol=1e-9)
+    thresholds = noise + np.linalg.svd(process.mixing, compute_uv=False) ** 2  # where a latent collapses TIE has a kink
+    between = np.geomspace(noise / 10, thresholds[0], GRID)
+    log_beta, tie = search.least(error, np.log(np.union1d(between, thresholds)), xatol=1e-9)
     return float(np.exp(log_beta)), tie
 
 

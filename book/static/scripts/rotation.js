@@ -126,21 +126,27 @@ export function turnedTerms(A, sigma, beta, angle, family, found = modelOf(A, si
   };
 }
 
-/** The β below λ₁ with the least TIE at a rotation: the best of a grid, refined between its neighbours. */
+/** The β up to λ₁ with the least TIE at a rotation: the best of a grid, refined on either side; TIE has a kink at λ₂. */
 export function leastTurned(A, sigma, angle, family) {
   const found = modelOf(A, sigma),
     low = Math.log((sigma * sigma) / 10),
-    high = Math.log(found.lambda[0]);
+    [high, kink] = found.lambda.map(Math.log);
   const error = (log) => turnedTerms(A, sigma, Math.exp(log), angle, family, found).tie;
-  const logs = Array.from({ length: 80 }, (_, i) => low + ((high - low) * i) / 79),
-    errors = logs.map(error);
-  const i = errors.indexOf(Math.min(...errors));
-  let left = logs[Math.max(i - 1, 0)],
-    right = logs[Math.min(i + 1, 79)];
+  const logs = Array.from({ length: 80 }, (_, i) => low + ((high - low) * i) / 79).concat(kink);
+  logs.sort((a, b) => a - b);
+  const errors = logs.map(error),
+    i = errors.indexOf(Math.min(...errors));
+  const sides = [-1, 1].map((side) => refined(error, logs[i], logs[i + side] ?? logs[i]));
+  return Math.exp([logs[i], ...sides].reduce((best, log) => (error(log) < error(best) ? log : best)));
+}
+
+/** Where a function with one minimum between two numbers is least. */
+function refined(error, one, other) {
+  let [left, right] = [Math.min(one, other), Math.max(one, other)];
   for (let step = 0; step < 40; step++) {
     const third = (right - left) / 3;
     if (error(left + third) < error(right - third)) right -= third;
     else left += third;
   }
-  return Math.exp((left + right) / 2);
+  return (left + right) / 2;
 }
