@@ -1,4 +1,6 @@
-"""What `data/predictions` says of networks of tiles that are trained for something else than R − β C; chapters read it.
+"""Numbers in `data/predictions` of networks of tiles that are trained for something else than R − β C.
+
+No command writes its files, which were committed before the networks were trained; chapters read them.
 
 - A penalty on total correlation, `penalised`. By the theorem of `theory.penalties` it changes no optimum, as q(z) is
   the prior there. That is so for infinitely many images. Of n images q(z) is a mixture of n posteriors, which is close

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from betavae_core import machine, notes, paths
 from betavae_core.findings import latents, prediction, scores
@@ -336,6 +337,22 @@ def test_many_live_networks_are_told_by_mean_median_and_range():
     values = [float(v) for v in made.tie[0] if np.isfinite(v)]
     assert len(values) == 3
     assert tie[1:4] == [f"{np.mean(values):.2f}", f"{np.median(values):.2f}", f"{min(values):.2f} to {max(values):.2f}"]
+
+
+def test_what_prose_quotes_over_beta_goes_by_names():
+    """By place, a term that the linear model lacks had another curve's value."""
+    of = [f"{name}{suffix}" for suffix in ("", terms.HELDOUT) for name in terms.PANELS]
+    shown, settling, predicted = (
+        xr.Dataset(
+            {name: (("beta", "realization"), [[at + i, at + i + 2]]) for i, name in enumerate(named)}, {"beta": [7]}
+        )
+        for at, named in ((0, of), (20, of), (40, ["kl_prior", "tie"]))
+    )
+    found = deep.over_beta(shown.assign_attrs(experiment="localisation"), predicted, settling)
+    assert {name for name in found if "linear" in name} == {"c_linear", "tie_linear"}
+    tie = terms.PANELS.index("tie")
+    expected = {"tie": 1 + tie, "tie_fresh": 6 + tie, "tie_settled": 21 + tie, "tie_linear": 42, "mie": 5}
+    assert {name: float(found[name][7]) for name in expected} == expected
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, ArithmeticError])

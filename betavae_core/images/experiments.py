@@ -234,7 +234,7 @@ def gallery(name: str, columns: int = 8) -> np.ndarray:
     realizations = range(1 if experiment(name).one_drawing else ENOUGH)
     rows: dict[int, np.ndarray] = {}
     for realization in realizations:
-        data, _ = draw(name, realization, samples=columns)
+        data = training(name, realization, columns)
         rows.setdefault(data.classes[0] if data.classes else realization, data.images())
         if len(rows) == ROWS:
             break

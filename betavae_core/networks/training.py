@@ -101,7 +101,7 @@ class Adam:
 class Trainer:
     """An ensemble with its optimiser and one compiled loop, used again for any β, seed and data of its shape.
 
-    With `xla` each step is compiled by XLA, which merges many small products: of a pack on a GPU, of linear networks.
+    With `xla` a call's steps are one program of XLA, which merges small products: of packs on a GPU, linear networks.
     `aim` is what it trains for; `optimiser` is a class such as `Adam`, which is the thesis's.
     """
 

@@ -8,6 +8,7 @@ import numpy as np
 from IPython.display import HTML
 
 from betavae_core.findings import latents
+from betavae_core.images.experiments import training
 from betavae_core.networks import atlas
 from betavae_core.results import atlases, planning
 from betavae_core.showing import figures
@@ -156,7 +157,7 @@ def latent_plane(experiment: str, beta: float, profile: str = "published", own: 
     if not found:
         words = f"What networks of {experiment} decode over the plane of their latents is not stored;"
         return HTML(f"<p>{words} <code>betavae atlas {experiment}</code> draws it.</p>")
-    data, _ = members[0].specification.draw(0)
+    data = training(experiment, 0, members[0].specification.samples)
     chosen = data.images()[None, :CHOICE]
     most, start = float(np.abs(chosen).max()), nearest(found, beta)
     numbers = script(

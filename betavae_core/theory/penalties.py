@@ -31,13 +31,7 @@ TOLERANCE = 1e-9  # largest derivative at which BFGS stops; where rounding stops
 
 
 def trained(
-    process,
-    gamma: float,
-    name: str = "tc",
-    beta: float = 1.0,
-    decoder_variance: float = 1.0,
-    decoder=None,
-    rng=None,
+    process, gamma: float, name: str = "tc", beta: float = 1.0, decoder_variance: float = 1.0, decoder=None, rng=None
 ) -> Parameters:
     """The best of `STARTS` runs of BFGS on R − β C − γ P, from random weights, with exact derivatives.
 

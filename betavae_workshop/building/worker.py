@@ -1,4 +1,4 @@
-"""Execute one chapter in this process, which is a worker of `crew`: text notebook → papermill → executed notebook."""
+"""Execute one chapter in this process, which is one of `processes`: text notebook → papermill → executed notebook."""
 
 import json
 import os

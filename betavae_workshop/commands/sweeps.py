@@ -49,7 +49,7 @@ def _setting_options() -> list[click.Option]:
 
 
 def plan_options(command):
-    """Arguments and options that choose members: shared by `sweep` and `publish`."""
+    """Arguments and options that choose members: shared by `sweep`, `publish` and `evaluate`."""
     options = [
         click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]"),
         click.option("--profile", default="published", show_default=True, help="How much of each experiment."),

@@ -103,7 +103,7 @@ def _replace_environment(variables: dict[str, str]) -> None:
 
 
 class Packing(NamedTuple):
-    """Members trained together, whether XLA compiles their step, and the device they are on."""
+    """Members trained together, whether XLA compiles their steps, and the device they are on."""
 
     members: int = 1
     xla: bool = False

@@ -1,4 +1,4 @@
-"""What of the members wanted is stored, and what is stored beside them, from keys alone: no Dataset is read for it."""
+"""What of the members wanted is stored, and what is stored beside them; of published files only their keys are read."""
 
 import contextlib
 import itertools

@@ -1,1 +1,1 @@
-"""This folder has the rules that reach a verdict, how often each rule errs, and the list of all claims."""
+"""This folder has the rules that reach a verdict, and the list of all claims."""
