@@ -348,7 +348,7 @@ def test_what_prose_quotes_over_beta_goes_by_names():
         )
         for at, named in ((0, of), (20, of), (40, ["kl_prior", "tie"]))
     )
-    found = deep.over_beta(shown.assign_attrs(experiment="localisation"), predicted, settling)
+    found = live.over_beta(shown.assign_attrs(experiment="localisation"), predicted, settling)
     assert {name for name in found if "linear" in name} == {"c_linear", "tie_linear"}
     tie = terms.PANELS.index("tie")
     expected = {"tie": 1 + tie, "tie_fresh": 6 + tie, "tie_settled": 21 + tie, "tie_linear": 42, "mie": 5}

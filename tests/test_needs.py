@@ -33,9 +33,10 @@ def test_chapters_that_load_networks_at_every_beta_say_so():
 
 
 def test_chapters_name_supplements_that_there_are():
+    gammas = map(experiments.PENALISED.format, experiments.GAMMAS)
     named = {chapter: [beside for _, beside in parameters.needs(chapter) if beside] for chapter in chapters.names()}
     assert named["mixing"] == [experiments.SETTLING.name, experiments.AGAIN.name]
-    assert named["beyond"] == [experiments.LONGER.name, *map(experiments.PENALISED.format, experiments.GAMMAS)]
+    assert named["beyond"] == [experiments.LONGER.name, experiments.SETTLING.name, *gammas]
     for chapter, found in named.items():
         lines = [line for line in (paths.CHAPTERS / f"{chapter}.md").read_text().splitlines() if "# and of " in line]
         assert all(any(beside.startswith(line.split(": ")[1]) for beside in found) for line in lines), chapter

@@ -12,7 +12,7 @@ from betavae_core.showing import tables
 from betavae_core.showing.curves import SETTLED, Curve, Panel, mean, over
 from betavae_core.showing.figures import GREY, ORANGE, PINK
 from betavae_core.showing.live import elsewhere, reproduced, shift
-from betavae_core.theory.terms import HELDOUT, PANELS, TERMS
+from betavae_core.theory.terms import HELDOUT
 
 CHANGED = ["objective", "elbo", "kl_prior", "tie"]  # terms that longer training is held against
 
@@ -149,17 +149,6 @@ def texts(stored: xr.Dataset, live: xr.Dataset, predicted: xr.Dataset) -> dict[s
         "reproduced": reproduced(stored, live),
         "elsewhere": elsewhere(stored, float(live.beta[0])),
     }
-
-
-def over_beta(shown: xr.Dataset, predicted: xr.Dataset, settled: xr.Dataset) -> dict[str, dict[float, str]]:
-    """Means that prose quotes at each β, by symbol and whose they are: tie, tie_fresh, tie_linear, tie_settled."""
-    away, found = shift(shown.experiment), {}
-    for name in PANELS:
-        for whose, dataset in {"": shown, "_fresh": shown, "_linear": predicted, "_settled": settled}.items():
-            term = name + HELDOUT * (whose == "_fresh")
-            if term in dataset:  # the linear model has no MIE
-                found[TERMS[name].symbol.lower() + whose] = mean(dataset, term, "", away.get(name, 0.0)).said()
-    return found
 
 
 def scaling_rows() -> list[list[str]]:

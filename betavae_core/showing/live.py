@@ -7,8 +7,9 @@ from betavae_core.images import experiments
 from betavae_core.networks.atlas import Atlas
 from betavae_core.results import planning, record, store, train_live
 from betavae_core.showing import tables
+from betavae_core.showing.curves import mean
 from betavae_core.theory.gaussian import log_density_constant
-from betavae_core.theory.terms import HELDOUT, TERMS
+from betavae_core.theory.terms import HELDOUT, PANELS, TERMS
 
 EQUAL = 1e-4  # nats; evaluation on another processor adds in another order
 FEW = 2  # live networks that a table shows one by one; of more it shows
@@ -37,6 +38,17 @@ def of_page(stored: xr.Dataset, shown: xr.Dataset) -> dict[str, dict[float, str]
         found["beta"][beta] = f"{beta:.10g}"
         found["who"][beta] = _who(shown.tie.sel(beta=beta).values, own)
         found["network"][beta] = "network of realization 0 of this build" if own else "stored network of realization 0"
+    return found
+
+
+def over_beta(shown: xr.Dataset, predicted: xr.Dataset, settled: xr.Dataset) -> dict[str, dict[float, str]]:
+    """Means that prose quotes at each β, by symbol and whose they are: tie, tie_fresh, tie_linear, tie_settled."""
+    away, found = shift(shown.experiment), {}
+    for name in PANELS:
+        for whose, dataset in {"": shown, "_fresh": shown, "_linear": predicted, "_settled": settled}.items():
+            term = name + HELDOUT * (whose == "_fresh")
+            if term in dataset:  # the linear model has no MIE
+                found[TERMS[name].symbol.lower() + whose] = mean(dataset, term, "", away.get(name, 0.0)).said()
     return found
 
 

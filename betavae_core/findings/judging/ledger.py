@@ -159,5 +159,5 @@ HEADLINES = {
     "Dependence given the data: best β above noise ratio": ("above-noise-ratio",),
     "Networks’ TIE still falls as β passes the noise ratio": ("tiles-slope",),
     "TIE falls more steeply than in a control trained alike": ("tiles-against-control",),
-    "Latents turned by a few labelled images infer better": ("turned-tie",),
+    "Turned by a few labels, TIE is lower": ("turned-tie",),
 }

@@ -126,7 +126,7 @@ export function turnedTerms(A, sigma, beta, angle, family, found = modelOf(A, si
   };
 }
 
-/** The β up to λ₁ with the least TIE at a rotation: the best of a grid, refined on either side; TIE has a kink at λ₂. */
+/** The β up to λ₁ with the least TIE at a rotation: on a grid that has λ₂, where TIE has a kink, then beside it. */
 export function leastTurned(A, sigma, angle, family) {
   const found = modelOf(A, sigma),
     low = Math.log((sigma * sigma) / 10),
