@@ -129,9 +129,10 @@ def env_script(*arguments, **environment):
         ([], "no Python 3.11, 3.12 or 3.13 found"),
         ([("python3", "exit 1")], "no Python 3.11, 3.12 or 3.13 found"),
         ([("python3", 'case "$2" in *version_info*) exit 0 ;; *) exit 1 ;; esac')], "python3 has no venv module"),
+        ([("uname", "echo Darwin x86_64")], "the pinned TensorFlow has no release for Intel Macs"),
     ],
 )
-def test_without_a_fitting_python_there_is_one_clear_line(tmp_path, commands, message):
+def test_without_a_fitting_python_or_machine_there_is_one_clear_line(tmp_path, commands, message):
     done = env_script(str(tmp_path / "venv"), "", "", **bare_path(tmp_path, *commands))
     assert done.returncode == 2
     assert message in done.stderr
