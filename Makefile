@@ -14,6 +14,11 @@ given = $(if $(filter-out undefined file,$(origin $2)),$1 "$$$2")#  an option if
 typed := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 refused := $(if $(typed),$(shell sh tools/variables.sh $(firstword $(MAKEFILE_LIST)) "$(or $(MAKECMDGOALS),help)" "$(typed)"))
 $(if $(refused),$(error $(refused)))
+# What a target cannot do without is asked for here, before anything is installed.
+needs = $(if $(filter $1,$(MAKECMDGOALS)),$(if $(value $2),,$(error make $1: $2=$3)))
+$(call needs,page,CHAPTER,theory names a chapter; make help shows more)
+$(call needs,chapter,CHAPTER,analytical names a chapter; make help shows more)
+$(call needs,sweep,EXPERIMENT,mixing names an experiment; make sweeps trains all)
 .PHONY: help env book page render notebooks pdf chapter sweep sweeps status publish claims doctor bench gpu-check browser test test-fast coverage lint audit \
 	format lock serve clean
 
@@ -27,7 +32,6 @@ book: env  ## execute the chapters that have changed and render the book into _b
 	@$(PY) -m betavae_workshop book $(call given,--profile,PROFILE) $(call given,--jobs,JOBS)
 
 page: env  ## a first look: run one chapter, if it has changed, and render its page alone: CHAPTER=theory
-	@[ -n "$$CHAPTER" ] || { echo "make page: CHAPTER=theory names a chapter; make help shows more" >&2; exit 2; }
 	@$(PY) -m betavae_workshop page "$$CHAPTER"
 
 render: env  ## render the chapters as they were executed last, wherever that was; executes nothing
@@ -40,11 +44,9 @@ notebooks: env  ## write chapters as .ipynb for Colab into _build/notebooks (nee
 	@$(PY) -m betavae_workshop notebooks
 
 chapter: env  ## run a chapter again: CHAPTER=analytical BETA=4 PARAMS="noise_std=0.5"
-	@[ -n "$$CHAPTER" ] || { echo "make chapter: CHAPTER=analytical names a chapter; make help shows more" >&2; exit 2; }
 	@$(PY) -m betavae_workshop chapter "$$CHAPTER" $(call given,-p beta,BETA) $(call given,--params,PARAMS)
 
 sweep: env  ## train what is missing of an experiment: EXPERIMENT=mixing BETA=3 ARGS="--realizations 5 --explain"
-	@[ -n "$$EXPERIMENT" ] || { echo "make sweep: EXPERIMENT=mixing names an experiment; make sweeps trains all" >&2; exit 2; }
 	@$(PY) -m betavae_workshop sweep "$$EXPERIMENT" $(call given,--profile,PROFILE) $(call given,--beta,BETA) $(ARGS)
 
 sweeps: env  ## train what is missing of every experiment and of what the book shows beside it (PROFILE=thesis)

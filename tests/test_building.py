@@ -396,13 +396,11 @@ def test_variables_that_targets_and_programs_read_pass(trio):
         assert done.returncode == 0, (target, variables, done.stderr)
 
 
-@pytest.mark.parametrize("target", ["chapter", "page"])
-def test_make_asks_for_the_chapter_that_it_is_to_run(trio, target):
-    trio.write()
-    done = trio.make(target)
-    told = done.stderr.splitlines()[0]
-    assert done.returncode == 2
-    assert re.match(rf"make {target}: CHAPTER=\w+ names a chapter", told)
+@pytest.mark.parametrize("target", ["chapter", "page", "sweep"])
+def test_make_asks_for_what_it_is_to_run_before_it_installs_anything(trio, target):
+    done = trio.make(target, "PYTHON=/nowhere")  # which `make env` would refuse
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.search(rf" make {target}: (CHAPTER|EXPERIMENT)=\w+ names an? (chapter|experiment); ", done.stderr)
 
 
 def test_the_book_is_served_to_this_machine_and_a_port_that_is_taken_is_refused(trio):

@@ -28,10 +28,11 @@ def commands(command=cli.main, words=("betavae",)):
 
 
 @pytest.mark.parametrize(("command", "words"), [*commands()])
-def test_every_help_shows_examples_and_they_can_be_typed(command, words):
+def test_every_help_shows_real_bounds_and_examples_that_can_be_typed(command, words):
     shown = CliRunner().invoke(cli.main, [*words[1:], "--help"]).output
     examples = re.findall(rf"^ +({' '.join(words)}\b.*)", shown.split("\n", 1)[1], re.MULTILINE)
     assert examples
+    assert "None" not in shown
     for example in examples:
         context, rest = None, shlex.split(example)[1:]
         while isinstance(within := context.command if context else cli.main, click.Group):

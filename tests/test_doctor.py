@@ -37,6 +37,7 @@ def test_what_is_wrong_is_told_with_exit_code_1(results, monkeypatch):
     assert done.exit_code == 1
     assert "none; damaged and set aside: 1; in" in done.stdout
     assert "wrong      working: 1 damaged, such as x.nc (betavae sweep trains it again)" in done.stdout
+    assert f"published: no networks in {paths.published_store()}; unset BETAVAE_PUBLISHED, or " in done.stdout
 
 
 def wrongs(finding):

@@ -1,5 +1,6 @@
 """One set of pins: pyproject.toml, requirements.lock and environment.yml agree, and the environment is that one."""
 
+import ast
 import os
 import re
 import shutil
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tests.conftest import heed_interrupts
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
 
 
 def pins(file="requirements.lock"):
@@ -32,7 +34,7 @@ def pins(file="requirements.lock"):
 
 
 def declared(*extras):
-    texts = [*PROJECT["dependencies"], *(t for extra in extras for t in PROJECT["optional-dependencies"][extra])]
+    texts = [*PROJECT["dependencies"], *(t for extra in extras for t in EXTRAS[extra])]
     return [Requirement(text) for text in texts]
 
 
@@ -48,6 +50,31 @@ def test_the_lock_pins_every_declared_requirement(file, extras):
     locked = pins(file)
     for requirement in declared(*extras):
         assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)]), requirement
+
+
+def imported(*folders):
+    """Other projects whose modules are imported by Python files in these folders, or by cells of chapters there."""
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
+    texts = [file.read_text() for file in files]
+    for chapter in (file for folder in folders for file in (ROOT / folder).glob("*.md")):
+        cells = re.findall(r"^```\{code-cell\}[^\n]*\n(.*?)^```", chapter.read_text(), re.MULTILINE | re.DOTALL)
+        texts += [re.sub(r"\A(---\n.*?^---\n|(:.*?\n)+)", "", cell, flags=re.MULTILINE | re.DOTALL) for cell in cells]
+    nodes = [node for text in texts for node in ast.walk(ast.parse(text))]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    own = {*sys.stdlib_module_names, *(file.stem for file in (ROOT / "book/_ext").glob("*.py"))}
+    modules = {name.split(".")[0] for name in names} - own - {"betavae_core", "betavae_workshop", "tests"}
+    known = packages_distributions()  # what is not installed is called as its module
+    return {canonicalize_name(known.get(module, [module])[0]) for module in modules}
+
+
+def test_what_is_imported_is_declared():
+    """The rest of what the code imports it does without, or says what to install."""
+    base, all_declared = ({canonicalize_name(r.name) for r in declared(*extras)} for extras in ((), EXTRAS))
+    code = imported("betavae_core", "betavae_workshop", "book", "examples")
+    assert code - base == {"dask", "distributed", "jax", "playwright", "torch"}
+    assert code | imported("tests") <= all_declared
+    assert "myst-nb" in code  # only chapters import it
 
 
 def test_the_locks_agree():
@@ -102,9 +129,10 @@ def env_script(*arguments, **environment):
         ([], "no Python 3.11, 3.12 or 3.13 found"),
         ([("python3", "exit 1")], "no Python 3.11, 3.12 or 3.13 found"),
         ([("python3", 'case "$2" in *version_info*) exit 0 ;; *) exit 1 ;; esac')], "python3 has no venv module"),
+        ([("uname", "echo Darwin x86_64")], "the pinned TensorFlow has no release for Intel Macs"),
     ],
 )
-def test_without_a_fitting_python_there_is_one_clear_line(tmp_path, commands, message):
+def test_without_a_fitting_python_or_machine_there_is_one_clear_line(tmp_path, commands, message):
     done = env_script(str(tmp_path / "venv"), "", "", **bare_path(tmp_path, *commands))
     assert done.returncode == 2
     assert message in done.stderr

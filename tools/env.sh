@@ -38,6 +38,7 @@ whole="$base $(cat $more /dev/null | cksum)"
 ready() { [ -x "$python" ] && [ "$(cat "$venv/ready" 2>/dev/null)" = "$base" ]; }
 complete() { ready && { [ -z "$extras" ] || [ "$(cat "$venv/ready-$extras" 2>/dev/null)" = "$whole" ]; }; }
 if complete; then exit 0; fi
+[ "$(uname -sm 2>/dev/null)" != "Darwin x86_64" ] || stop "the pinned TensorFlow has no release for Intel Macs; use Linux there"
 
 hold() { # one installation at a time; the lock is a link to the number of the process that holds it
     told="" vain=0

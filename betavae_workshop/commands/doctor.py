@@ -66,7 +66,7 @@ def findings() -> Iterator[tuple[str, Finding]]:
         "kernel": lambda: _started(["-m", "ipykernel_launcher", "--version"]),
         "digits": _digits,
         "working": lambda: _store(paths.working_store(), "*/*.nc", "betavae sweep trains it again"),
-        "published": lambda: _store(paths.published_store(), "*.nc", "git checkout brings it back"),
+        "published": lambda: _store(paths.published_store(), "*.nc", "git checkout brings it back", needed=True),
         "variables": _variables,
     }
     for subject, look in looks.items():
@@ -143,8 +143,8 @@ def _digits() -> Finding:
     return Finding(f"{len(images):,} in {paths.digits()}")
 
 
-def _store(folder: Path, pattern: str, mended: str) -> Finding:
-    """How many networks a store holds of each experiment, and its damaged files."""
+def _store(folder: Path, pattern: str, mended: str, needed: bool = False) -> Finding:
+    """How many networks a store holds of each experiment, its damaged files, and whether it is needed but empty."""
     from betavae_workshop.sweeping import survey
 
     counts: collections.Counter[str] = collections.Counter()
@@ -161,6 +161,8 @@ def _store(folder: Path, pattern: str, mended: str) -> Finding:
     wrong = [f"{len(damaged)} damaged, such as {damaged[0]} ({mended})"] if damaged else []
     if (folder.exists() or folder.is_symlink()) and not folder.is_dir():
         wrong.append(f"{folder} is no folder")
+    elif needed and not counts:
+        wrong.append(f"no networks in {folder}; unset BETAVAE_PUBLISHED, or git checkout brings back data/results")
     return Finding(f"{told}; in {folder}", wrong)
 
 

@@ -34,12 +34,12 @@ class PlannedCommand(AboutExperiments):
 def _setting_options() -> list[click.Option]:
     import dataclasses
 
-    from betavae_core.results.members import Specification
+    from betavae_core.results.members import LIMITS, Specification
 
     return [
         click.Option(
             [f"--{field.name.replace('_', '-')}"],
-            type={int: Whole(), float: Number()}.get(type(field.default), str),
+            type={int: Whole(*LIMITS.get(field.name, ())), float: Number()}.get(type(field.default), str),
             metavar={int: "N", float: "X"}.get(type(field.default), "NAME"),
             help=f"{field.metadata['help']} In place of {field.default}.",
         )
@@ -56,7 +56,7 @@ def plan_options(command):
         click.option(
             "--beta", "betas", multiple=True, callback=beta_list, metavar="B", help="To 1e9; many times, or a,b,c."
         ),
-        click.option("--realizations", type=Whole(), metavar="N", help="In place of the profile's."),
+        click.option("--realizations", type=Whole(min=1), metavar="N", help="In place of the profile's."),
     ]
     for option in reversed(options):
         command = option(command)
