@@ -209,15 +209,50 @@ def test_states_travel_through_addresses(page):
 
 
 @pytest.fixture
-def explorer(blank, tmp_path, process):
-    """The explorer at β = 1 with the reference model."""
+def opened(blank, tmp_path):
+    """Open the explorer of a model at a β."""
     shutil.copytree(paths.ROOT / "book/static", tmp_path / "_static")
-    (tmp_path / "page.html").write_text(PAGE.format(interactive.explorer(process, 1.0).data))
     with pdf.served(tmp_path) as site:
-        blank.set_viewport_size({"width": 900, "height": 900})
-        blank.goto(f"{site}/page.html")
-        blank.locator(".explorer .dial").wait_for(state="attached")
-        yield blank
+
+        def start(process, beta):
+            (tmp_path / "page.html").write_text(PAGE.format(interactive.explorer(process, beta).data))
+            blank.set_viewport_size({"width": 900, "height": 900})
+            blank.goto(f"{site}/page.html")
+            blank.locator(".explorer .dial").wait_for(state="attached")
+            return blank
+
+        yield start
+
+
+@pytest.fixture
+def explorer(opened, process):
+    """At β = 1 with the reference model."""
+    return opened(process, 1.0)
+
+
+STARTS = [([[2, 1], [0.5, 1.5]], 1, 4), ([[5, 0.25], [0, 1]], 5, 1000), ([[-12.34, 1], [1, 70]], 0.02, 1e-9)]
+
+
+@pytest.mark.parametrize(("A", "sigma", "beta"), STARTS)
+def test_controls_say_what_the_page_starts_with_and_reach_it(opened, A, sigma, beta):
+    """They said the nearest step, and the end of the range for what lies beyond it."""
+    page, wanted = opened(LinearGaussian(A, sigma), beta), [beta, *np.ravel(A), sigma]
+
+    def said():
+        told = page.locator(".controls input[type=range]").evaluate_all(
+            "all => all.slice(0, 6).map(one => [one.ariaValueText, one.parentNode.querySelector('output').value])"
+        )
+        return [[float(text.replace("−", "-")) for text in pair] for pair in told]
+
+    assert np.array(said()) == pytest.approx(np.transpose([wanted, wanted]), rel=0.005)
+    at = page.locator(".controls input").evaluate_all("all => all.slice(0, 6).map(one => [+one.value, +one.step])")
+    for (value, step), true in zip(at, [np.log10(beta), *wanted[1:]], strict=True):
+        assert value == pytest.approx(true, abs=step / 2 + 1e-9)
+    page.get_by_role("button", name="Copy a link").click()
+    readout = page.locator(".readout").inner_text()
+    page.reload()
+    assert np.array(said()) == pytest.approx(np.transpose([wanted, wanted]), rel=0.005)
+    assert page.locator(".readout").inner_text() == readout
 
 
 def test_at_the_sources_own_axes_the_family_costs_a_constant(explorer, process):
