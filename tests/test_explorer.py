@@ -255,6 +255,24 @@ def test_controls_say_what_the_page_starts_with_and_reach_it(opened, A, sigma, b
     assert page.locator(".readout").inner_text() == readout
 
 
+def test_a_link_set_in_the_open_page_is_followed_and_a_jump_to_a_section_is_not(explorer):
+    explorer.goto(f"{explorer.url}?x=1")
+    told, readout = explorer.locator(".controls output"), explorer.locator(".readout")
+    explorer.evaluate("location.hash = '#beta=4&A=1,0,0,2&sigma=0.5&turn=10&q=full'")
+    explorer.locator("output", has_text="10°").wait_for()
+    assert told.all_inner_texts() == ["4", "1", "0", "0", "2", "0.5", "10°"]
+    assert explorer.get_by_label("full").is_checked()
+    assert "β = 4:" in readout.inner_text()
+    explorer.evaluate(
+        "window.heard = new Promise(done => addEventListener('hashchange', done)); location.hash = '#section'"
+    )
+    explorer.evaluate("heard.then(() => {})")
+    assert "β = 4:" in readout.inner_text()
+    explorer.get_by_role("button", name="Reset").click()
+    assert explorer.url.endswith("page.html?x=1")
+    assert told.all_inner_texts() == ["1", "2", "1", "0.5", "1.5", "1", "0°"]
+
+
 def test_at_the_sources_own_axes_the_family_costs_a_constant(explorer, process):
     readout = explorer.locator(".explorer .readout")
     assert "TIE 1.74," in readout.inner_text()

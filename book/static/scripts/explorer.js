@@ -212,6 +212,15 @@ function start(root) {
       changed();
     });
     controls.append(family.row);
+    const take = (next) => {
+      Object.assign(state, next);
+      [Math.log10(state.beta), ...state.entries, state.noise, state.turn].forEach((value, i) => setters[i](value));
+      family.set(state.family);
+      changed();
+    };
+    // a state, and no section of the page
+    const given = () => location.hash.includes("=") && take(parseState(location.hash.slice(1), defaults));
+    addEventListener("hashchange", given);
     const turnTo = (turn) => {
       state.turn = turn;
       setters.at(-1)(turn);
@@ -234,11 +243,8 @@ function start(root) {
     });
     const reset = element("button", { type: "button" }, "Reset");
     reset.addEventListener("click", () => {
-      Object.assign(state, defaults);
-      [Math.log10(state.beta), ...state.entries, state.noise, state.turn].forEach((value, i) => setters[i](value));
-      family.set(state.family);
-      history.replaceState(null, "", location.pathname);
-      changed();
+      history.replaceState(null, "", location.pathname + location.search);
+      take(defaults);
     });
     const own = element("button", { type: "button" }, "Turn to the sources’ own axes");
     own.addEventListener("click", () =>
