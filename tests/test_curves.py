@@ -204,6 +204,14 @@ def test_the_table_holds_the_same_numbers(page, dataset):
             assert cells == pytest.approx([beta, *expected(dataset, name, beta)], rel=1e-5)
 
 
+def test_tiny_and_huge_numbers_have_as_many_digits_as_others(page):
+    script = """async given => { const { number } = await import('/sub/_static/scripts/plot.js');
+        return given.map(([value, digits]) => number(value, digits)) }"""
+    told = {"7.51234e−5": (7.51234e-5, 6), "−7.51e−5": (-7.51234e-5, 3), "1e−4": (1e-4, 3), "1.235e+6": (1234567, 4)}
+    told |= {"0.0123457": (0.01234567, 6), "−20": (-20, 4), "0": (1e-13, 3), "–": (None, 3)}
+    assert page.evaluate(script, list(told.values())) == list(told)
+
+
 def test_the_file_holds_every_network(page, dataset):
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
