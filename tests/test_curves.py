@@ -175,6 +175,13 @@ def test_pointing_shows_a_value_and_a_click_keeps_it(page):
     assert heading.inner_text() == "at β = 0.1"
 
 
+def test_the_right_button_chooses_nothing(page):
+    heading, box = page.locator(".asked .at").last, page.locator(".frame svg").first.bounding_box()
+    page.mouse.click(box["x"] + 60, box["y"] + 50, button="right")
+    page.mouse.move(2, 2)
+    assert heading.inner_text() == "at β = 20"
+
+
 def test_a_tap_chooses_and_a_finger_that_scrolls_does_not(browser, site):
     context = browser.new_context(has_touch=True, viewport={"width": 390, "height": 850})
     page = context.new_page()

@@ -297,6 +297,11 @@ def test_the_latents_turn_by_slider_and_by_handle(explorer):
     handle = explorer.locator(".dial .handle").bounding_box()
     plane = explorer.locator("svg.plane").bounding_box()
     explorer.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)
+    explorer.mouse.down(button="right")
+    explorer.mouse.move(plane["x"] + plane["width"] * 0.8, plane["y"] + plane["height"] * 0.2)
+    explorer.mouse.up(button="right")
+    assert slider.input_value() == "0.1"
+    explorer.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)
     explorer.mouse.down()
     explorer.mouse.move(plane["x"] + plane["width"] * 0.8, plane["y"] + plane["height"] * 0.2)
     assert "turned by 45°" in readout.inner_text()

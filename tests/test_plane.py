@@ -135,6 +135,15 @@ def test_pointing_moves_the_point(page):
     assert at(page) == pytest.approx((2, 1), abs=0.051)  # the text has one decimal
 
 
+def test_the_right_button_does_not_move_the_point(page):
+    box, before = page.locator(".map").bounding_box(), at(page)
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down(button="right")
+    page.mouse.move(box["x"] + 30, box["y"] + 20)
+    page.mouse.up(button="right")
+    assert at(page) == before
+
+
 def test_a_chosen_image_shows_its_q_and_its_exact_posterior(page, drawn):
     data, _ = experiments.draw("mixing", 0, samples=100)
     for beta in (100.0, 1.0):

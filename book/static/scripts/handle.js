@@ -62,6 +62,7 @@ function mapOf(data, moved) {
   };
   let held = false;
   dial.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
     held = true;
     dial.setPointerCapture(event.pointerId);
     moved(angleAt(event));

@@ -241,11 +241,12 @@ function start(root) {
   live.append(map.root, aside);
 
   map.root.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
     map.root.setPointerCapture(event.pointerId);
     move(map.pointAt(event));
   });
   map.root.addEventListener("pointermove", (event) => {
-    if (event.buttons) move(map.pointAt(event));
+    if (event.buttons & 1) move(map.pointAt(event));
   });
   map.root.addEventListener("keydown", (event) => {
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1], Home: [0, 0] },
