@@ -122,6 +122,8 @@ def test_between_grid_points_the_four_around_are_blended(page, drawn):
     )
     assert np.abs(decoded(page) - expected).max() <= LEVELS
     assert np.abs(decoded(page) - stored(sheet, 7, 7)).max() > LEVELS
+    page.keyboard.press("Shift+ArrowRight")
+    assert at(page) == (0.5, 0.1)
 
 
 def test_pointing_moves_the_point(page):

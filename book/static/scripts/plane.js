@@ -253,7 +253,10 @@ function start(root) {
       step = event.shiftKey ? GRID : STEP;
     if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    const next = state.point.map((value, i) => (Math.round(value / step) + moves[event.key][i]) * step);
+    const next = state.point.map((value, i) => {
+      const way = moves[event.key][i];
+      return way ? (Math.round(value / step) + way) * step : value; // the other one stays as it is
+    });
     move(event.key === "Home" ? [0, 0] : next);
   });
   [images, paints].forEach((group) => group.firstChild.setAttribute("aria-pressed", true));
