@@ -484,6 +484,13 @@ def test_what_is_not_stored_is_told_with_its_command(visit):
     assert not page.locator(".page-beta code").is_visible()
 
 
+def test_the_note_on_what_is_stored_stays_open_while_it_is_read(visit):
+    page = visit("chapter.html")
+    page.locator(".page-beta summary").click()
+    page.get_by_label("β of this page").press("ArrowRight")
+    assert page.locator(".page-beta code").is_visible()
+
+
 def test_a_beta_of_which_nothing_is_stored_has_a_stop_of_its_own(visit, dataset):
     """The control, words, picture and marks are at it; a curve without a value there names its neighbours."""
     page = visit("seven.html")

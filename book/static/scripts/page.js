@@ -33,10 +33,11 @@ function startControl(root) {
     " trains some and makes this page for it.",
   );
   details.append(element("summary", {}, `${stored.length} stored`), words);
+  let unfolded = false; // by this page, which folds it again; what a reader has opened stays
   const wanted = (beta, there) => {
     command.textContent = `make chapter CHAPTER=${chapter} BETA=${there ? "…" : beta}`;
     note.textContent = there ? "" : `Nothing is stored at β = ${beta}; shown is the nearest that there is. `;
-    details.open = !there;
+    if (unfolded || !(there || details.open)) details.open = unfolded = !there;
   };
   const fromAddress = () => {
     const asked = location.hash.startsWith(HEAD) ? Number(location.hash.slice(HEAD.length)) : NaN;
