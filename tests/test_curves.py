@@ -465,10 +465,30 @@ def test_the_address_sets_beta(visit):
     assert follows(page)[0] == ["0.1"] * 3
 
 
-@pytest.mark.parametrize("nonsense", ["#beta=", "#beta=-1", "#beta=0", "#beta=x", "#beta=Infinity", "#fig-x"])
+@pytest.mark.parametrize("nonsense", ["#beta=", "#beta=-1", "#beta=%20", "#beta=x", "#beta=Infinity", "#fig-x"])
 def test_an_address_without_a_beta_is_no_error(visit, nonsense):
     page = visit(f"chapter.html{nonsense}")
     assert follows(page)[0] == ["1", "1", "1"]
+
+
+def test_the_address_leads_to_a_beta_of_zero(visit, site_folder, panels):
+    control = interactive.page_beta("mixing", [0.0, *BETAS], 1.0).data
+    (site_folder / "zero.html").write_text(PAGE.format(control + interactive.curves("fig-x", panels).data))
+    page = visit("zero.html#beta=0")
+    assert page.locator(".page-beta output").inner_text() == "0"
+    assert not page.locator(".page-beta code").is_visible()
+
+
+def test_a_page_loaded_again_after_a_jump_to_a_section_keeps_its_beta(visit):
+    page = visit("chapter.html#beta=1000")
+    page.evaluate("document.body.insertAdjacentHTML('afterbegin', '<a href=\"#fig-x\">jump</a>')")
+    for _ in range(2):  # the second leads where the page is already
+        page.get_by_text("jump").click()
+    page.wait_for_function("history.state?.beta == 1000")
+    page.reload()
+    page.locator(".asked .now .dot").first.wait_for(state="attached")
+    assert follows(page)[0] == ["1000"] * 3
+    assert page.url.endswith("#fig-x")
 
 
 def test_what_is_not_stored_is_told_with_its_command(visit):
