@@ -289,6 +289,18 @@ def test_at_the_sources_own_axes_the_family_costs_a_constant(explorer, process):
     assert explorer.get_by_label("diagonal").is_checked()
 
 
+def test_a_screen_reader_is_told_nothing_when_a_window_is_resized(explorer):
+    explorer.evaluate(
+        "told = 0; new MutationObserver(all => told += all.length)"
+        ".observe(document.querySelector('.readout'), { childList: true })"
+    )
+    drawn = "document.querySelector('.asked svg').getAttribute('viewBox')"
+    before = explorer.evaluate(drawn)
+    explorer.set_viewport_size({"width": 500, "height": 900})
+    explorer.wait_for_function(f"{drawn} != '{before}'")
+    assert explorer.evaluate("told") == 0
+
+
 def test_the_latents_turn_by_slider_and_by_handle(explorer):
     slider, readout = explorer.get_by_label("turn", exact=True), explorer.locator(".explorer .readout")
     slider.focus()

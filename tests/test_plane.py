@@ -180,6 +180,19 @@ def test_sheets_come_when_the_plane_comes_into_view(page):
     assert sum(url.endswith("/100.webp") for url in page.asked) == 1  # the page holds that of β = 1
 
 
+def test_a_screen_reader_is_told_once_that_a_plane_is_there(page):
+    page.goto(f"{page.url}?again")
+    page.evaluate(
+        "told = 0; new MutationObserver(all => told += all.filter(one =>"
+        " one.target.matches('.readout')).length).observe(document.body, { childList: true, subtree: true })"
+    )
+    page.locator(".latent-plane").scroll_into_view_if_needed()
+    page.locator(".map").wait_for()
+    page.wait_for_load_state("networkidle")
+    assert page.locator(".pair canvas").nth(1).get_attribute("aria-label") == "Image 1"
+    assert page.evaluate("told") == 1
+
+
 def test_the_slider_chooses_the_page_s_beta(page):
     page.get_by_label("β", exact=True).focus()
     before = decoded(page)

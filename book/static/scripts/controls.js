@@ -14,6 +14,11 @@ export function element(name, attributes = {}, text = "", space = HTML) {
 /** The same of a drawing. */
 export const svgElement = (name, attributes = {}, text = "") => element(name, attributes, text, SVG);
 
+/** Put text where it is read out when it changes, and not when the same is written again. */
+export function tell(live, text) {
+  if (live.textContent !== text) live.textContent = text;
+}
+
 /** A row with label, slider and value; `text` says a value, `changed` hears of a new one. Returns row and setter.
  * It says the value it is given, though the slider itself stands at the nearest step. */
 export function slider(label, [min, max, step], value, text, changed) {

@@ -3,7 +3,7 @@
 
 import { sentences } from "./words.js";
 import { optimalBeta, posteriors, terms } from "./model.js";
-import { choice, element, slider, svgElement } from "./controls.js";
+import { choice, element, slider, svgElement, tell } from "./controls.js";
 import { dial } from "./dial.js";
 import { drawEllipses, drawPanel, listValues, number } from "./plot.js";
 import { FAMILIES, leastTurned, modelOf, ownAngle, turnedTerms } from "./rotation.js";
@@ -143,14 +143,16 @@ function show(root, state, [low, high]) {
     : Math.abs(turn - own) < 0.01
       ? "the sources’ own"
       : `latents turned by ${degrees(turn)}`;
-  root.querySelector(".readout").textContent =
+  tell(
+    root.querySelector(".readout"),
     root.dataset.size === "small"
       ? sentences(beta, here, best, terms(A, noise, best, found), exact.covariance)
       : `β = ${number(beta)}: TIE ${number(here.tie)}, MIE ${number(here.mie)} nats. ` +
         `Least TIE at β* = ${number(best)}. ` +
         `Latents in use: ${here.d2.filter((d) => d > 0).length}. Posterior correlation ${number(correlation(exact))}.` +
         (root.dial ? ` Rotation: ${axes}; the sources’ own is at ${degrees(own)}.` : "") +
-        (found.repeated ? " Eigenvalues coincide: the optimum is free to rotate." : "");
+        (found.repeated ? " Eigenvalues coincide: the optimum is free to rotate." : ""),
+  );
 }
 
 const correlation = ({ covariance: [[p, c], [, r]] }) => c / Math.sqrt(p * r);

@@ -3,7 +3,7 @@
 // a file that is loaded once the plane comes into view; between the points of its grid the four around are blended.
 
 import { choose, follow } from "./beta.js";
-import { element as anyElement, slider, svgElement as element } from "./controls.js";
+import { element as anyElement, slider, svgElement as element, tell } from "./controls.js";
 import { ellipses, nearest } from "./plot.js";
 
 const CANVAS = 40,
@@ -188,10 +188,12 @@ function start(root) {
     map.outline(network, state.image);
     original.canvas.getContext("2d").drawImage(strip, state.image * CANVAS, 0, CANVAS, CANVAS, 0, 0, CANVAS, CANVAS);
     original.canvas.setAttribute("aria-label", `Image ${state.image + 1}`);
-    readout.textContent =
+    tell(
+      readout,
       `${data.name}, β = ${betas[state.at]}, image ${state.image + 1}: ` +
         `KL(q ‖ exact posterior) = ${network.kl[state.image]} nats.` +
-      (outside ? ` ${outside} of ${network.mean.length} means lie beyond the edge.` : "");
+      (outside ? ` ${outside} of ${network.mean.length} means lie beyond the edge.` : ""),
+    );
     if (state.held) move(network.mean[state.image], true);
     else picture();
   }
@@ -207,10 +209,9 @@ function start(root) {
     const canvas = anyElement("canvas", { width: CANVAS, height: CANVAS, "aria-hidden": "true" });
     button.setAttribute("aria-label", `Image ${i + 1}`);
     button.append(canvas);
-    strip.decode().then(() => {
-      canvas.getContext("2d").drawImage(strip, i * CANVAS, 0, CANVAS, CANVAS, 0, 0, CANVAS, CANVAS);
-      show();
-    });
+    strip
+      .decode()
+      .then(() => canvas.getContext("2d").drawImage(strip, i * CANVAS, 0, CANVAS, CANVAS, 0, 0, CANVAS, CANVAS));
   };
   const images = choiceOf(
     "Image whose q is shown",
@@ -268,6 +269,7 @@ function start(root) {
     show();
   });
   show();
+  strip.decode().then(show); // the chosen image
   betas.forEach(sheets);
 }
 
