@@ -269,6 +269,16 @@ def test_paper_is_light_though_the_screen_is_dark(site, blank):
     assert (page.evaluate("printed"), page.evaluate(theme)) == ("light", "dark")
 
 
+def test_a_dark_page_is_dark_again_however_often_printing_begins(blank):
+    page = blank
+    page.set_content('<html data-theme="dark">')
+    page.add_script_tag(path=paths.CHAPTERS / "static/scripts/paper.js", type="module")
+    for events, theme in (("before before", "light"), ("after after", "dark"), ("before", "light"), ("after", "dark")):
+        for event in events.split():
+            page.evaluate(f"dispatchEvent(new Event('{event}print'))")
+        assert page.evaluate("document.documentElement.dataset.theme") == theme
+
+
 def test_the_search_is_in_sight_and_its_icon_beside_what_is_typed(site, blank):
     page = blank
     page.goto(f"{site}/book/claims.html", wait_until="load")

@@ -175,6 +175,13 @@ def test_pointing_shows_a_value_and_a_click_keeps_it(page):
     assert heading.inner_text() == "at β = 0.1"
 
 
+def test_the_right_button_chooses_nothing(page):
+    heading, box = page.locator(".asked .at").last, page.locator(".frame svg").first.bounding_box()
+    page.mouse.click(box["x"] + 60, box["y"] + 50, button="right")
+    page.mouse.move(2, 2)
+    assert heading.inner_text() == "at β = 20"
+
+
 def test_a_tap_chooses_and_a_finger_that_scrolls_does_not(browser, site):
     context = browser.new_context(has_touch=True, viewport={"width": 390, "height": 850})
     page = context.new_page()
@@ -202,6 +209,14 @@ def test_the_table_holds_the_same_numbers(page, dataset):
         for row, beta in zip(rows, BETAS, strict=True):
             cells = [number(cell) for cell in row.locator("th, td").all_inner_texts()[:4]]
             assert cells == pytest.approx([beta, *expected(dataset, name, beta)], rel=1e-5)
+
+
+def test_tiny_and_huge_numbers_have_as_many_digits_as_others(page):
+    script = """async given => { const { number } = await import('/sub/_static/scripts/plot.js');
+        return given.map(([value, digits]) => number(value, digits)) }"""
+    told = {"7.51234e−5": (7.51234e-5, 6), "−7.51e−5": (-7.51234e-5, 3), "1e−4": (1e-4, 3), "1.235e+6": (1234567, 4)}
+    told |= {"0.0123457": (0.01234567, 6), "−20": (-20, 4), "0": (1e-13, 3), "–": (None, 3)}
+    assert page.evaluate(script, list(told.values())) == list(told)
 
 
 def test_the_file_holds_every_network(page, dataset):
@@ -450,10 +465,30 @@ def test_the_address_sets_beta(visit):
     assert follows(page)[0] == ["0.1"] * 3
 
 
-@pytest.mark.parametrize("nonsense", ["#beta=", "#beta=-1", "#beta=0", "#beta=x", "#beta=Infinity", "#fig-x"])
+@pytest.mark.parametrize("nonsense", ["#beta=", "#beta=-1", "#beta=%20", "#beta=x", "#beta=Infinity", "#fig-x"])
 def test_an_address_without_a_beta_is_no_error(visit, nonsense):
     page = visit(f"chapter.html{nonsense}")
     assert follows(page)[0] == ["1", "1", "1"]
+
+
+def test_the_address_leads_to_a_beta_of_zero(visit, site_folder, panels):
+    control = interactive.page_beta("mixing", [0.0, *BETAS], 1.0).data
+    (site_folder / "zero.html").write_text(PAGE.format(control + interactive.curves("fig-x", panels).data))
+    page = visit("zero.html#beta=0")
+    assert page.locator(".page-beta output").inner_text() == "0"
+    assert not page.locator(".page-beta code").is_visible()
+
+
+def test_a_page_loaded_again_after_a_jump_to_a_section_keeps_its_beta(visit):
+    page = visit("chapter.html#beta=1000")
+    page.evaluate("document.body.insertAdjacentHTML('afterbegin', '<a href=\"#fig-x\">jump</a>')")
+    for _ in range(2):  # the second leads where the page is already
+        page.get_by_text("jump").click()
+    page.wait_for_function("history.state?.beta == 1000")
+    page.reload()
+    page.locator(".asked .now .dot").first.wait_for(state="attached")
+    assert follows(page)[0] == ["1000"] * 3
+    assert page.url.endswith("#fig-x")
 
 
 def test_what_is_not_stored_is_told_with_its_command(visit):
@@ -467,6 +502,13 @@ def test_what_is_not_stored_is_told_with_its_command(visit):
     page.get_by_label("β of this page").focus()
     page.keyboard.press("Home")
     assert not page.locator(".page-beta code").is_visible()
+
+
+def test_the_note_on_what_is_stored_stays_open_while_it_is_read(visit):
+    page = visit("chapter.html")
+    page.locator(".page-beta summary").click()
+    page.get_by_label("β of this page").press("ArrowRight")
+    assert page.locator(".page-beta code").is_visible()
 
 
 def test_a_beta_of_which_nothing_is_stored_has_a_stop_of_its_own(visit, dataset):

@@ -222,15 +222,68 @@ def test_states_travel_through_addresses(page):
 
 
 @pytest.fixture
-def explorer(blank, tmp_path, process):
-    """The explorer at β = 1 with the reference model."""
+def opened(blank, tmp_path):
+    """Open the explorer of a model at a β."""
     shutil.copytree(paths.ROOT / "book/static", tmp_path / "_static")
-    (tmp_path / "page.html").write_text(PAGE.format(interactive.explorer(process, 1.0).data))
     with pdf.served(tmp_path) as site:
-        blank.set_viewport_size({"width": 900, "height": 900})
-        blank.goto(f"{site}/page.html")
-        blank.locator(".explorer .dial").wait_for(state="attached")
-        yield blank
+
+        def start(process, beta):
+            (tmp_path / "page.html").write_text(PAGE.format(interactive.explorer(process, beta).data))
+            blank.set_viewport_size({"width": 900, "height": 900})
+            blank.goto(f"{site}/page.html")
+            blank.locator(".explorer .dial").wait_for(state="attached")
+            return blank
+
+        yield start
+
+
+@pytest.fixture
+def explorer(opened, process):
+    """At β = 1 with the reference model."""
+    return opened(process, 1.0)
+
+
+STARTS = [([[2, 1], [0.5, 1.5]], 1, 4), ([[5, 0.25], [0, 1]], 5, 1000), ([[-12.34, 1], [1, 70]], 0.02, 1e-9)]
+
+
+@pytest.mark.parametrize(("A", "sigma", "beta"), STARTS)
+def test_controls_say_what_the_page_starts_with_and_reach_it(opened, A, sigma, beta):
+    """They said the nearest step, and the end of the range for what lies beyond it."""
+    page, wanted = opened(LinearGaussian(A, sigma), beta), [beta, *np.ravel(A), sigma]
+
+    def said():
+        told = page.locator(".controls input[type=range]").evaluate_all(
+            "all => all.slice(0, 6).map(one => [one.ariaValueText, one.parentNode.querySelector('output').value])"
+        )
+        return [[float(text.replace("−", "-")) for text in pair] for pair in told]
+
+    assert np.array(said()) == pytest.approx(np.transpose([wanted, wanted]), rel=0.005)
+    at = page.locator(".controls input").evaluate_all("all => all.slice(0, 6).map(one => [+one.value, +one.step])")
+    for (value, step), true in zip(at, [np.log10(beta), *wanted[1:]], strict=True):
+        assert value == pytest.approx(true, abs=step / 2 + 1e-9)
+    page.get_by_role("button", name="Copy a link").click()
+    readout = page.locator(".readout").inner_text()
+    page.reload()
+    assert np.array(said()) == pytest.approx(np.transpose([wanted, wanted]), rel=0.005)
+    assert page.locator(".readout").inner_text() == readout
+
+
+def test_a_link_set_in_the_open_page_is_followed_and_a_jump_to_a_section_is_not(explorer):
+    explorer.goto(f"{explorer.url}?x=1")
+    told, readout = explorer.locator(".controls output"), explorer.locator(".readout")
+    explorer.evaluate("location.hash = '#beta=4&A=1,0,0,2&sigma=0.5&turn=10&q=full'")
+    explorer.locator("output", has_text="10°").wait_for()
+    assert told.all_inner_texts() == ["4", "1", "0", "0", "2", "0.5", "10°"]
+    assert explorer.get_by_label("full").is_checked()
+    assert "β = 4:" in readout.inner_text()
+    explorer.evaluate(
+        "window.heard = new Promise(done => addEventListener('hashchange', done)); location.hash = '#section'"
+    )
+    explorer.evaluate("heard.then(() => {})")
+    assert "β = 4:" in readout.inner_text()
+    explorer.get_by_role("button", name="Reset").click()
+    assert explorer.url.endswith("page.html?x=1")
+    assert told.all_inner_texts() == ["1", "2", "1", "0.5", "1.5", "1", "0°"]
 
 
 def test_at_the_sources_own_axes_the_family_costs_a_constant(explorer, process):
@@ -249,6 +302,18 @@ def test_at_the_sources_own_axes_the_family_costs_a_constant(explorer, process):
     assert explorer.get_by_label("diagonal").is_checked()
 
 
+def test_a_screen_reader_is_told_nothing_when_a_window_is_resized(explorer):
+    explorer.evaluate(
+        "told = 0; new MutationObserver(all => told += all.length)"
+        ".observe(document.querySelector('.readout'), { childList: true })"
+    )
+    drawn = "document.querySelector('.asked svg').getAttribute('viewBox')"
+    before = explorer.evaluate(drawn)
+    explorer.set_viewport_size({"width": 500, "height": 900})
+    explorer.wait_for_function(f"{drawn} != '{before}'")
+    assert explorer.evaluate("told") == 0
+
+
 def test_the_latents_turn_by_slider_and_by_handle(explorer):
     slider, readout = explorer.get_by_label("turn", exact=True), explorer.locator(".explorer .readout")
     slider.focus()
@@ -256,6 +321,11 @@ def test_the_latents_turn_by_slider_and_by_handle(explorer):
     assert "turned by 0.1°" in readout.inner_text()
     handle = explorer.locator(".dial .handle").bounding_box()
     plane = explorer.locator("svg.plane").bounding_box()
+    explorer.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)
+    explorer.mouse.down(button="right")
+    explorer.mouse.move(plane["x"] + plane["width"] * 0.8, plane["y"] + plane["height"] * 0.2)
+    explorer.mouse.up(button="right")
+    assert slider.input_value() == "0.1"
     explorer.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)
     explorer.mouse.down()
     explorer.mouse.move(plane["x"] + plane["width"] * 0.8, plane["y"] + plane["height"] * 0.2)

@@ -312,6 +312,14 @@ def test_the_handle_is_dragged_by_mouse_and_the_ellipses_turn(page, network):
         assert shape == pytest.approx(T @ images.covariance[place] @ T.T, abs=1e-4)
 
 
+def test_the_right_button_turns_nothing(page):
+    page.mouse.move(*rim(page, 40))
+    page.mouse.down(button="right")
+    page.mouse.move(*rim(page, 70))
+    page.mouse.up(button="right")
+    assert said(page) == (0, False)
+
+
 def test_a_finger_turns_on_the_rim_and_scrolls_inside_it(opened):
     page = opened(has_touch=True, is_mobile=True)
     page.set_viewport_size({"width": 390, "height": 700})

@@ -6,6 +6,7 @@ import importlib
 import re
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
@@ -166,7 +167,23 @@ def test_the_list_of_experiments_stands_once():
         assert len(named) <= 2, (file, named)
 
 
+SCRIPTS = sorted(CHAPTERS.glob("static/scripts/*.js"))
+
+
+def test_scripts_name_modules_that_there_are():
+    for file in SCRIPTS:
+        for named in re.findall(r"betavae_\w+/[\w/]+\.py", file.read_text(encoding="utf-8")):
+            assert (ROOT / named).is_file(), (file.name, named)
+
+
+def test_no_function_of_the_scripts_stands_twice():
+    text = "\n".join(file.read_text(encoding="utf-8") for file in SCRIPTS)
+    found = re.findall(r"^(?:export )?const \w+ = (\(.*\) =>.*;)", text, re.MULTILINE)
+    assert len(found) > 20
+    assert [body for body, times in Counter(found).items() if times > 1] == []
+
+
 def test_lines_of_scripts_fit_a_screen():
-    for file in [*CHAPTERS.glob("static/scripts/*.js"), *ROOT.glob("tests/*.js")]:
+    for file in [*SCRIPTS, *ROOT.glob("tests/*.js")]:
         wide = [line for line in file.read_text(encoding="utf-8").splitlines() if len(line) > 120]
         assert not wide, (file.name, wide[0])

@@ -122,6 +122,8 @@ def test_between_grid_points_the_four_around_are_blended(page, drawn):
     )
     assert np.abs(decoded(page) - expected).max() <= LEVELS
     assert np.abs(decoded(page) - stored(sheet, 7, 7)).max() > LEVELS
+    page.keyboard.press("Shift+ArrowRight")
+    assert at(page) == (0.5, 0.1)
 
 
 def test_pointing_moves_the_point(page):
@@ -133,6 +135,15 @@ def test_pointing_moves_the_point(page):
     page.mouse.up()
     page.mouse.move(box["x"] + 5, box["y"] + 5)
     assert at(page) == pytest.approx((2, 1), abs=0.051)  # the text has one decimal
+
+
+def test_the_right_button_does_not_move_the_point(page):
+    box, before = page.locator(".map").bounding_box(), at(page)
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down(button="right")
+    page.mouse.move(box["x"] + 30, box["y"] + 20)
+    page.mouse.up(button="right")
+    assert at(page) == before
 
 
 def test_a_chosen_image_shows_its_q_and_its_exact_posterior(page, drawn):
@@ -167,6 +178,19 @@ def test_the_exact_posterior_in_the_latents_plane_gives_the_true_inference_error
 def test_sheets_come_when_the_plane_comes_into_view(page):
     assert not [url for url in page.before if "atlas" in url]
     assert sum(url.endswith("/100.webp") for url in page.asked) == 1  # the page holds that of β = 1
+
+
+def test_a_screen_reader_is_told_once_that_a_plane_is_there(page):
+    page.goto(f"{page.url}?again")
+    page.evaluate(
+        "told = 0; new MutationObserver(all => told += all.filter(one =>"
+        " one.target.matches('.readout')).length).observe(document.body, { childList: true, subtree: true })"
+    )
+    page.locator(".latent-plane").scroll_into_view_if_needed()
+    page.locator(".map").wait_for()
+    page.wait_for_load_state("networkidle")
+    assert page.locator(".pair canvas").nth(1).get_attribute("aria-label") == "Image 1"
+    assert page.evaluate("told") == 1
 
 
 def test_the_slider_chooses_the_page_s_beta(page):

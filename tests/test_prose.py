@@ -55,6 +55,11 @@ def test_few_sentences_are_long_and_none_is_very_long(chapter):
     assert len(long) <= SHARE * len(found), long
 
 
+def test_no_brackets_are_around_an_equation_s_number_which_has_its_own():
+    for page in CHAPTERS.glob("*.md"):
+        assert not re.findall(r"\(\{eq\}`[^`]*`\)", page.read_text()), page.name
+
+
 def test_what_counts_as_a_sentence():
     text = "---\na: b\n---\n(label)=\n# Head\nOne {math}`a. B` two\nthree. *Four* five:\n"
     text += "\n```{math}\nx .\n```\n\nSix (seven.) Eight"

@@ -14,27 +14,33 @@ export function element(name, attributes = {}, text = "", space = HTML) {
 /** The same of a drawing. */
 export const svgElement = (name, attributes = {}, text = "") => element(name, attributes, text, SVG);
 
-/** A row with label, slider and value; `text` says a value, `changed` hears of a new one. Returns row and setter. */
+/** Put text where it is read out when it changes, and not when the same is written again. */
+export function tell(live, text) {
+  if (live.textContent !== text) live.textContent = text;
+}
+
+/** A row with label, slider and value; `text` says a value, `changed` hears of a new one. Returns row and setter.
+ * It says the value it is given, though the slider itself stands at the nearest step. */
 export function slider(label, [min, max, step], value, text, changed) {
   const id = `slider-${made++}`;
   const row = element("div", { class: "control" });
   const input = element("input", { id, type: "range", min, max, step, value });
   const shown = element("output", { for: id });
-  const update = () => {
-    shown.textContent = text(Number(input.value));
+  const say = (said) => {
+    shown.textContent = text(said);
     input.setAttribute("aria-valuetext", shown.textContent);
   };
   input.addEventListener("input", () => {
-    update();
+    say(Number(input.value));
     changed(Number(input.value));
   });
-  update();
+  say(value);
   row.append(element("label", { for: id }, label), input, shown);
   return {
     row,
     set: (next) => {
       input.value = next;
-      update();
+      say(next);
     },
   };
 }

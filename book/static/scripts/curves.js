@@ -48,7 +48,7 @@ function panelOf(panel, preview, pick) {
     return drawn.betaAt(event.clientX - box.left, event.clientY - box.top);
   };
   frame.addEventListener("pointermove", (event) => preview(pointed(event)));
-  frame.addEventListener("pointerup", (event) => pick(pointed(event)));
+  frame.addEventListener("pointerup", (event) => event.button || pick(pointed(event)));
   // a finger that scrolls chooses nothing
   for (const end of ["pointerleave", "pointercancel"]) frame.addEventListener(end, () => preview(null));
   frame.addEventListener("keydown", (event) => {

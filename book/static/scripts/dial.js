@@ -21,7 +21,7 @@ export function dial(svg, [low, high, step], turned) {
     return Math.min(high, Math.max(low, Math.round(angle / step) * step));
   };
   svg.addEventListener("pointerdown", (event) => {
-    if (!event.target.closest(".dial")) return;
+    if (event.button || !event.target.closest(".dial")) return;
     held = true;
     svg.setPointerCapture(event.pointerId);
     turned(angleAt(event));

@@ -3,13 +3,13 @@
 
 import { sentences } from "./words.js";
 import { optimalBeta, posteriors, terms } from "./model.js";
-import { choice, element, slider, svgElement } from "./controls.js";
+import { choice, element, slider, svgElement, tell } from "./controls.js";
 import { dial } from "./dial.js";
 import { drawEllipses, drawPanel, listValues, number } from "./plot.js";
 import { FAMILIES, leastTurned, modelOf, ownAngle, turnedTerms } from "./rotation.js";
 
 const SOURCE = [1, -0.5]; // the sources behind the observation whose posteriors are drawn
-// β by its decimal logarithm
+// β by its decimal logarithm; wider where a page starts beyond
 const RANGES = { beta: [-2, 2, 0.01], entry: [-3, 3, 0.1], noise: [0.1, 3, 0.05], turn: [-45, 45, 0.1] };
 const ENTRIES = ["A₁₁", "A₁₂", "A₂₁", "A₂₂"];
 const TRAINED = { family: "diagonal", turn: 0 }; // what training makes of a diagonal q: the principal axes
@@ -22,19 +22,33 @@ const PANELS = [
 const NAMES = { elbo: "ELBO", tie: "TIE", mie: "MIE", reconstruction: "R", kl_prior: "C" };
 const degrees = (value) => `${number(value)}°`;
 
+/** A range that holds a value too, by whole steps unless that is none. */
+function holding([low, high, step], value) {
+  const steps = (round) => Number((round(value / step) * step).toPrecision(9)) || value;
+  return [value < low ? steps(Math.floor) : low, value > high ? steps(Math.ceil) : high, step];
+}
+
+const rangesFor = ({ beta, entries, noise }) => ({
+  ...RANGES,
+  beta: holding(RANGES.beta, Math.log10(beta)),
+  entry: entries.reduce(holding, RANGES.entry),
+  noise: holding(RANGES.noise, noise),
+});
+
 /** A state from text such as beta=2&A=2,1,0.5,1.5&sigma=1&turn=24&q=full; what is missing keeps its default. */
 export function parseState(text, defaults) {
-  const given = new URLSearchParams(text);
+  const given = new URLSearchParams(text),
+    ranges = rangesFor(defaults);
   const inside = (value, [low, high]) => Number.isFinite(value) && value >= low && value <= high;
   const beta = parseFloat(given.get("beta")),
     noise = parseFloat(given.get("sigma")),
     turn = parseFloat(given.get("turn"));
   const entries = (given.get("A") || "").split(",").map(parseFloat);
   return {
-    beta: beta > 0 && inside(Math.log10(beta), RANGES.beta) ? beta : defaults.beta,
-    noise: inside(noise, RANGES.noise) ? noise : defaults.noise,
+    beta: beta > 0 && inside(Math.log10(beta), ranges.beta) ? beta : defaults.beta,
+    noise: inside(noise, ranges.noise) ? noise : defaults.noise,
     entries:
-      entries.length === 4 && entries.every((value) => inside(value, RANGES.entry)) ? entries : defaults.entries,
+      entries.length === 4 && entries.every((value) => inside(value, ranges.entry)) ? entries : defaults.entries,
     turn: inside(turn, RANGES.turn) ? turn : TRAINED.turn,
     family: FAMILIES.includes(given.get("q")) ? given.get("q") : TRAINED.family,
   };
@@ -53,15 +67,14 @@ function over(A, { noise, turn }, family, betas, found) {
   return betas.map((beta) => turnedTerms(A, noise, beta, (turn * Math.PI) / 180, family, found));
 }
 
-function show(root, state) {
+function show(root, state, [low, high]) {
   const A = [state.entries.slice(0, 2), state.entries.slice(2)],
     { beta, noise, turn, family } = state,
     angle = (turn * Math.PI) / 180;
   const found = modelOf(A, noise),
     trained = turn === TRAINED.turn; // where β* is the same for both families
   const best = trained ? optimalBeta(A, noise) : leastTurned(A, noise, angle, family);
-  const [low, high] = RANGES.beta,
-    other = FAMILIES.find((name) => name !== family);
+  const other = FAMILIES.find((name) => name !== family);
   const betas = [...Array.from({ length: 121 }, (_, i) => 10 ** (low + ((high - low) * i) / 120)), beta].sort(
     (a, b) => a - b,
   );
@@ -130,14 +143,16 @@ function show(root, state) {
     : Math.abs(turn - own) < 0.01
       ? "the sources’ own"
       : `latents turned by ${degrees(turn)}`;
-  root.querySelector(".readout").textContent =
+  tell(
+    root.querySelector(".readout"),
     root.dataset.size === "small"
       ? sentences(beta, here, best, terms(A, noise, best, found), exact.covariance)
       : `β = ${number(beta)}: TIE ${number(here.tie)}, MIE ${number(here.mie)} nats. ` +
         `Least TIE at β* = ${number(best)}. ` +
         `Latents in use: ${here.d2.filter((d) => d > 0).length}. Posterior correlation ${number(correlation(exact))}.` +
         (root.dial ? ` Rotation: ${axes}; the sources’ own is at ${degrees(own)}.` : "") +
-        (found.repeated ? " Eigenvalues coincide: the optimum is free to rotate." : "");
+        (found.repeated ? " Eigenvalues coincide: the optimum is free to rotate." : ""),
+  );
 }
 
 const correlation = ({ covariance: [[p, c], [, r]] }) => c / Math.sqrt(p * r);
@@ -150,6 +165,7 @@ function start(root) {
     entries: root.dataset.mixing.split(",").map(Number),
     ...TRAINED,
   };
+  const ranges = rangesFor(defaults);
   const state = full ? parseState(location.hash.slice(1), defaults) : { ...defaults };
   const controls = element("div", { class: "controls", role: "group", "aria-label": "Parameters of the model" });
   const pictures = element("div", { class: "pictures" });
@@ -166,7 +182,7 @@ function start(root) {
     pictures.append(view);
   }
   const changed = () => {
-    show(root, state);
+    show(root, state, ranges.beta);
   };
   const power = (exponent) => number(10 ** exponent);
   const setters = [];
@@ -178,16 +194,16 @@ function start(root) {
     controls.append(row);
     setters.push(set);
   };
-  control("β", RANGES.beta, Math.log10(state.beta), power, (v) => {
+  control("β", ranges.beta, Math.log10(state.beta), power, (v) => {
     state.beta = 10 ** v;
   });
   if (full) {
     ENTRIES.forEach((label, i) =>
-      control(label, RANGES.entry, state.entries[i], number, (v) => {
+      control(label, ranges.entry, state.entries[i], number, (v) => {
         state.entries = state.entries.with(i, v);
       }),
     );
-    control("σ", RANGES.noise, state.noise, number, (v) => {
+    control("σ", ranges.noise, state.noise, number, (v) => {
       state.noise = v;
     });
     control("turn", RANGES.turn, state.turn, degrees, (v) => {
@@ -198,6 +214,15 @@ function start(root) {
       changed();
     });
     controls.append(family.row);
+    const take = (next) => {
+      Object.assign(state, next);
+      [Math.log10(state.beta), ...state.entries, state.noise, state.turn].forEach((value, i) => setters[i](value));
+      family.set(state.family);
+      changed();
+    };
+    // a state, and no section of the page
+    const given = () => location.hash.includes("=") && take(parseState(location.hash.slice(1), defaults));
+    addEventListener("hashchange", given);
     const turnTo = (turn) => {
       state.turn = turn;
       setters.at(-1)(turn);
@@ -220,11 +245,8 @@ function start(root) {
     });
     const reset = element("button", { type: "button" }, "Reset");
     reset.addEventListener("click", () => {
-      Object.assign(state, defaults);
-      [Math.log10(state.beta), ...state.entries, state.noise, state.turn].forEach((value, i) => setters[i](value));
-      family.set(state.family);
-      history.replaceState(null, "", location.pathname);
-      changed();
+      history.replaceState(null, "", location.pathname + location.search);
+      take(defaults);
     });
     const own = element("button", { type: "button" }, "Turn to the sources’ own axes");
     own.addEventListener("click", () =>

@@ -1,7 +1,7 @@
 // A network's latents with a handle that turns them: q of some images against their exact posteriors; TIE, which
 // changes as they turn; and the terms of the objective, which do not. Labelled images turn them by maximum likelihood.
 
-import { element as anyElement, svgElement as element } from "./controls.js";
+import { element as anyElement, svgElement as element, tell } from "./controls.js";
 import { drawPanel, ellipses, number } from "./plot.js";
 import { apply, best, determinant, drawn, fromLabels, read, terms, tie, turned, turnFrom } from "./turning.js";
 
@@ -62,6 +62,7 @@ function mapOf(data, moved) {
   };
   let held = false;
   dial.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
     held = true;
     dial.setPointerCapture(event.pointerId);
     moved(angleAt(event));
@@ -216,8 +217,7 @@ function start(root) {
     mirror.setAttribute("aria-pressed", state.sign < 0);
     if (listed !== String(state.chosen)) listLabelled(list, data, sheet, state.chosen);
     listed = String(state.chosen);
-    const said = wordsOf(data, state, after, before);
-    if (words.textContent !== said) words.textContent = said;
+    tell(words, wordsOf(data, state, after, before));
     curve?.show(state.angle, state.sign);
   }
 

@@ -1,5 +1,5 @@
 // The analytically tractable β-VAE with two sources in two dimensions, in closed form; decoder variance 1.
-// The same formulas as betavae_core/linear.py, with its letters; a test holds the two together to 1e-9.
+// The same formulas as betavae_core/theory/linear.py, with its letters; a test holds the two together to 1e-9.
 
 const REPEATED = 1e-9; // eigenvalues closer than this, relative to the largest, are one
 

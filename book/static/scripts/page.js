@@ -33,14 +33,16 @@ function startControl(root) {
     " trains some and makes this page for it.",
   );
   details.append(element("summary", {}, `${stored.length} stored`), words);
+  let unfolded = false; // by this page, which folds it again; what a reader has opened stays
   const wanted = (beta, there) => {
     command.textContent = `make chapter CHAPTER=${chapter} BETA=${there ? "…" : beta}`;
     note.textContent = there ? "" : `Nothing is stored at β = ${beta}; shown is the nearest that there is. `;
-    details.open = !there;
+    if (unfolded || !(there || details.open)) details.open = unfolded = !there;
   };
   const fromAddress = () => {
-    const asked = location.hash.startsWith(HEAD) ? Number(location.hash.slice(HEAD.length)) : NaN;
-    if (!(asked > 0) || !Number.isFinite(asked)) return false;
+    const text = location.hash.startsWith(HEAD) ? location.hash.slice(HEAD.length) : "",
+      asked = Number(text);
+    if (!text || !(asked >= 0) || !Number.isFinite(asked)) return false;
     const beta = betas[nearest(betas, asked)];
     choose(beta);
     wanted(asked, beta === asked);
@@ -48,16 +50,21 @@ function startControl(root) {
   };
   root.append(control.row, details);
   wanted(0, true);
-  if (!fromAddress()) choose(betas[nearest(betas, Number(root.dataset.start))]);
-  let started = false;
+  if (!fromAddress()) choose(betas[nearest(betas, history.state?.beta ?? Number(root.dataset.start))]);
+  let started = false,
+    shown;
   follow((beta) => {
     const i = nearest(betas, beta);
     control.set(i);
+    shown = betas[i];
     if (started && location.hash !== HEAD + betas[i]) history.replaceState(null, "", HEAD + betas[i]);
     if (started) wanted(0, true);
   });
   started = true;
-  addEventListener("hashchange", fromAddress);
+  addEventListener("popstate", () => {
+    // a jump to a section takes β from the address; loaded again, the page is still at it
+    if (!fromAddress()) history.replaceState({ beta: shown }, "");
+  });
 }
 
 function followWords(span) {

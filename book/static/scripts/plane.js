@@ -3,7 +3,7 @@
 // a file that is loaded once the plane comes into view; between the points of its grid the four around are blended.
 
 import { choose, follow } from "./beta.js";
-import { element as anyElement, slider, svgElement as element } from "./controls.js";
+import { element as anyElement, slider, svgElement as element, tell } from "./controls.js";
 import { ellipses, nearest } from "./plot.js";
 
 const CANVAS = 40,
@@ -188,10 +188,12 @@ function start(root) {
     map.outline(network, state.image);
     original.canvas.getContext("2d").drawImage(strip, state.image * CANVAS, 0, CANVAS, CANVAS, 0, 0, CANVAS, CANVAS);
     original.canvas.setAttribute("aria-label", `Image ${state.image + 1}`);
-    readout.textContent =
+    tell(
+      readout,
       `${data.name}, β = ${betas[state.at]}, image ${state.image + 1}: ` +
         `KL(q ‖ exact posterior) = ${network.kl[state.image]} nats.` +
-      (outside ? ` ${outside} of ${network.mean.length} means lie beyond the edge.` : "");
+      (outside ? ` ${outside} of ${network.mean.length} means lie beyond the edge.` : ""),
+    );
     if (state.held) move(network.mean[state.image], true);
     else picture();
   }
@@ -207,10 +209,9 @@ function start(root) {
     const canvas = anyElement("canvas", { width: CANVAS, height: CANVAS, "aria-hidden": "true" });
     button.setAttribute("aria-label", `Image ${i + 1}`);
     button.append(canvas);
-    strip.decode().then(() => {
-      canvas.getContext("2d").drawImage(strip, i * CANVAS, 0, CANVAS, CANVAS, 0, 0, CANVAS, CANVAS);
-      show();
-    });
+    strip
+      .decode()
+      .then(() => canvas.getContext("2d").drawImage(strip, i * CANVAS, 0, CANVAS, CANVAS, 0, 0, CANVAS, CANVAS));
   };
   const images = choiceOf(
     "Image whose q is shown",
@@ -241,18 +242,22 @@ function start(root) {
   live.append(map.root, aside);
 
   map.root.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
     map.root.setPointerCapture(event.pointerId);
     move(map.pointAt(event));
   });
   map.root.addEventListener("pointermove", (event) => {
-    if (event.buttons) move(map.pointAt(event));
+    if (event.buttons & 1) move(map.pointAt(event));
   });
   map.root.addEventListener("keydown", (event) => {
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1], Home: [0, 0] },
       step = event.shiftKey ? GRID : STEP;
     if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    const next = state.point.map((value, i) => (Math.round(value / step) + moves[event.key][i]) * step);
+    const next = state.point.map((value, i) => {
+      const way = moves[event.key][i];
+      return way ? (Math.round(value / step) + way) * step : value; // the other one stays as it is
+    });
     move(event.key === "Home" ? [0, 0] : next);
   });
   [images, paints].forEach((group) => group.firstChild.setAttribute("aria-pressed", true));
@@ -264,6 +269,7 @@ function start(root) {
     show();
   });
   show();
+  strip.decode().then(show); // the chosen image
   betas.forEach(sheets);
 }
 

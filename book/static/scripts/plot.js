@@ -15,11 +15,8 @@ const finite = Number.isFinite;
 export function number(value, digits = 3) {
   if (!finite(value)) return "–";
   const size = Math.abs(value) < 1e-12 ? 0 : Math.abs(value); // a rounding error is zero
-  const text =
-    size && (size < 0.001 || size >= 1e6)
-      ? value.toExponential(1)
-      : String(size && Number(value.toPrecision(digits)));
-  return text.replace("-", "−");
+  const rounded = size && Number(value.toPrecision(digits));
+  return (size && (size < 0.001 || size >= 1e6) ? rounded.toExponential() : String(rounded)).replaceAll("-", "−");
 }
 
 /** The β of all curves of a panel, in order. */

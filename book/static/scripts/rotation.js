@@ -2,15 +2,10 @@
 // diagonal or a full covariance of q. The same formulas as betavae_core/theory/rotation.py; a test compares the two.
 
 import { spectrum } from "./model.js";
+import { determinant as det, times, transposed } from "./turning.js";
 
 export const FAMILIES = ["diagonal", "full"];
-const times = (F, G) => F.map((row) => [0, 1].map((j) => row[0] * G[0][j] + row[1] * G[1][j]));
-const transposed = ([[a, b], [c, d]]) => [
-  [a, c],
-  [b, d],
-];
 const plus = (F, G, factor = 1) => F.map((row, i) => row.map((entry, j) => entry + factor * G[i][j]));
-const det = ([[a, b], [c, d]]) => a * d - b * c;
 const trace = ([[a], [, d]]) => a + d;
 const identity = (scale) => [
   [scale, 0],
