@@ -62,7 +62,6 @@ NUMBER = """pages => {
         page.textContent = pages[decodeURIComponent(page.parentElement.hash.slice(1))];
 }"""
 
-
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 

@@ -22,7 +22,6 @@ from betavae_workshop.building import kept
 CONFIG, CONTENTS = ROOT / "_config.yml", ROOT / "_toc.yml"
 SCRATCH = BUILD / "render-here"  # where pages are made
 READ = BUILD / "read"  # what Sphinx read of the book: documents, and pictures that stand in notebooks
-STRICTLY = ("--all", "-W", "-n", "--keep-going")
 MADE_FROM = ".made-from"  # beside the pages, and in `READ`: the hash of what they were rendered from
 
 
@@ -37,7 +36,8 @@ def render(stage: Path, target: Path, builder: str = "html") -> Path:
     with _into(target):
         program = f"import gc; gc.set_threshold{environment.SELDOM}; from jupyter_book.cli.main import main; main()"
         command = [sys.executable, "-c", program, "build", _source(stage), "--path-output", SCRATCH]
-        _run([*command, "--config", CONFIG, "--toc", CONTENTS, "--builder", builder, *STRICTLY])
+        command += ["--builder", builder, "--config", CONFIG, "--toc", CONTENTS]
+        _run([*command, "--all", "-W", "-n", "--keep-going"])
         _put_in_place(SCRATCH / "_build" / builder, target, _digest(stage))
         if builder == "html":
             files.write_text(SCRATCH / "_build" / MADE_FROM, _digest(stage))
