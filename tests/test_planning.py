@@ -15,7 +15,7 @@ def test_profiles_are_what_the_book_promises():
     assert len(planning.plan("mixing")) == 13 * experiments.EXPERIMENTS["mixing"].realizations >= 260
     assert len(planning.plan("localisation")) >= 260
     assert len(planning.plan("mixing-one-pair")) >= 130
-    assert len(planning.plan("mixing-diagonal")) == 65
+    assert len(planning.plan("mixing-diagonal")) == 156
     assert len(planning.plan("pixel-mixing")) == 16 * 5
     assert len(planning.plan("mixing", "thesis")) == 13 * 300
     assert len(planning.plan("mixing", "smoke")) == 4

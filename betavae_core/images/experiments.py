@@ -157,7 +157,7 @@ RECORDS = (
         supplements=(PER_PIXEL, LONGER, SETTLING_SOON),
     ),
     Experiment("mixing-one-pair", datasets.mixing, 20, "mixing with one pair of digits for all", one_drawing=True),
-    Experiment("mixing-diagonal", datasets.mixing, 5, "mixing with orthogonal columns", mixing=DIAGONAL),
+    Experiment("mixing-diagonal", datasets.mixing, 12, "mixing with orthogonal columns", mixing=DIAGONAL),
     Experiment(
         "pixel-mixing",
         datasets.pixel_mixing,
