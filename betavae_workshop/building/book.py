@@ -28,6 +28,7 @@ def build(report=print, profile: str = "published", jobs: int | None = None, bui
 
     Returns its first page. Without `jobs`, as many chapters run at a time as there are cores.
     """
+    digits.load()  # a file that is none is told now, not by the first chapter that draws, nor after another build
     with _only_build():
         return _rendered(_executed(report, profile, jobs), BUILD / builder, report, builder=builder)
 
@@ -62,14 +63,13 @@ def render() -> Path:
     UsageError
         if a chapter has not been executed.
     """
-    stage = EXECUTED
-    missing = [name for name in chapters.names() if not (stage / "book" / f"{name}.ipynb").exists()]
+    missing = [name for name in chapters.names() if not (EXECUTED / "book" / f"{name}.ipynb").exists()]
     if missing:
         raise UsageError(f"not executed yet: {', '.join(missing)}; `make book` does both")
-    execution.require_whole(stage)
+    execution.require_whole(EXECUTED)
     with _only_build():
-        _stage_assets(stage)
-        return rendering.render(stage, BUILD / "html")
+        _stage_assets(EXECUTED)
+        return rendering.render(EXECUTED, BUILD / "html")
 
 
 def build_variant(chapter: str, values: dict, report=print) -> Path:
@@ -79,6 +79,7 @@ def build_variant(chapter: str, values: dict, report=print) -> Path:
     verdicts are executed again if this one's are others. Run times are those of the book proper. Returns the page.
     """
     folder = BUILD / "variants" / variant_name(chapter, values)
+    digits.load()
     execution.require_networks(chapter, values)
     with _only_build():
         base, stage = _executed(report), folder / "executed"
@@ -135,7 +136,6 @@ def variant_name(chapter: str, values: dict) -> str:
 
 def _executed(report, profile: str = "published", jobs: int | None = None) -> Path:
     stage, names = EXECUTED, chapters.names()
-    digits.load()  # a file that is none is told now, not by the first chapter that draws
     _stage_assets(stage)
     for stale in (stage / "book").glob("*.ipynb"):
         if stale.stem not in names:
