@@ -181,7 +181,7 @@ def test_the_right_rotation_has_its_least_error_at_the_noise_for_either_family(s
 @pytest.mark.parametrize("family", rotation.FAMILIES)
 @pytest.mark.parametrize("degrees", [12, 15, 40, 75, 78])
 def test_the_least_error_of_a_turn_may_lie_where_a_latent_collapses(process, degrees, family):
-    """TIE has a kink there; the search took a lesser minimum beside it, 0.01 nats higher, for 75° and 78°."""
+    """TIE has a kink there; for 75° and 78° the search took another minimum, 0.01 nats higher."""
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     turn, values = np.array([[c, -s], [s, c]]), np.linalg.eigvalsh(process.covariance)
     betas = np.union1d(np.geomspace(0.1, values[-1], 1000), values)

@@ -150,6 +150,7 @@ def test_turning_is_judged_by_what_it_takes_off_each_realization(rng):
     best[1, 0] = np.nan
     assert [v.verdict for v in statements.turned(free, trained, tie, best)] == ["held"] * 3
     assert "n = 5" in statements.turned(free, trained, tie, best)[2].estimate
+    assert statements.turned(free, trained, tie, np.full((2, 5), np.nan))[2].interval == "–"
     tie[:, :20] = 20.0
     moved = statements.turned(free | {"kl_prior": 1e-3}, trained, tie, best[::-1])
     assert [v.verdict for v in moved] == ["refuted"] * 3

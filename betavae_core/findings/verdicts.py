@@ -85,13 +85,14 @@ def _decided(dataset, decide) -> tuple[str, object, str]:
 
 def positive(id: str, what: str, gains: dict) -> Verdict:
     """On whether paired differences are above zero, each (realization,) by name: all of them, or none."""
+    if not (count := len(next(iter(gains.values())))):
+        return Verdict(id, f"{what}: no realization has both", "–", UNDECIDED)
     verdict = decided(rules.positive(np.stack(list(gains.values()))))
     means = {name: optima.mean(gain) for name, gain in gains.items()}
     each = [
         f"{name} {written(mean.value, '+.3f')} (median {written(float(np.median(gains[name])), '+.3f')})".strip()
         for name, mean in means.items()
     ]
-    count = len(next(iter(gains.values())))
     interval = "; ".join(_range(mean, "+.3f") for mean in means.values())
     return Verdict(id, f"{what}: {', '.join(each)}; n = {count}", interval, verdict)
 

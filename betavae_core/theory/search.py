@@ -1,5 +1,7 @@
 """The search for a minimum along a line, where no formula has one."""
 
+import itertools
+
 import numpy as np
 from scipy import optimize
 
@@ -14,7 +16,7 @@ def least(error, grid, **options) -> tuple[float, float]:
     values = [error(point) for point in grid]
     best = int(np.argmin(values))
     found = [(float(grid[best]), float(values[best]))]  # a kink, if the grid has it
-    for bounds in zip(grid[max(best - 1, 0) :], grid[max(best - 1, 0) + 1 : best + 2], strict=False):
+    for bounds in itertools.pairwise(grid[max(best - 1, 0) : best + 2]):
         side = optimize.minimize_scalar(error, bounds=bounds, method="bounded", options=options)
         found.append((float(side.x), float(side.fun)))  # pyright: ignore
     return min(found, key=lambda pair: pair[1])
