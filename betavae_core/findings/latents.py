@@ -17,22 +17,29 @@ NAMES = (*SCORES, *(name + DRAWN for name in SCORES), "axes", "active")
 
 
 def latent_scores(stored: xr.Dataset) -> xr.Dataset:
-    """Scores of the detailed realizations over β.
+    """Scores of the realizations whose latents are stored, over β.
 
     mig, sap, and correlation (the largest |ρ| between two latents), of means and of one draw z ~ q of each image
     (`*_drawn`); axes (degrees between axes of motion); active latents.
     """
-    realizations = stored.sizes.get("detailed", 0)
-    found = np.full((len(NAMES), stored.sizes["beta"], realizations), np.nan)
-    for r in range(realizations):
+    realizations = kept(stored)
+    found = np.full((len(NAMES), stored.sizes["beta"], len(realizations)), np.nan)
+    for i, r in enumerate(realizations):
         data = experiments.training(stored.experiment, r)
         noise = np.random.default_rng([r, 1]).standard_normal(stored.latent_mean.shape[2:])  # the same at every β
         for b in range(stored.sizes["beta"]):
             if (q := stored_posterior(stored, b, r)) is not None:
                 sources = data.sources[: len(q.mean)]
                 judged = [*scored(sources, q.mean), *scored(sources, q.sample(noise))]
-                found[:, b, r] = *judged, motion_angle(data, q.mean), in_use_by(q).sum()
-    return over_realizations(NAMES, found, stored.beta.values, range(realizations))
+                found[:, b, i] = *judged, motion_angle(data, q.mean), in_use_by(q).sum()
+    return over_realizations(NAMES, found, stored.beta.values, realizations)
+
+
+def kept(stored: xr.Dataset) -> list[int]:
+    """The realizations whose latents are stored, at one β or more."""
+    if "latent_mean" not in stored:
+        return []
+    return np.flatnonzero(np.isfinite(stored.latent_mean).all(("sample", "latent")).any("beta")).tolist()
 
 
 def stored_posterior(stored: xr.Dataset, b: int, r: int) -> Posterior | None:

@@ -139,7 +139,7 @@ def read(stored: xr.Dataset, b: int, r: int, data) -> Images | None:
 def networks(stored: xr.Dataset, beta: float) -> Iterator[tuple[int, Images, ImageData]]:
     """Each realization whose latents at the nearest β are stored, with its images."""
     b = int(abs(stored.beta.values - beta).argmin())
-    for r in range(stored.sizes.get("detailed", 0)):
+    for r in latents.kept(stored):
         data = experiments.training(stored.experiment, r)
         if (images := read(stored, b, r, data)) is not None:
             yield r, images, data
@@ -188,17 +188,17 @@ def study(stored: xr.Dataset, labels=LABELS) -> xr.Dataset:
     Returns a Dataset over beta × realization: `parts`; and × labels × draw: tie, began, margin. NaN where nothing is
     stored.
     """
-    count, k = stored.sizes.get("detailed", 0), experiments.experiment(stored.experiment).latents
+    realizations, k = latents.kept(stored), experiments.experiment(stored.experiment).latents
     draws, found = DRAWS.get(k, min(DRAWS.values())), {}
-    for r in range(count):
+    for i, r in enumerate(realizations):
         data = experiments.training(stored.experiment, r)
         rng = np.random.default_rng([r, 2])
         chosen = choices(stored.sizes["sample"], max(labels), draws, rng)
         for b in range(stored.sizes["beta"]):
             if (images := read(stored, b, r, data)) is not None:
                 for name, value in (parts(images) | labelled(images, chosen, labels)).items():
-                    whole = stored.sizes["beta"], count, *np.shape(value)
-                    found.setdefault(name, np.full(whole, np.nan))[b, r] = value
+                    whole = stored.sizes["beta"], len(realizations), *np.shape(value)
+                    found.setdefault(name, np.full(whole, np.nan))[b, i] = value
     dims = ("beta", "realization", "labels", "draw")
-    coords = {"beta": stored.beta.values, "realization": np.arange(count), "labels": list(labels)}
+    coords = {"beta": stored.beta.values, "realization": realizations, "labels": list(labels)}
     return xr.Dataset({n: (dims[: v.ndim], v) for n, v in found.items()}, coords, {"experiment": stored.experiment})

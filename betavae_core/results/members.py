@@ -13,7 +13,7 @@ from betavae_core.networks import architecture, objective, posterior
 from betavae_core.networks.architecture import LEARNING_RATE
 
 NUMERICS_VERSION = 1  # part of each member's key: raise it when a change of code may change numbers (CHANGES.md)
-DETAILED = 5  # realizations 0-4 keep curves, latents and pictures
+DETAILED, WITH_LATENTS = 5, 20  # realizations 0-4 keep curves and pictures, 0-19 latents
 MOST_MEMBERS = 100_000  # of a plan, which is held in memory
 LARGEST_BETA = 1e9  # far beyond every threshold of collapse, and squares of gradients are still finite in float32
 LIMITS = {"samples": (10, 100_000), "epochs": (1, 100_000)}  # covariances of latents have full rank, memory; days
@@ -162,8 +162,13 @@ class Member:
 
     @property
     def detailed(self) -> bool:
-        """Whether curves, latents and pictures are kept with the member."""
+        """Whether its curve and pictures are kept with the member."""
         return self.realization < DETAILED
+
+    @property
+    def with_latents(self) -> bool:
+        """Whether the latents of some images are kept with the member."""
+        return self.realization < WITH_LATENTS
 
 
 @functools.cache

@@ -6,12 +6,12 @@ import numpy as np
 import xarray as xr
 
 from betavae_core.errors import UsageError
-from betavae_core.results.members import DETAILED, Member
+from betavae_core.results.members import DETAILED, WITH_LATENTS, Member
 from betavae_core.theory.terms import SCALARS, attributes
 
 FORMAT = 1  # of stored files; one that does not say has format 1
 READERS = {}  # format: function from a Dataset of that format to one of today's; one for each older format
-DETAILS = {  # of realizations 0-4
+DETAILS = {  # of realizations 0-4, latents of 0-19
     "curve": ("step",),
     "latent_mean": ("sample", "latent"),
     "latent_std": ("sample", "latent"),
@@ -95,9 +95,11 @@ def joined(dataset: xr.Dataset, other: xr.Dataset) -> xr.Dataset:
         return dataset
     count = max(found.sizes["realization"] for found in (dataset, other))
     found = widened(dataset, sorted([*dataset.beta.values, *new]), count).copy(deep=True)
+    found = with_room(found, other.sizes.get("detailed", 0))
     same = (name for name in found.data_vars if name in other and found[name].shape[2:] == other[name].shape[2:])
     for name in same:  # a training curve of other epochs has another length
-        axes = {axis: other[axis] for axis in GRID if axis in other[name].dims} | {"beta": new}
+        second = other[name].dims[1]
+        axes = {"beta": new, second: other[second] if second in GRID else slice(other.sizes[second])}
         found[name].loc[axes] = other[name].sel(beta=new).transpose(*found[name].dims).values
     return found
 
@@ -106,16 +108,25 @@ def keep(dataset: xr.Dataset, wanted: np.ndarray) -> xr.Dataset:
     """The Dataset with the cells that are not `wanted` (β, realization) made missing, details included."""
     if wanted.all():
         return dataset
-    found, lacking = dataset.copy(deep=True), max(0, DETAILED - wanted.shape[1])
-    detailed = np.pad(wanted[:, :DETAILED], ((0, 0), (0, lacking)))
+    found, count = dataset.copy(deep=True), dataset.sizes.get("detailed", 0)
+    detailed = np.pad(wanted[:, :count], ((0, 0), (0, max(0, count - wanted.shape[1]))))
     for variable in found.data_vars.values():
         mask = wanted if "realization" in variable.dims else detailed
         variable.values[~mask] = _fill(variable.dtype)
     return found
 
 
-def place(dataset: xr.Dataset, member: Member, stored: xr.Dataset) -> None:
-    """Put a member's cell into its place; a diverged one says so and leaves its numbers missing."""
+def with_room(dataset: xr.Dataset, realizations: int) -> xr.Dataset:
+    """The Dataset with an axis `detailed` of so many realizations, or more; what it has of none of them is missing."""
+    if (known := dataset.sizes.get("detailed", realizations)) >= realizations:
+        return dataset
+    fills = {str(name): _fill(variable.dtype) for name, variable in dataset.data_vars.items()}
+    numbered = dataset.assign_coords(detailed=np.arange(known))
+    return numbered.reindex(detailed=np.arange(realizations), fill_value=fills).drop_vars("detailed")
+
+
+def place(dataset: xr.Dataset, member: Member, stored: xr.Dataset) -> xr.Dataset:
+    """The Dataset with a member's cell in its place; a diverged one says so and leaves its numbers missing."""
     b, r = int(np.flatnonzero(dataset.beta.values == member.beta)[0]), member.realization
     package, tensorflow, device = (stored.attrs.get(name, "?") for name in ("package", "tensorflow", "device"))
     library = stored.attrs.get("library", f"TensorFlow {tensorflow}")
@@ -126,13 +137,29 @@ def place(dataset: xr.Dataset, member: Member, stored: xr.Dataset) -> None:
     for name in SCALARS:
         if name in stored and not lost:
             dataset[name].values[b, r] = float(stored[name])
-    for name, dims in DETAILS.items():
-        if name in stored and r < DETAILED:
-            value = stored[name].values
-            if name not in dataset:
-                shape = (dataset.sizes["beta"], DETAILED, *value.shape)
-                dataset[name] = (("beta", "detailed", *dims), np.full(shape, _fill(value.dtype), value.dtype))
-            dataset[name].values[b, r] = value
+    return with_details(dataset, b, r, stored)
+
+
+def with_details(dataset: xr.Dataset, b: int, r: int, found) -> xr.Dataset:
+    """The Dataset with the details that are `found` of a network at the b-th β of a realization."""
+    given = {name: np.asarray(found[name]) for name in DETAILS if name in found and r < WITH_LATENTS}
+    dataset = with_room(dataset, r + 1) if given else dataset
+    for name, value in given.items():
+        if name not in dataset:
+            shape = (dataset.sizes["beta"], dataset.sizes.get("detailed", max(DETAILED, r + 1)), *value.shape)
+            axes = ("beta", "detailed", *DETAILS[name])
+            dataset[name] = (axes, np.full(shape, _fill(value.dtype), value.dtype))
+        dataset[name].values[b, r] = value
+    return dataset
+
+
+def without_latents(dataset: xr.Dataset) -> xr.DataArray:
+    """Which networks (beta, realization) ought to be stored with latents and have none there."""
+    found = (dataset.realization < WITH_LATENTS).broadcast_like(dataset.key).transpose(*GRID).copy()
+    if "latent_mean" in dataset:
+        kept = np.isfinite(dataset.latent_mean).all(("sample", "latent")).values[:, : found.shape[1]]
+        found.values[:, : kept.shape[1]] &= ~kept
+    return found
 
 
 def _fill(dtype):

@@ -75,7 +75,7 @@ def collect(members: list[Member], source: Callable[[Member], xr.Dataset | None]
     published = set(dataset.key.values.ravel()) - {""}
     for member in members:
         if member.key not in published and (stored := (source or read)(member)) is not None:
-            record.place(dataset, member, stored)
+            dataset = record.place(dataset, member, stored)
     working = int((dataset.key != "").sum()) - len(published)
     dataset.attrs = {"experiment": specification.experiment, "published": len(published), "working": working}
     return dataset

@@ -127,29 +127,24 @@ def evaluated(weights, members, drawn, curves) -> list[dict]:
         for name, column in found.items():
             for i, value in zip(sound, column, strict=True):
                 values[i][name + suffix] = float(value)
-    detailed = [i for i in sound if members[i].detailed]
-    for i, details in _details(weights, [d for d, _ in drawn], curves, detailed).items():
-        values[i] |= details
+    if kept := [i for i in sound if members[i].with_latents]:
+        q = weights.posterior([d for d, _ in drawn])
+        for i in kept:
+            values[i] |= {name: part.astype(np.float16) for name, part in q[i][:LATENTS].stored().items()}
+    if detailed := [i for i in sound if members[i].detailed]:
+        for i, details in _pictures(weights, [d for d, _ in drawn], detailed).items():
+            values[i] |= details | {"curve": curves[i, :: max(1, curves.shape[1] // 100)].astype(np.float32)}
     return values
 
 
-def _details(weights, data, curves, which: list[int]) -> dict[int, dict]:
-    """Curve, latents and pictures of some members; grey levels in bytes, 128 is 0, `grey_scale` 127 steps away."""
+def _pictures(weights, data, which: list[int]) -> dict[int, dict]:
+    """Pictures of some members; grey levels in bytes, 128 is 0, `grey_scale` 127 steps away."""
     from betavae_core.networks import evaluation
 
-    if not which:
-        return {}
-    q = weights.posterior(data)
     pictures, moved = evaluation.reconstructions(weights, data, PICTURES), evaluation.traversals(weights, data)
     found = {}
     for i in which:
         scale = max(np.abs(pictures[i]).max(), np.abs(moved[i]).max(), 1e-9)
         in_bytes = [np.uint8(np.clip(np.round(128 + 127 * p[i] / scale), 0, 255)) for p in (pictures, moved)]
-        found[i] = {
-            "curve": curves[i, :: max(1, curves.shape[1] // 100)].astype(np.float32),
-            **{name: part.astype(np.float16) for name, part in q[i][:LATENTS].stored().items()},
-            "reconstructions": in_bytes[0],
-            "traversals": in_bytes[1],
-            "grey_scale": np.float32(scale),
-        }
+        found[i] = {"reconstructions": in_bytes[0], "traversals": in_bytes[1], "grey_scale": np.float32(scale)}
     return found

@@ -26,7 +26,7 @@ def publish(members: list[Member]) -> Path | None:
     count = max([member.realization + 1 for member in new] + ([] if base is None else [base.sizes["realization"]]))
     dataset = record.empty(betas, count) if base is None else record.widened(base, betas, count)
     for member, found in new.items():
-        record.place(dataset, member, found)
+        dataset = record.place(dataset, member, found)
     dataset.attrs = {"experiment": specification.experiment, "format": record.FORMAT}
     target.parent.mkdir(parents=True, exist_ok=True)
     _save(dataset, target)
@@ -51,11 +51,15 @@ def complete(found: dict[Member, dict]) -> list[float]:
     places = {} if whole is None else {key: index for index, key in np.ndenumerate(whole.key.values)}
     for member, values in found.items():
         if member.key in places:
-            gaps.append(_filled_in(whole, places[member.key], values))
+            b, r = places[member.key]
+            gaps.append(_filled_in(whole, (b, r), values))
+            whole = record.with_details(whole, b, r, values) if record.without_latents(whole)[b, r] else whole
         elif (own := store.read(member)) is None:
             raise UsageError(f"{member.key} is not stored")
         else:
             gaps.append(_filled_in(own, (), values))
+            details = {name: (dims, values[name]) for name, dims in record.DETAILS.items() if name in values}
+            own = own.assign({name: value for name, value in details.items() if name not in own})
             own.attrs["checksum"] = record.checksum(own)
             writing.save(own, store.path(member))
     if base is not None and whole is not None and any(member.key in places for member in found):
