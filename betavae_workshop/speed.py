@@ -86,7 +86,7 @@ def _time(rows: list[dict]) -> tuple[float, str, str]:
     """Median of the processor time that networks of one β took to the optimum, in U; whether it is a bound; as text.
 
     Where half of them did not get there it is more than the cap at which the first was stopped. If their training was
-    over instead, it is infinite, and the text says how many nats the middle one of them is short.
+    over instead, it is infinite, and the text says how many nats the middle one of them is below.
     """
     times = [row["processor_s"] / row["unit_s"] if row["end"] == "reached" else math.inf for row in rows]
     if math.isfinite(median := float(np.median(times))):
@@ -95,7 +95,7 @@ def _time(rows: list[dict]) -> tuple[float, str, str]:
     if stopped:
         return min(stopped), "> ", f"> {min(stopped):.1f}"
     short = [row["nats_below"] for row in rows if row["end"] == "over"]
-    return math.inf, "", f"{np.median(short):.2f} nats short"
+    return math.inf, "", f"{np.median(short):.2f} nats below"
 
 
 def table(rows: list[dict]) -> tuple[list[str], list[list[str]]]:

@@ -321,7 +321,7 @@ def test_times_to_the_optimum_are_medians_with_bounds_where_there_is_none():
         [
             ["this project", "schedule", "8", "0.85", "1.00", "1.00 ×"],
             ["this project", "thesis", "5", "> 3.0", "> 3.0", "> 3.00 ×"],
-            ["JAX", "schedule", "3", "2.55", "0.80 nats short", "3.00 ×"],
+            ["JAX", "schedule", "3", "2.55", "0.80 nats below", "3.00 ×"],
             ["this project", "solved", "1", "0.05", "–", "0.06 ×"],
         ],
     )

@@ -130,7 +130,7 @@ ENTRIES = {
         "the law of labels; means over draws of the images",
     ),
     "turned-best": Entry(
-        RESULT, "Tiles: turning the latents lowers the best β", "the lemma on rotation, by which it goes to ν"
+        RESULT, "Tiles: turning the latents lowers the best β", "the theorem on rotations, by which it goes to ν"
     ),
 }
 
