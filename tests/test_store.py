@@ -13,10 +13,11 @@ import xarray as xr
 
 from betavae_core import files, paths
 from betavae_core.errors import UsageError
+from betavae_core.findings import latents
 from betavae_core.results import netcdf, planning, record, store
 from betavae_core.results.members import Member, Specification
 from betavae_core.theory.terms import SCALARS
-from betavae_workshop.sweeping import publishing, survey, writing
+from betavae_workshop.sweeping import completing, publishing, survey, writing
 
 SPEC = Specification("mixing", samples=10, epochs=1)
 
@@ -188,6 +189,37 @@ def test_collecting_labels_what_there_is_and_leaves_the_rest_empty():
     assert (dataset.key.values != "").sum() == 13
     np.testing.assert_array_equal(dataset.traversals.sel(beta=1.0, detailed=2).values, values(12)["traversals"])
     assert dataset.tie.attrs["units"] == "nats"
+
+
+def test_latents_of_more_realizations_than_pictures_are_kept_and_filled_in_where_they_lack():
+    """Realization 5 was stored before any but the first five kept latents."""
+    members = [member(realization=r) for r in range(8)]
+    pictures = ("curve", "reconstructions", "traversals", "grey_scale")
+    for m in members:
+        left_out = () if m.detailed else pictures if m.realization > 5 else tuple(record.DETAILS)
+        writing.write(m, {n: v for n, v in values(m.realization).items() if n not in left_out}, {})
+    publishing.publish(members[:6])
+    assert store.load_published(SPEC).sizes["detailed"] == 5
+    before = store.collect(members)
+    assert before.sizes["detailed"] == 8
+    assert latents.kept(before) == [0, 1, 2, 3, 4, 6, 7]
+    assert completing.lacking(members) == [members[5]]
+    assert publishing.complete({members[5]: values(5)}) == [0]
+    after = store.collect(members)
+    assert completing.lacking(members) == []
+    for r in range(8):
+        expected = values(r)
+        np.testing.assert_array_equal(after.latent_mean.values[0, r], expected["latent_mean"])
+        np.testing.assert_array_equal(after.traversals.values[0, r], expected["traversals"] if r < 6 else 0)
+    assert latents.kept(store.collect(members[:3])) == [0, 1, 2]
+    other, five = after.assign_coords(beta=[2.0]), after.isel(detailed=slice(5))
+    for shown, whole in (
+        (record.joined(five, other), 1),
+        (record.joined(other, five), 1),
+        (record.joined(after, other), 0),
+    ):
+        np.testing.assert_array_equal(shown.latent_mean.values[1, :5], after.latent_mean.values[0, :5])
+        assert latents.kept(shown.isel(beta=[whole])) == [*range(8)]
 
 
 def test_a_diverged_member_says_so_and_never_enters_a_mean():

@@ -7,6 +7,7 @@ from betavae_core.findings import scores
 from betavae_core.images import experiments
 from betavae_core.networks import posterior
 from betavae_core.networks.posterior import Posterior
+from betavae_core.results import record
 from betavae_core.theory.alignment import align
 
 ACTIVE = 0.01  # nats of KL to the prior, above which a latent counts as used
@@ -37,9 +38,7 @@ def latent_scores(stored: xr.Dataset) -> xr.Dataset:
 
 def kept(stored: xr.Dataset) -> list[int]:
     """The realizations whose latents are stored, at one β or more."""
-    if "latent_mean" not in stored:
-        return []
-    return np.flatnonzero(np.isfinite(stored.latent_mean).all(("sample", "latent")).any("beta")).tolist()
+    return np.flatnonzero(record.latents_of(stored).any(0)).tolist()
 
 
 def stored_posterior(stored: xr.Dataset, b: int, r: int) -> Posterior | None:

@@ -80,9 +80,7 @@ def empty(betas, realizations: int) -> xr.Dataset:
 
 def widened(dataset: xr.Dataset, betas, realizations: int) -> xr.Dataset:
     """A Dataset over β × realization at these β and realizations; cells that it lacks, and terms, are missing."""
-    fills = {str(name): _fill(variable.dtype) for name, variable in dataset.data_vars.items()}
-    grid = {"beta": np.array(betas, float), "realization": np.arange(realizations)}
-    found = dataset.reindex(grid, fill_value=fills)
+    found = _reindexed(dataset, beta=np.array(betas, float), realization=np.arange(realizations))
     for name in LABELS:
         found[name] = found[name].astype(object)
     return found.assign({name: value for name, value in empty(betas, realizations).items() if name not in found})
@@ -106,9 +104,10 @@ def joined(dataset: xr.Dataset, other: xr.Dataset) -> xr.Dataset:
 
 def keep(dataset: xr.Dataset, wanted: np.ndarray) -> xr.Dataset:
     """The Dataset with the cells that are not `wanted` (β, realization) made missing, details included."""
-    if wanted.all():
+    count = dataset.sizes.get("detailed", 0)
+    if wanted.all() and count <= wanted.shape[1]:
         return dataset
-    found, count = dataset.copy(deep=True), dataset.sizes.get("detailed", 0)
+    found = dataset.copy(deep=True)
     detailed = np.pad(wanted[:, :count], ((0, 0), (0, max(0, count - wanted.shape[1]))))
     for variable in found.data_vars.values():
         mask = wanted if "realization" in variable.dims else detailed
@@ -120,9 +119,12 @@ def with_room(dataset: xr.Dataset, realizations: int) -> xr.Dataset:
     """The Dataset with an axis `detailed` of so many realizations, or more; what it has of none of them is missing."""
     if (known := dataset.sizes.get("detailed", realizations)) >= realizations:
         return dataset
-    fills = {str(name): _fill(variable.dtype) for name, variable in dataset.data_vars.items()}
     numbered = dataset.assign_coords(detailed=np.arange(known))
-    return numbered.reindex(detailed=np.arange(realizations), fill_value=fills).drop_vars("detailed")
+    return _reindexed(numbered, detailed=np.arange(realizations)).drop_vars("detailed")
+
+
+def _reindexed(dataset, **grid):
+    return dataset.reindex(grid, fill_value={str(name): _fill(each.dtype) for name, each in dataset.data_vars.items()})
 
 
 def place(dataset: xr.Dataset, member: Member, stored: xr.Dataset) -> xr.Dataset:
@@ -153,13 +155,20 @@ def with_details(dataset: xr.Dataset, b: int, r: int, found) -> xr.Dataset:
     return dataset
 
 
-def without_latents(dataset: xr.Dataset) -> xr.DataArray:
+def latents_of(dataset: xr.Dataset) -> np.ndarray:
+    """Of which networks latents are stored, (beta, detailed)."""
+    if "latent_mean" not in dataset:
+        return np.zeros((dataset.sizes["beta"], 0), bool)
+    return np.isfinite(dataset.latent_mean).all(("sample", "latent")).values
+
+
+def without_latents(dataset: xr.Dataset) -> np.ndarray:
     """Which networks (beta, realization) ought to be stored with latents and have none there."""
-    found = (dataset.realization < WITH_LATENTS).broadcast_like(dataset.key).transpose(*GRID).copy()
-    if "latent_mean" in dataset:
-        kept = np.isfinite(dataset.latent_mean).all(("sample", "latent")).values[:, : found.shape[1]]
-        found.values[:, : kept.shape[1]] &= ~kept
-    return found
+    lacking = np.zeros(dataset.key.shape, bool)
+    lacking[:, :WITH_LATENTS] = True
+    there = latents_of(dataset)[:, : lacking.shape[1]]
+    lacking[:, : there.shape[1]] &= ~there
+    return lacking
 
 
 def _fill(dtype):
