@@ -499,7 +499,7 @@ def test_rows_and_figures_of_the_chapter(of_tiles):
     assert len(showing.experiment_rows({"tiles": found})[0]) == 4 + len(showing.SHOWN)
     assert [row[0] for row in showing.margin_rows(found, 5)][-1] == "above 4"
     assert sum(float(row[1]) for row in showing.margin_rows(found, 5)) == pytest.approx(100, abs=2)
-    assert len(showing.tail_rows(stored)) == 2 * len(showing.FEW)
+    assert len(showing.tail_rows(stored, 168.4)) == 2 * len(showing.FEW)
     for figure in (showing.labels_figure(found, 0.02), showing.beta_figure({"tiles": found}, 5)):
         figure.canvas.draw()
 

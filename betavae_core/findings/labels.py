@@ -128,7 +128,7 @@ def other_uses(stored: xr.Dataset, beta: float, labels) -> dict[str, np.ndarray]
 
 
 def at_random_and_chosen(stored: xr.Dataset, beta: float, labels) -> dict[str, list[np.ndarray]]:
-    """TIE turned, and as trained, with random labels and with those of `by_their_means`; (labels, draw) each."""
+    """TIE turned, as trained, and margin, of random labels and of those of `by_their_means`: (labels, draw) each."""
     found: dict[str, list] = {"at random": [], "by their means": []}
     for r, images, _ in turned_networks.networks(stored, beta):
         draws, rng = turned_networks.DRAWS[images.mean.shape[1]], np.random.default_rng([r, 4])
@@ -136,7 +136,7 @@ def at_random_and_chosen(stored: xr.Dataset, beta: float, labels) -> dict[str, l
         choices = random, by_their_means(images.mean, max(labels), draws, rng)
         for each, chosen in zip(found.values(), choices, strict=True):
             told = turned_networks.labelled(images, chosen, labels)
-            each.append((told["tie"], told["began"]))
+            each.append((told["tie"], told["began"], told["margin"]))
     return {name: [np.concatenate(part, 1) for part in zip(*each, strict=True)] for name, each in found.items() if each}
 
 

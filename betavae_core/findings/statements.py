@@ -62,14 +62,17 @@ def _fixed_decoder(process: LinearGaussian, fixed: xr.Dataset) -> list[Verdict]:
     gap = float(np.abs(same.mie - same.tie).max())
     betas = np.union1d(np.geomspace(0.05, 20, 241), [1.0, 4.0])
     noisy = LinearGaussian(process.mixing, 2 * process.noise_std)
-    right, wrong = (
-        float(betas[linear.sweep(p, betas, process.mixing, process.noise_std**2).tie.values.argmin()])
-        for p in (process, noisy)
+    D, variance = process.mixing, process.noise_std**2
+    trained = linear.optimum(process, 1.0, decoder_variance=variance).decoder
+    right, wrong, other = (
+        float(betas[linear.sweep(p, betas, decoder, variance).tie.values.argmin()])
+        for p, decoder in ((process, D), (noisy, D), (process, trained))
     )
+    told = f"TIE least at β = {wrong:g} with D = A and a noise of σ = 2 σₓ, at {other:.3g} with the decoder of training"
     return [
         exact("truth-at-a", f"MIE and TIE differ by {written(gap)} nats at most, at σ = σₓ = 1", gap < ROUNDING),
         exact("fixed-decoder-best", f"TIE least at β = {right:g}", right == 1),
-        exact("fixed-decoder-noise", f"D = A and a noise of σ = 2 σₓ: TIE least at β = {wrong:g}", wrong == 1),
+        exact("fixed-decoder-noise", told, wrong == other == 1),
     ]
 
 

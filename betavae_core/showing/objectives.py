@@ -19,13 +19,15 @@ TERMS = ("tie", "kl_prior")
 def penalised() -> xr.Dataset:
     """TIE and C in nats over β/ν × γ: of networks, and as `*_predicted` of the linear model on the same images.
 
-    Means over the realizations that were trained with a penalty; NaN where no network is stored.
+    Means over the realizations that were trained with a penalty, and the range of TIE as `scatter`; NaN where no
+    network is stored.
     """
     gammas = experiments.GAMMAS
     found = {gamma: sweep.load("tiles", supplement=experiments.PENALISED.format(gamma)) for gamma in gammas}
     betas = found[0.0].beta.values
     rows = _committed("tiles-gamma")["finite_sample"]
     values = {name: [found[gamma][name].mean("realization").values for gamma in gammas] for name in TERMS}
+    values["scatter"] = [np.ptp(found[gamma].tie.values, axis=1) for gamma in gammas]
     for name in TERMS:
         values[f"{name}_predicted"] = [[_mean(rows, name, beta, g) for beta in betas] for g in gammas]
     ratios = (betas / tiles.code_noise("tiles")).round(3)

@@ -210,14 +210,15 @@ def average(values) -> Estimate:
     return Estimate(*np.exp(optima.mean(np.log(values[np.isfinite(values)]))))
 
 
-def tail_rows(stored: xr.Dataset) -> list[list[str]]:
-    """Rows of a table: labels at random and chosen by their means, for tiles at β = ν."""
-    rows = []
-    for name, (ties, began) in labels.at_random_and_chosen(stored, tiles.code_noise("tiles"), FEW).items():
-        for m, tie, before in zip(FEW, ties, began, strict=True):
+def tail_rows(stored: xr.Dataset, beta: float, counts=FEW) -> list[list[str]]:
+    """Rows of a table: labels at random and chosen by their means, for networks at a β."""
+    rows, where = [], f"{stored.experiment}, β = {beta:.4g}"
+    for name, (ties, began, margins) in labels.at_random_and_chosen(stored, beta, counts).items():
+        for m, tie, before, margin in zip(counts, ties, began, margins, strict=True):
             share, low, high = (100 * part for part in labels.share(tie > before))
             values = np.median(tie), tie.mean(), np.quantile(tie, 0.9)
-            rows.append([name, str(m), *_two(values), f"{share:.1f} ({low:.1f} to {high:.1f})"])
+            sure = f"{100 * np.mean(margin > MARGINS[-2]):.0f}"
+            rows.append([where, name, str(m), *_two(values), f"{share:.1f} ({low:.1f} to {high:.1f})", sure])
     return rows
 
 

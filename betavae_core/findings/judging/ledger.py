@@ -52,8 +52,8 @@ ENTRIES = {
     ),
     "fixed-decoder-noise": Entry(
         QUESTION,
-        "With D = A, is β = 1 best whatever the decoder’s variance?",
-        f"{TRACTABLE}; the thesis’s claim is judged at σₓ = σ",
+        "With any fixed decoder, is β = 1 best for the true latents?",
+        f"{TRACTABLE}; the thesis’s claim is judged at D = A, σₓ = σ",
     ),
     "likelihood-falls": Entry(
         QUESTION, "Does the likelihood of the data fall as β grows?", f"{GENERAL}: it “can be expected”"
