@@ -133,11 +133,11 @@ function random(seed) {
   };
 }
 
-/** The first `count` of `size` things in the order of a draw: fewer of one draw are among more of it. */
+/** The first `count` of `size` things in the order of a draw, the 0th their own: fewer are among more of one draw. */
 export function drawn(draw, count, size) {
   const order = Array.from({ length: size }, (_, i) => i),
     next = random(draw);
-  for (let i = size - 1; i > 0; i -= 1) {
+  for (let i = draw ? size - 1 : 0; i > 0; i -= 1) {
     const j = Math.floor(next() * (i + 1));
     [order[i], order[j]] = [order[j], order[i]];
   }
