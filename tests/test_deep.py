@@ -112,6 +112,10 @@ def test_the_table_of_optima_has_training_and_fresh_images():
     pair = stores["mixing-one-pair"]
     texts = deep.texts(pair, pair, prediction.prediction("mixing", [1.0], [0]))
     assert rows[5][3] == f"{texts['tie']} ({texts['tie_range']})"
+    gap = (pair.elbo - pair.elbo_heldout).mean("realization").values
+    assert texts["elbo_gap"] == f"{gap.max():.1f}"
+    least = {name: pair[name].mean("realization").min().item() for name in ("tie", "tie_heldout")}
+    assert (texts["least_tie"], texts["least_tie_fresh"]) == tuple(f"{value:.2f}" for value in least.values())
 
 
 def test_what_the_code_adds_to_pixels():
@@ -157,7 +161,14 @@ def test_what_is_not_stored_is_told_in_a_sentence_and_never_as_nan(results):
 
 def test_all_supplements_are_published():
     assert deep.missing(experiments.PER_PIXEL) is deep.missing(experiments.LONGER) is None
-    assert "nan" not in str(deep.scaling_rows())
+    rows = {tuple(row[:3]): row[3:] for row in deep.scaling_rows()}
+    assert "nan" not in str(rows)
+    for scaling, extra in (("global", None), ("pixel", experiments.PER_PIXEL.name)):
+        found = sweep.load("mixing", supplement=extra).sel(realization=[0, 1, 2], beta=20.0)
+        assert rows["mixing", scaling, "20"][1:] == [f"{float(found[n].mean()):.2f}" for n in ("kl_prior", "tie")]
+    own, longer = (sweep.load("mixing", supplement=extra) for extra in (None, experiments.LONGER.name))
+    change = deep.convergence({"mixing": own, "localisation": sweep.load("localisation")})["mixing"].tie
+    assert float(change.sel(beta=1.0)) == float(longer.tie.sel(beta=1.0)[0] - own.tie.sel(beta=1.0, realization=0))
 
 
 @pytest.fixture(scope="module")
@@ -327,6 +338,66 @@ def test_everything_that_follows_the_page_s_beta_is_at_it_whatever_it_is(beta, s
     curves.draw(curves.deep_panels(stored, made, {}, live.shift("mixing"), predicted)).canvas.draw()
     if not sound:
         deep.score_panels(latents.latent_scores(stored), [], latents.latent_scores(made), latents.latent_scores(stored))
+
+
+def test_live_networks_of_which_one_differs_are_told_by_the_largest_difference():
+    made, stored = live_of(1.0, True, True), sweep.load("mixing", betas=[1.0])
+    made.objective[0, 1] += 0.5
+    assert "differ from them by at most 0.500 nats" in live.reproduced(stored, made)
+
+
+def test_what_was_kept_in_bytes_comes_back_in_its_own_grey_scale():
+    bytes_ = xr.DataArray(np.uint8([[[1, 128, 255]]]), dims=("beta", "detailed", "picture"))
+    kept = xr.Dataset({"reconstructions": bytes_, "grey_scale": (("beta", "detailed"), [[2.5]])}, {"beta": [3.0]})
+    assert deep.pictures(kept, "reconstructions", 3.0).tolist() == [-2.5, 0.0, 2.5]
+
+
+def numbered(names, start, **attributes):
+    """A Dataset of two β and two realizations in which every mean is another number."""
+    shaped = {n: (("beta", "realization"), start + i + np.array([[0.0, 0.2], [0.5, 0.7]])) for i, n in enumerate(names)}
+    return xr.Dataset(shaped, {"beta": [1.0, 2.0], "realization": [0, 1]}, attributes)
+
+
+def test_each_curve_of_a_deep_figure_is_of_the_networks_and_images_that_it_names():
+    every = [f"{name}{suffix}" for suffix in ("", terms.HELDOUT) for name in terms.PANELS]
+    stored, live_, settling = (numbered(every, at) for at in (100, 200, 300))
+    predicted, away = numbered(prediction.PREDICTED, 400), dict.fromkeys(("elbo", "reconstruction"), 1000.0)
+    panels = curves.deep_panels(stored, live_, {"tie": 2.0}, away, predicted, settling)
+    assert [panel.title[3:] for panel in panels] == [terms.TERMS[name].heading for name in terms.PANELS]
+    for panel, name in zip(panels, terms.PANELS, strict=True):
+        expected = [stored[name], stored[name + terms.HELDOUT], settling[name], live_[name]]
+        expected[2:2] = [predicted[name]] if name in predicted else []
+        for curve, values in zip(panel.curves, expected, strict=True):
+            shown = values - away.get(name, 0.0)
+            assert curve.value == pytest.approx(shown.mean("realization").values), (name, curve.name)
+            assert curve.networks is None or curve.networks == pytest.approx(shown.values.T)
+        assert [mark.beta for mark in panel.marks] == ([2.0] if name == "tie" else [])
+
+
+def test_each_curve_of_scores_and_angles_is_what_it_says():
+    scored, settling = numbered(latents.NAMES, 0), numbered(latents.NAMES, 50)
+    nothing = scored.isel(realization=[])
+    for panel, name in zip(
+        deep.score_panels(scored, [1.0, 2.0], nothing, settling), ("correlation", "mig", "sap"), strict=True
+    ):
+        expected = scored[name], scored[f"{name}_drawn"], settling[name]
+        for curve, values in zip(panel.curves, expected, strict=True):
+            assert curve.value == pytest.approx(values.mean("realization").values)
+    chance, measured = deep.angle_panel({1.0: np.array([30.0]), 5.0: np.array([80.0, 90.0])}).curves
+    assert (chance.low[0], chance.high[0]) == pytest.approx((2.25, 87.75), abs=0.5)  # the middle 95 % of 0 to 90
+    assert [*measured.value, *measured.low, *measured.high] == [30, 85, 30, 80, 30, 90]
+
+
+def test_latents_are_coloured_by_the_source_that_stands_above_them(rng):
+    mean, sources = rng.standard_normal((2, 1, 30, 2)), rng.standard_normal((30, 2))
+    stored = xr.Dataset({"latent_mean": (("beta", "detailed", "sample", "latent"), mean)}, {"beta": [1.0, 20.0]})
+    axes = figures.latent_space(stored, sources, [1.0, 20.0]).axes
+    assert [axis.get_title() for axis in axes] == ["by s₁", "by s₂"] * 2
+    for i, axis in enumerate(axes):
+        points = axis.collections[0]
+        np.testing.assert_array_equal(points.get_offsets(), mean[i // 2, 0])
+        np.testing.assert_array_equal(points.get_array(), sources[:, i % 2])
+        assert points.norm.vmin == -points.norm.vmax and points.get_cmap()(0.0)[2] > points.get_cmap()(1.0)[2]
 
 
 def test_many_live_networks_are_told_by_mean_median_and_range():
