@@ -16,6 +16,7 @@ import xarray as xr
 from betavae_core import machine, notes, paths
 from betavae_core.findings import latents, prediction, scores
 from betavae_core.images import datasets, experiments
+from betavae_core.networks.posterior import Posterior
 from betavae_core.results import planning, record, store, sweep, train_live
 from betavae_core.showing import curves, deep, figures, interactive, live, tables
 from betavae_core.theory import linear, terms
@@ -128,7 +129,7 @@ def test_what_the_code_adds_to_pixels():
     assert F @ F.T == pytest.approx(images @ images.T, rel=1e-6)
 
 
-@pytest.mark.parametrize("angle", [20.0, 60.0, 90.0])
+@pytest.mark.parametrize("angle", [20.0, 60.0, 90.0, 140.0])
 def test_the_angle_between_axes_of_motion(angle):
     """Latents that are coordinates of the position along two known directions."""
     data, _ = experiments.draw("localisation", 0, samples=300)
@@ -136,7 +137,7 @@ def test_the_angle_between_axes_of_motion(angle):
     code = data.posterior_mean @ data.posterior_precision @ np.linalg.inv(process.mixing) * 0.25
     assert process.posterior_mean(code) == pytest.approx(data.posterior_mean)
     axes = np.array([[1.0, 0.0], [np.cos(np.radians(angle)), np.sin(np.radians(angle))]])
-    assert latents.motion_angle(data, code @ np.linalg.inv(axes)) == pytest.approx(angle)
+    assert latents.motion_angle(data, code @ np.linalg.inv(axes)) == pytest.approx(min(angle, 180 - angle))
 
 
 def test_the_angle_is_measured_with_the_matrix_of_the_experiment():
@@ -249,6 +250,22 @@ def test_scores_of_live_members(trained):
     assert found.mig.shape == (1, 2)
     assert (found.active <= 2).all()
     assert ((found.axes >= 0) & (found.axes <= 90)).all()
+
+
+def test_scores_of_stored_networks_are_of_means_and_of_one_draw_of_each():
+    """By hand, from what is stored; each realization has draws of its own."""
+    stored = sweep.load("mixing", betas=[500.0], realizations=2)
+    found = latents.latent_scores(stored.isel(detailed=slice(2))).sel(beta=500.0)
+    for r in (0, 1):
+        mean, std = (stored[name].values[0, r].astype(float) for name in ("latent_mean", "latent_std"))
+        drawn = mean + std * np.random.default_rng([r, 1]).standard_normal(mean.shape)
+        sources = experiments.training("mixing", r).sources[: len(mean)]
+        for suffix, z in (("", mean), ("_drawn", drawn)):
+            assert found[f"mig{suffix}"][r] == pytest.approx(scores.mig(sources, z))
+            assert found[f"sap{suffix}"][r] == pytest.approx(scores.sap(sources, z))
+            assert found[f"correlation{suffix}"][r] == pytest.approx(scores.correlation(z))
+    q = Posterior(np.zeros((1, 3)), np.log([[1.0, 1.2, 1.5]]))  # 0, 0.009 and 0.047 nats
+    assert latents.in_use_by(q).tolist() == [False, False, True]
 
 
 def live_of(beta, *sound):

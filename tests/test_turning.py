@@ -417,6 +417,17 @@ def test_the_best_beta_of_turned_networks_is_the_noise(of_tiles):
     assert (after < before).all()
 
 
+def test_each_realization_has_labels_of_its_own_and_the_same_at_every_beta(of_tiles, monkeypatch):
+    monkeypatch.setattr(turned_networks, "DRAWS", {2: 3})
+    stored = of_tiles[0].isel(beta=[5, 6], detailed=slice(2))
+    found = turned_networks.study(stored, (2, 5))
+    for b, r in itertools.product((0, 1), (0, 1)):
+        images = turned_networks.read(stored, b, r, experiments.training("tiles", r))
+        chosen = turned_networks.choices(len(images.mean), 5, 3, np.random.default_rng([r, 2]))
+        expected = turned_networks.labelled(images, chosen, (2, 5))["tie"]
+        assert found.tie.values[b, r] == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("name", tiles.NAMES)
 def test_the_fit_reads_theory_s_turned_curve(name):
     """The chapter says: to within half a per cent."""
