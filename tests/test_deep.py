@@ -113,10 +113,12 @@ def test_the_table_of_optima_has_training_and_fresh_images():
     pair = stores["mixing-one-pair"]
     texts = deep.texts(pair, pair, prediction.prediction("mixing", [1.0], [0]))
     assert rows[5][3] == f"{texts['tie']} ({texts['tie_range']})"
-    gap = (pair.elbo - pair.elbo_heldout).mean("realization").values
-    assert texts["elbo_gap"] == f"{gap.max():.1f}"
-    least = {name: pair[name].mean("realization").min().item() for name in ("tie", "tie_heldout")}
-    assert (texts["least_tie"], texts["least_tie_fresh"]) == tuple(f"{value:.2f}" for value in least.values())
+    for found in stores.values():  # in pixel mixing fresh images have their least TIE elsewhere
+        told = deep.texts(found, found, prediction.prediction("mixing", [1.0], [0]))
+        gap = (found.elbo - found.elbo_heldout).mean("realization").values
+        least = [found[name].mean("realization").min().item() for name in ("tie", "tie_heldout")]
+        assert told["elbo_gap"] == f"{gap.max():.1f}"
+        assert [told["least_tie"], told["least_tie_fresh"]] == [f"{value:.2f}" for value in least]
 
 
 def test_what_the_code_adds_to_pixels():
