@@ -56,6 +56,38 @@ def test_the_page_follows_its_parameters(case, monkeypatch):
         plt.close(figure)
 
 
+def test_tables_and_figures_have_each_number_in_its_place():
+    """At σ = 0.5, where the noise ratio is not 1."""
+    process, beta, ratio = LinearGaussian([[2.0, 1.0], [0.5, 1.5]], 0.5), 0.7, 0.25
+    best = linear.optimal_beta(process)
+    betas = analytical.beta_grid(process, [1.0, beta, best, ratio])
+    trained, fixed = linear.sweep(process, betas), linear.sweep(process, betas, decoder=process.mixing)
+    ties = [float(trained.tie.sel(beta=b)) for b in (1.0, ratio, best)]
+    summary = analytical.summary(process, best)
+    told = [float(row[2]) for row in analytical.purchase_rows(summary, best)]
+    assert told == pytest.approx([*ties, float(fixed.tie.sel(beta=ratio))], abs=6e-5)
+    assert summary["gain_percent"] == pytest.approx(100 * (1 - ties[2] / ties[1]))
+    panels = analytical.identity_panels(trained, beta, best)
+    for panel, names in zip(panels, (["elbo"], ["tie", "mie"], ["reconstruction"], ["kl_prior"]), strict=True):
+        for curve, name in zip(panel.curves, names, strict=True):
+            np.testing.assert_array_equal(curve.value, trained[name])
+    panel = analytical.fixed_decoder_panel(trained, fixed, best, beta)
+    for curve, dataset, mark in zip(panel.curves, (trained, fixed), panel.marks, strict=True):
+        np.testing.assert_array_equal(curve.value, dataset.tie)
+        assert mark.colour == curve.colour
+    assert [mark.beta for mark in panel.marks] == pytest.approx([best, ratio])
+    values = np.linalg.eigvalsh(process.covariance)[::-1]
+    rates = analytical.rate_panel(values, beta, betas)
+    assert np.sum([curve.value for curve in rates.curves], 0) == pytest.approx(trained.kl_prior.values, abs=1e-9)
+    bars = analytical.water_filling_figure(rates, values, beta).axes[1].patches
+    for whole, above, value in zip(bars[::2], bars[1::2], values, strict=True):
+        assert [whole.get_height(), above.get_y(), above.get_height()] == pytest.approx([value, beta, value - beta])
+    turned, noisy = rotation.best_beta_panels(process)
+    assert turned.curves[0].value[[0, -1]] == pytest.approx([1, 1]) and turned.curves[0].value.max() < 2**0.5
+    assert noisy.curves[0].value[12] == pytest.approx(best)
+    assert noisy.curves[1].value == pytest.approx(noisy.curves[1].beta ** 2)
+
+
 def test_the_gain_of_the_best_beta_is_never_negative():
     gains = rotation.gains(30).gain.values
     assert (gains >= -1e-9).all()

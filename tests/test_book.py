@@ -103,8 +103,8 @@ def other(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     for module in (chapters, execution):
         monkeypatch.setattr(module, "CHAPTERS", tmp_path / "book")
-    monkeypatch.setattr(paths, "BENCH", tmp_path / "data/bench.json")
-    monkeypatch.setattr(paths, "CALIBRATION", tmp_path / "data/calibration.json")
+    for name in ("BENCH", "CALIBRATION", "TRIALS", "GPU", "PREDICTIONS"):
+        monkeypatch.setattr(paths, name, tmp_path / getattr(paths, name).relative_to(ROOT))
     monkeypatch.setenv("BETAVAE_PUBLISHED", str(tmp_path / "data/results"))
     monkeypatch.setenv("BETAVAE_DIGITS", str(tmp_path / "data/mnist_digits.npz"))
     return tmp_path
@@ -162,6 +162,9 @@ def test_a_change_executes_the_chapters_that_it_can_reach_and_no_others(other):
     assert {"background", *LOADING} <= touched(other, "betavae_core/images/digits.py", plain)
     assert touched(other, "data/bench.json", plain) == {"reproduce"}
     assert touched(other, "data/calibration.json", plain) == {"claims"}
+    assert "beyond" in touched(other, "data/predictions/tiles-gamma.json", plain)
+    for file in (paths.TRIALS, paths.GPU):
+        assert "reproduce" in touched(other, file.relative_to(other), plain)
     assert touched(other, "data/results/tiles-4.nc", plain) == LOADING
     assert touched(other, "book/theory.md", plain) == {"theory"}
     assert touched(other, "requirements.lock", plain) == set(chapters.names())
@@ -194,6 +197,18 @@ def test_the_hash_follows_parameters_and_variables(monkeypatch):
     assert execution.digest("analytical", {"beta": 4.0}, []) != plain
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
     assert execution.digest("analytical", {}, []) != plain
+
+
+def test_the_hash_follows_what_others_left_and_what_is_stored(monkeypatch, tmp_path):
+    quoted, found = tmp_path / "mixing.claims.json", set()
+    monkeypatch.setenv("BETAVAE_RESULTS", str(tmp_path))
+    for text in ("held", "refuted"):
+        quoted.write_text(text)
+        found.add(execution.digest("claims", {}, [quoted]))
+    before = execution.digest("mixing", {}, [])
+    (tmp_path / "mixing").mkdir()
+    (tmp_path / "mixing/0123.nc").touch()
+    assert len(found) == 2 and execution.digest("mixing", {}, []) != before
 
 
 def test_a_checkout_has_the_bytes_that_were_written_whatever_git_does_to_line_ends(tmp_path):

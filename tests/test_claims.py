@@ -39,8 +39,16 @@ def test_an_optimum_near_a_beta(rng, curve, verdict, interval):
     assert found.verdict == verdict
     assert interval in found.interval
     assert found.estimate.endswith("n = 20")
-    upside = stored(-np.array(curve), rng)
-    assert verdicts.near("mixing-elbo-peak", upside, "tie", 1.0, largest=True).verdict == verdict
+    upside = verdicts.near("mixing-elbo-peak", stored(-np.array(curve), rng), "tie", 1.0, largest=True)
+    assert upside.verdict == verdict
+    if interval:
+        assert f"median at β = {BETAS[int(np.argmin(curve))]:g};" in upside.estimate
+
+
+@pytest.mark.parametrize("best", [0.5, 2.0])
+def test_the_neighbours_on_the_grid_count_as_near(rng, best):
+    curve = 3 * np.abs(np.log2(BETAS) - np.log2(best))
+    assert verdicts.near("mixing-elbo-peak", stored(curve, rng), "tie", 1.0).verdict == "held"
 
 
 def test_an_optimum_inside(rng):
@@ -55,6 +63,11 @@ def test_a_curve_that_falls_tells_the_step_that_speaks_most_against_it(rng):
     assert found.verdict == "held"
     assert "most doubtful step, β 0.5 to 1: mean −0.4" in found.estimate
     assert verdicts.falls("mixing-r-falls", stored([9, 7, 7.5, 3, 0], rng), "tie").verdict == "refuted"
+    wide = stored([9, 8.9, 8, 7, 6], rng)
+    wide["tie"] = 0 * wide.tie + xr.DataArray([9, 8.9, 8, 7, 6], {"beta": BETAS})
+    wide.tie[:] += 0.001 * rng.standard_normal((5, 20))
+    wide.tie[4] += np.resize([5, -5], 20)  # the steepest step of all in the mean, and not sure
+    assert "step, β 2 to 5:" in verdicts.falls("mixing-r-falls", wide, "tie").estimate
     level = verdicts.falls("mixing-r-falls", stored([1, 1, 1, 1, 1], rng).map(lambda v: 0 * v), "tie")
     assert (level.verdict, level.interval) == ("undecided", "–")
 
@@ -87,6 +100,7 @@ def test_whether_differences_are_positive(rng, gains, verdict):
         ({1.0: [88, 85, 89, 87, 90], 2.0: [46, 20, 60, 45, 50]}, "undecided"),
         ({1.0: [88, 85, 89, 87, 90], 2.0: [4, 2, 6, 4, 5]}, "refuted"),
         ({1.0: [75.0]}, "undecided"),  # one angle of 75° is no news
+        ({1.0: [2.5], **{float(beta): [60.0] for beta in range(2, 7)}}, "undecided"),  # nor is 2.5° among six
         ({}, "undecided"),
     ],
 )
@@ -100,6 +114,7 @@ def test_chance_is_that_of_random_directions_in_a_plane(rng):
     cosines = np.abs((vectors[0] * vectors[1]).sum(1)) / np.linalg.norm(vectors, axis=2).prod(0)
     angles = np.degrees(np.arccos(cosines))
     found = verdicts.chances({1.0: [60.0], 2.0: [60.0, 60.0]})
+    assert verdicts.chances({1.0: [90.0] * 9})[1.0] == 1 / 20_001  # as rare as draws can tell, and not 0
     assert found[1.0] == pytest.approx((angles >= 60).mean(), abs=0.02) == pytest.approx(1 / 3, abs=0.02)
     assert found[2.0] == pytest.approx(0.5 * (2 * 30 / 90) ** 2, abs=0.02)  # the corner of a square
 
@@ -123,7 +138,9 @@ def test_a_true_chance_passes_in_one_of_twenty():
     ],
 )
 def test_whether_sources_are_dependent(correlations, control, verdict):
-    assert verdicts.dependent("dependent", correlations, control).verdict == verdict
+    found = verdicts.dependent("dependent", correlations, control)
+    assert found.verdict == verdict
+    assert f"above 0.05 in {50 * sum(np.greater(correlations, 0.05)):.0f} %" in found.estimate
 
 
 def test_multiplicity_counts_what_is_random():
@@ -131,6 +148,7 @@ def test_multiplicity_counts_what_is_random():
     random = claims.Verdict("mixing-elbo-peak", "1", "0.5 to 2", "held")
     count, expected, most = verdicts.multiplicity([exact, *[random] * 40])
     assert (count, expected, most) == (40, 2.0, 4.0)
+    assert verdicts.multiplicity([random] * 20)[1:] == (1.0, 3.0)  # 2 or fewer in 92 of a hundred books, 3 in 98
 
 
 def test_verdicts_travel_through_the_build(tmp_path, monkeypatch):
@@ -206,6 +224,11 @@ def test_answers_that_disagree_leave_a_question_undecided():
     found = [claims.Verdict(id, "1", "0 to 2", verdict) for id, verdict in answers.items()]
     assert [v.word for v in claims.headlines(found, ledger.QUESTION).values()] == ["undecided"]
     assert [v.word for v in claims.headlines(found[1:], ledger.QUESTION).values()] == ["no"]
+
+
+def test_answers_of_which_none_is_undecided_are_as_the_worst():
+    both = [claims.Verdict(f"mixing-{score}", "", "", v) for score, v in (("mig", "held"), ("sap", "refuted"))]
+    assert [v.word for v in claims.headlines(both, ledger.QUESTION).values()] == ["no"]
 
 
 def test_the_ledger_has_symbols_words_and_links():

@@ -229,7 +229,8 @@ def test_the_file_holds_every_network(page, dataset):
     assert len(found) == len(NAMES) * len(BETAS) * (3 + 3)
     for name in NAMES:
         for beta in BETAS:
-            assert float(found[name, "value", beta]) == pytest.approx(expected(dataset, name, beta)[0], rel=1e-5)
+            told = [float(found[name, quantity, beta]) for quantity in ("value", "band from", "band to")]
+            assert told == pytest.approx(expected(dataset, name, beta), rel=1e-5)
             for network in range(3):
                 value = float(dataset[name].sel(beta=beta, realization=network))
                 text = found[name, f"network {network}", beta]
@@ -241,6 +242,33 @@ def test_single_networks_come_when_asked_for(page, dataset):
     page.get_by_role("button", name="Single networks").click()
     shapes = [shape.get_attribute("d") for shape in page.locator(".network").all()]
     assert [shape.count("M") for shape in shapes] == [int(np.isfinite(dataset[name]).sum()) for name in NAMES]
+
+
+def test_curves_and_bands_are_drawn_at_their_values(page, dataset):
+    """By the lines of the grid and what is written at them: in B linear up to ±10, logarithmic beyond."""
+    for i, name in enumerate(NAMES):
+        panel = page.locator(".frame svg").nth(i)
+        of_rows = "all => all.map(g => [g.nextSibling.textContent, g.getAttribute('d').split(/[, ]/)[1]])"
+        rows = panel.locator(".grid").evaluate_all(of_rows)
+        values, heights = np.transpose([(number(value), float(height)) for value, height in rows])
+
+        def bent(values, linear=i == 0):
+            size = np.abs(values)
+            return (
+                values
+                if linear
+                else np.where(size <= 10, values / 10, np.sign(values) * (1 + np.log10(np.maximum(size, 10) / 10)))
+            )
+
+        scale = np.polynomial.Polynomial.fit(bent(values), heights, 1)
+        assert scale(bent(values)) == pytest.approx(heights, abs=0.01)
+        of = {
+            kind: panel.locator(f".{kind}.blue").first.evaluate("e => [...e.points].map(p => p.y)")
+            for kind in ("curve", "band")
+        }
+        mean, low, high = np.transpose([expected(dataset, name, beta) for beta in BETAS])
+        assert of["curve"] == pytest.approx(scale(bent(mean)), abs=0.06)
+        assert of["band"] == pytest.approx(scale(bent(np.concatenate([low, high[::-1]]))), abs=0.06)
 
 
 def test_paper_gets_the_static_figure(page):

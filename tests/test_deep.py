@@ -16,6 +16,7 @@ import xarray as xr
 from betavae_core import machine, notes, paths
 from betavae_core.findings import latents, prediction, scores
 from betavae_core.images import datasets, experiments
+from betavae_core.networks.posterior import Posterior
 from betavae_core.results import planning, record, store, sweep, train_live
 from betavae_core.showing import curves, deep, figures, interactive, live, tables
 from betavae_core.theory import linear, terms
@@ -112,6 +113,12 @@ def test_the_table_of_optima_has_training_and_fresh_images():
     pair = stores["mixing-one-pair"]
     texts = deep.texts(pair, pair, prediction.prediction("mixing", [1.0], [0]))
     assert rows[5][3] == f"{texts['tie']} ({texts['tie_range']})"
+    for found in stores.values():  # in pixel mixing fresh images have their least TIE elsewhere
+        told = deep.texts(found, found, prediction.prediction("mixing", [1.0], [0]))
+        gap = (found.elbo - found.elbo_heldout).mean("realization").values
+        least = [found[name].mean("realization").min().item() for name in ("tie", "tie_heldout")]
+        assert told["elbo_gap"] == f"{gap.max():.1f}"
+        assert [told["least_tie"], told["least_tie_fresh"]] == [f"{value:.2f}" for value in least]
 
 
 def test_what_the_code_adds_to_pixels():
@@ -124,7 +131,7 @@ def test_what_the_code_adds_to_pixels():
     assert F @ F.T == pytest.approx(images @ images.T, rel=1e-6)
 
 
-@pytest.mark.parametrize("angle", [20.0, 60.0, 90.0])
+@pytest.mark.parametrize("angle", [20.0, 60.0, 90.0, 140.0])
 def test_the_angle_between_axes_of_motion(angle):
     """Latents that are coordinates of the position along two known directions."""
     data, _ = experiments.draw("localisation", 0, samples=300)
@@ -132,7 +139,7 @@ def test_the_angle_between_axes_of_motion(angle):
     code = data.posterior_mean @ data.posterior_precision @ np.linalg.inv(process.mixing) * 0.25
     assert process.posterior_mean(code) == pytest.approx(data.posterior_mean)
     axes = np.array([[1.0, 0.0], [np.cos(np.radians(angle)), np.sin(np.radians(angle))]])
-    assert latents.motion_angle(data, code @ np.linalg.inv(axes)) == pytest.approx(angle)
+    assert latents.motion_angle(data, code @ np.linalg.inv(axes)) == pytest.approx(min(angle, 180 - angle))
 
 
 def test_the_angle_is_measured_with_the_matrix_of_the_experiment():
@@ -157,7 +164,14 @@ def test_what_is_not_stored_is_told_in_a_sentence_and_never_as_nan(results):
 
 def test_all_supplements_are_published():
     assert deep.missing(experiments.PER_PIXEL) is deep.missing(experiments.LONGER) is None
-    assert "nan" not in str(deep.scaling_rows())
+    rows = {tuple(row[:3]): row[3:] for row in deep.scaling_rows()}
+    assert "nan" not in str(rows)
+    for scaling, extra in (("global", None), ("pixel", experiments.PER_PIXEL.name)):
+        found = sweep.load("mixing", supplement=extra).sel(realization=[0, 1, 2], beta=20.0)
+        assert rows["mixing", scaling, "20"][1:] == [f"{float(found[n].mean()):.2f}" for n in ("kl_prior", "tie")]
+    own, longer = (sweep.load("mixing", supplement=extra) for extra in (None, experiments.LONGER.name))
+    change = deep.convergence({"mixing": own, "localisation": sweep.load("localisation")})["mixing"].tie
+    assert float(change.sel(beta=1.0)) == float(longer.tie.sel(beta=1.0)[0] - own.tie.sel(beta=1.0, realization=0))
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +252,22 @@ def test_scores_of_live_members(trained):
     assert found.mig.shape == (1, 2)
     assert (found.active <= 2).all()
     assert ((found.axes >= 0) & (found.axes <= 90)).all()
+
+
+def test_scores_of_stored_networks_are_of_means_and_of_one_draw_of_each():
+    """By hand, from what is stored; each realization has draws of its own."""
+    stored = sweep.load("mixing", betas=[500.0], realizations=2)
+    found = latents.latent_scores(stored.isel(detailed=slice(2))).sel(beta=500.0)
+    for r in (0, 1):
+        mean, std = (stored[name].values[0, r].astype(float) for name in ("latent_mean", "latent_std"))
+        drawn = mean + std * np.random.default_rng([r, 1]).standard_normal(mean.shape)
+        sources = experiments.training("mixing", r).sources[: len(mean)]
+        for suffix, z in (("", mean), ("_drawn", drawn)):
+            assert found[f"mig{suffix}"][r] == pytest.approx(scores.mig(sources, z))
+            assert found[f"sap{suffix}"][r] == pytest.approx(scores.sap(sources, z))
+            assert found[f"correlation{suffix}"][r] == pytest.approx(scores.correlation(z))
+    q = Posterior(np.zeros((1, 3)), np.log([[1.0, 1.2, 1.5]]))  # 0, 0.009 and 0.047 nats
+    assert latents.in_use_by(q).tolist() == [False, False, True]
 
 
 def live_of(beta, *sound):
@@ -327,6 +357,66 @@ def test_everything_that_follows_the_page_s_beta_is_at_it_whatever_it_is(beta, s
     curves.draw(curves.deep_panels(stored, made, {}, live.shift("mixing"), predicted)).canvas.draw()
     if not sound:
         deep.score_panels(latents.latent_scores(stored), [], latents.latent_scores(made), latents.latent_scores(stored))
+
+
+def test_live_networks_of_which_one_differs_are_told_by_the_largest_difference():
+    made, stored = live_of(1.0, True, True), sweep.load("mixing", betas=[1.0])
+    made.objective[0, 1] += 0.5
+    assert "differ from them by at most 0.500 nats" in live.reproduced(stored, made)
+
+
+def test_what_was_kept_in_bytes_comes_back_in_its_own_grey_scale():
+    bytes_ = xr.DataArray(np.uint8([[[1, 128, 255]]]), dims=("beta", "detailed", "picture"))
+    kept = xr.Dataset({"reconstructions": bytes_, "grey_scale": (("beta", "detailed"), [[2.5]])}, {"beta": [3.0]})
+    assert deep.pictures(kept, "reconstructions", 3.0).tolist() == [-2.5, 0.0, 2.5]
+
+
+def numbered(names, start, **attributes):
+    """A Dataset of two β and two realizations in which every mean is another number."""
+    shaped = {n: (("beta", "realization"), start + i + np.array([[0.0, 0.2], [0.5, 0.7]])) for i, n in enumerate(names)}
+    return xr.Dataset(shaped, {"beta": [1.0, 2.0], "realization": [0, 1]}, attributes)
+
+
+def test_each_curve_of_a_deep_figure_is_of_the_networks_and_images_that_it_names():
+    every = [f"{name}{suffix}" for suffix in ("", terms.HELDOUT) for name in terms.PANELS]
+    stored, live_, settling = (numbered(every, at) for at in (100, 200, 300))
+    predicted, away = numbered(prediction.PREDICTED, 400), dict.fromkeys(("elbo", "reconstruction"), 1000.0)
+    panels = curves.deep_panels(stored, live_, {"tie": 2.0}, away, predicted, settling)
+    assert [panel.title[3:] for panel in panels] == [terms.TERMS[name].heading for name in terms.PANELS]
+    for panel, name in zip(panels, terms.PANELS, strict=True):
+        expected = [stored[name], stored[name + terms.HELDOUT], settling[name], live_[name]]
+        expected[2:2] = [predicted[name]] if name in predicted else []
+        for curve, values in zip(panel.curves, expected, strict=True):
+            shown = values - away.get(name, 0.0)
+            assert curve.value == pytest.approx(shown.mean("realization").values), (name, curve.name)
+            assert curve.networks is None or curve.networks == pytest.approx(shown.values.T)
+        assert [mark.beta for mark in panel.marks] == ([2.0] if name == "tie" else [])
+
+
+def test_each_curve_of_scores_and_angles_is_what_it_says():
+    scored, settling = numbered(latents.NAMES, 0), numbered(latents.NAMES, 50)
+    nothing = scored.isel(realization=[])
+    for panel, name in zip(
+        deep.score_panels(scored, [1.0, 2.0], nothing, settling), ("correlation", "mig", "sap"), strict=True
+    ):
+        expected = scored[name], scored[f"{name}_drawn"], settling[name]
+        for curve, values in zip(panel.curves, expected, strict=True):
+            assert curve.value == pytest.approx(values.mean("realization").values)
+    chance, measured = deep.angle_panel({1.0: np.array([30.0]), 5.0: np.array([80.0, 90.0])}).curves
+    assert (chance.low[0], chance.high[0]) == pytest.approx((2.25, 87.75), abs=0.5)  # the middle 95 % of 0 to 90
+    assert [*measured.value, *measured.low, *measured.high] == [30, 85, 30, 80, 30, 90]
+
+
+def test_latents_are_coloured_by_the_source_that_stands_above_them(rng):
+    mean, sources = rng.standard_normal((2, 1, 30, 2)), rng.standard_normal((30, 2))
+    stored = xr.Dataset({"latent_mean": (("beta", "detailed", "sample", "latent"), mean)}, {"beta": [1.0, 20.0]})
+    axes = figures.latent_space(stored, sources, [1.0, 20.0]).axes
+    assert [axis.get_title() for axis in axes] == ["by s₁", "by s₂"] * 2
+    for i, axis in enumerate(axes):
+        points = axis.collections[0]
+        np.testing.assert_array_equal(points.get_offsets(), mean[i // 2, 0])
+        np.testing.assert_array_equal(points.get_array(), sources[:, i % 2])
+        assert points.norm.vmin == -points.norm.vmax and points.get_cmap()(0.0)[2] > points.get_cmap()(1.0)[2]
 
 
 def test_many_live_networks_are_told_by_mean_median_and_range():

@@ -215,6 +215,8 @@ def test_every_number_of_each_button_is_the_package_s(page, network):
             words = page.locator(".readout").inner_text()
             assert (f"by {abs(values[0] - values[1]):.3g}" in words) == (count > 1)
             assert ("falls" in words) == (error(images, T) < error(images, trained))
+            assert f"TIE of the {len(images.mean) - handle.pool(images)} other images" in words
+            assert ("too little to rely on" in words) == (count > 1 and abs(values[0] - values[1]) < 2)
 
 
 def test_the_terms_are_the_stored_ones_and_stand_still_because_they_are_computed(page, stored, rng):
@@ -372,7 +374,8 @@ def test_labelled_images_are_shown_with_their_sources(page, network):
     scale = np.quantile(np.abs(pictures).max(1), handle.BRIGHT)
     drawn = 128 + 127 * np.clip(pictures / scale, -1, 1)
     for i, item, found in zip(labelled(page), page.locator(".labelled li").all(), grey, strict=True):
-        said_of = [number(text) for text in re.findall(r"s. (−?[\d.]+)", item.inner_text())]
+        said_of = [number(text) for text in re.findall(r"s[₁₂] (−?[\d.]+)", item.inner_text())]
+        assert item.inner_text().index("s₁") < item.inner_text().index("s₂")
         assert said_of == pytest.approx(images.sources[i], abs=0.0051)
         apart = np.abs(np.array(found) - drawn).mean(1)
         assert apart.argmin() == i and apart[i] < 3
@@ -384,6 +387,8 @@ def test_the_curve_is_of_the_error_and_turns_the_latents_where_it_is_pointed_at(
     curve.click(position={"x": box["width"] * 0.75, "y": box["height"] / 2})
     angle = said(page)[0]
     assert 60 < angle < 130
+    circles = page.locator(".asked .now circle")  # of the turn and of its mirror image
+    assert circles.evaluate_all("all => all.map(c => c.classList.contains('here'))") == [True, False]
     heights = page.locator(".asked .curve").evaluate_all("all => all.map(e => [...e.points].map(p => p.y))")
     both = "[1, -1].map((sign) => m.tie(data, m.turnFrom(x, sign, data.trained)))"
     found = ask(page, [2 * i - 180 for i in range(181)], both)

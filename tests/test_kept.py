@@ -145,3 +145,5 @@ def test_what_was_used_longest_ago_goes(build, function, stored, monkeypatch):
         derived(stored, labels)
     assert [labels for _, labels, _ in calls] == [(1, 1), (2, 2), (3, 3)]
     assert len(files(build)) == 2
+    derived(stored, (3, 3))  # used after the second, and kept
+    assert len(calls) == 3

@@ -354,6 +354,13 @@ def test_repeated_eigenvalues_are_marked_and_get_the_least_error():
     assert (min(ties), max(ties)) == pytest.approx((0, 2.34), abs=0.01)
 
 
+def test_where_equal_eigenvalues_have_collapsed_nothing_is_left_open():
+    """At the water level βσₓ²: both eigenvalues are 5."""
+    twice = LinearGaussian([[2.0, 0.0], [0.0, 2.0]])
+    assert linear.sweep(twice, [4.0, 6.0]).identified.values.tolist() == [False, True]
+    assert linear.sweep(twice, [2.0, 3.0], decoder_variance=2.0).identified.values.tolist() == [False, True]
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.floats(0.05, 0.95))
 def test_no_rotation_within_an_eigenspace_has_a_lesser_error(seed, fraction):

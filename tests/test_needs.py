@@ -84,6 +84,12 @@ def test_a_realization_is_whole_with_every_beta_of_its_plan(results):
     assert survey.whole(planning.plan("mixing", "smoke")) == set()
 
 
+def test_a_realization_with_a_network_that_diverged_is_not_whole(monkeypatch):
+    members = planning.plan("mixing", betas=[1.0, 2.0], realizations=2)
+    monkeypatch.setattr(survey, "survey", lambda _: survey.Plan([], members, [], members[:1]))
+    assert survey.whole(members) == {1}
+
+
 def test_the_explorer_starts_where_the_page_does():
     shown = interactive.explorer(LinearGaussian([[1.0, 0.25], [0.0, 3.0]], 2.0), 0.1).data
     for part in ('data-beta="0.1"', 'data-mixing="1,0.25,0,3"', 'data-noise="2"'):

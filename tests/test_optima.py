@@ -35,6 +35,9 @@ def test_single_networks_scatter_more_than_their_mean(rng):
     together = optima.optimum(found, "tie")
     assert together.low < 10**0.2 < together.high < 4
     assert optima.single(found, "tie") == (1.0, 0.1, 100.0)
+    own = [0.1] + [1.0] * 9 + [10.0] * 9 + [100.0]  # one in twenty at either end is no part of four fifths
+    twenty = curves(np.abs(np.log(BETAS)[:, None] - np.log(own)))
+    assert optima.single(twenty, "tie")[1:] == (1.0, 10.0)
 
 
 def test_one_network_moves_the_mean_and_not_the_interval(rng):
@@ -58,6 +61,12 @@ def test_the_interval_has_the_covariance_of_the_winsorised_values(rng):
     assert (high - low) / 2 == pytest.approx(scipy.stats.t.ppf(0.975, 8) * error, rel=0.06)
 
 
+def test_one_network_does_not_move_the_median():
+    elbo = np.tile([[1.0], [2.0], [0.0], [0.0]], 5)
+    elbo[1, 0] = -100.0
+    assert optima.largest_median(curves(elbo).rename(tie="elbo")) == 1.0
+
+
 def test_a_realization_that_lacks_a_beta_is_left_out():
     with_gap = curves([[3, 0], [1, np.nan], [2, 2], [4, 4]])
     assert optima.optimum(with_gap, "tie").value == 1.0
@@ -69,6 +78,8 @@ def test_steps_have_their_two_beta_and_level_ones_are_left_out():
     steps, edges = optima.steps(curves([[9, 9, 9], [7, 7.5, 7], [7, 7.5005, 9], [1, 1, 1]]), "tie")
     assert steps.tolist() == [[-2, -1.5, -2], [-6, pytest.approx(-6.5005), -8]]
     assert edges.tolist() == [[0.1, 1], [10, 100]]
+    either_way = optima.steps(curves([[1, 1, 1, 1], [2, 0, 2, 0]], [1.0, 2.0]), "tie")[0]
+    assert either_way.tolist() == [[1, -1, 1, -1]]  # not level: each network steps by a nat
 
 
 @pytest.mark.parametrize("count", [5, 30])
@@ -87,6 +98,9 @@ def test_a_network_that_ended_far_off_is_found_by_its_objective_alone(rng):
     found.tie[1, 3] = 1e6
     kept, off = optima.sound(found)
     assert (off, kept.sizes["realization"], float(kept.tie.max())) == (1, 29, 1e6)
+    few = found.isel(beta=[0], realization=slice(6)).copy(deep=True)
+    few.objective[0] = [0.0, 1.0, -1.0, 1.1, -1.1, -25.0]
+    assert optima.sound(few)[1] == 0  # 24.5 nats below the median, where 20 spreads are 31
     found["objective"] = 100 * found.objective  # all scatter as widely
     assert optima.sound(found.isel(realization=slice(8, None)))[1] == 0
 

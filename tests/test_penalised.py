@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from betavae_core import paths
-from betavae_core.findings import prediction
+from betavae_core.findings import prediction, tiles
 from betavae_core.images import experiments
 from betavae_core.networks import evaluation
 from betavae_core.networks.posterior import Posterior
@@ -89,7 +89,18 @@ def test_networks_that_learn_their_variance_stand_beside_their_partners():
     gaps = np.median(own.tie.values - other.tie.sel(realization=own.realization).values, axis=1)
     assert objectives.apart(found, beside) == pytest.approx(abs(gaps).max())
     every = {row: objectives.networks(row) for row in objectives.LEARNING}
-    assert [row[0].split(" (")[0] for row in objectives.learned_rows(every)] == list(objectives.LEARNING)
+    rows = objectives.learned_rows(every)
+    assert [row[0].split(" (")[0] for row in rows] == list(objectives.LEARNING)
+    for row, pair in zip(rows, every.values(), strict=True):
+        learned, plain = map(tiles.optimum, pair)
+        for cell, value in zip(row[2:], (learned.best, plain.best, learned.slope, plain.slope), strict=True):
+            assert float(cell.split(" (")[0].replace("−", "-")) == pytest.approx(value.value, abs=0.006)
+    lower = found.assign(tie=beside.tie - np.arange(1.0, 1 + found.beta.size)[:, None])
+    assert objectives.apart(lower, beside) == pytest.approx(found.beta.size)
+    share = objectives.off(every)
+    assert share == max(objectives.off({row: pair}) for row, pair in every.items())
+    brighter = found.assign(reconstruction=found.reconstruction - 0.5 * 1600 * np.log(1.5))
+    assert objectives.off(every | {"tiles": (brighter, beside)}) == pytest.approx(0.5, abs=2 * share)
 
 
 def test_the_table_of_penalised_networks_says_what_is_stored_and_what_was_predicted():

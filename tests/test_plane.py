@@ -158,6 +158,25 @@ def test_a_chosen_image_shows_its_q_and_its_exact_posterior(page, drawn):
         turned = np.sqrt(np.linalg.eigvalsh(covariance))[::-1]
         expected = [turned, 2 * turned, sorted(found.std[3])[::-1], 2 * np.sort(found.std[3])[::-1]]
         assert [sorted(pair)[::-1] for pair in radii] == pytest.approx(40 * np.array(expected), rel=2e-3)
+        placed = page.locator(".ellipse").evaluate_all(
+            "all => all.map(e => e.getAttribute('transform').match(/-?[\\d.]+(e-?\\d+)?/g).map(Number))"
+        )
+        for (x, y, _), where in zip(placed, np.repeat([exact[3], found.mean[3]], 2, 0), strict=True):
+            assert (x, -y) == pytest.approx(40 * where, abs=0.3)
+        c, s = np.cos(np.radians(-placed[0][2])), np.sin(np.radians(-placed[0][2]))
+        assert np.diag(turned**2) == pytest.approx(
+            np.array([[c, s], [-s, c]]) @ covariance @ [[c, -s], [s, c]], abs=1e-3
+        )
+        scale = found.scale / np.abs(data.images()[: interactive.CHOICE]).max()
+        contrast = page.locator(".pair canvas").first.evaluate("canvas => parseFloat(canvas.style.filter.slice(9))")
+        assert contrast == pytest.approx(scale)
+        for source, name in enumerate(("s₁", "s₂")):
+            page.get_by_role("button", name=name, exact=True).click()
+            paths_ = page.locator(".means path").evaluate_all(
+                "all => all.map(p => p.getAttribute('d').split('M').length - 1)"
+            )
+            shades = np.searchsorted(interactive.SHADES, data.sources[: len(found.mean), source])
+            assert paths_ == np.bincount(shades, minlength=5).tolist()
         value = kl_divergence(found.mean[3], np.diag(found.std[3] ** 2), exact[3], covariance)
         assert (
             f"mixing, β = {beta:g}, image 4: KL(q ‖ exact posterior) = {value:.3g} nats"

@@ -48,3 +48,35 @@ def test_a_loss_that_stays_and_an_error_that_runs_off_are_found(process, monkeyp
     found = propositions.violations(process, np.array([0.5, 1.0, 2.0, 100.0]), np.random.default_rng(0))
     assert found["limit"] > 0.5
     assert found["mie_slope"] > 1
+
+
+@pytest.mark.parametrize(
+    ("term", "beta", "names"),
+    [
+        ("elbo", 0.7, {"elbo"}),  # it dips on the way up to 1
+        ("elbo", 1.5, {"elbo"}),
+        ("log_likelihood", 0.7, {"likelihood"}),
+        ("log_likelihood", 1.5, {"likelihood"}),
+        ("mie", 1.0, {"likelihood", "fixed_decoder"}),  # more there than beside it, and not zero
+    ],
+)
+def test_a_term_that_is_off_at_one_beta_is_found_on_either_side_of_one(process, monkeypatch, term, beta, names):
+    sweep = linear.sweep
+
+    def wrong(*args, **options):
+        dataset = sweep(*args, **options)
+        dataset[term].loc[beta] += 0.5 if term == "mie" else -0.5
+        return dataset
+
+    monkeypatch.setattr(linear, "sweep", wrong)
+    betas = np.array([0.5, 0.7, 1.0, 1.5, 1.8])
+    found = propositions.violations(process, betas, np.random.default_rng(0))
+    assert names <= {name for name, violation in found.items() if violation > 0.1}
+
+
+def test_the_correlation_of_sources_is_that_of_their_covariance(rng):
+    process = linear.LinearGaussian(rng.standard_normal((4, 3)))
+    expected = np.linalg.inv(np.eye(3) + process.mixing.T @ process.mixing)
+    scale = np.sqrt(np.diag(expected))
+    largest = np.abs(np.triu(expected / np.outer(scale, scale), 1)).max()
+    assert propositions.posterior_correlation(process) == pytest.approx(largest)

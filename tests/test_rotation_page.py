@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from betavae_core.errors import UsageError
-from betavae_core.showing import rotation
+from betavae_core.showing import rotation, tables
 from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_workshop.building import parameters
@@ -33,9 +33,24 @@ def test_the_page_follows_its_parameters(case, rng):
     assert cells["right", "full"][1] == pytest.approx(0, abs=1e-6)
     assert cells["right", "diagonal"][1] == pytest.approx(cost, abs=1e-6)
     assert (drawn[:, 1] >= -1e-9).all()
-    assert len(rotation.cell_rows(cells, drawn, noise)) == 5
+    rows = {name: told for name, _, *told in rotation.cell_rows(cells, drawn, noise)}
+    assert list(rows)[-1] == "random (median of 5)"
+    told = [
+        "principal axes (trained)",
+        "principal axes",
+        "sources' own axes (imposed)",
+        "sources' own axes",
+        list(rows)[-1],
+    ]
+    for name, (beta, tie) in zip(told, [*cells.values(), np.median(drawn, 0)], strict=False):
+        assert rows[name] == [tables.number(beta / noise, 4), tables.number(max(tie, 0.0), 5)]
     figure = rotation.rotation_figure(process, cells, drawn)
     figure.canvas.draw()
+    lines, points = (axis.lines for axis in figure.axes)
+    of = dict(zip((("principal", "diagonal"), ("right", "diagonal"), ("right", "full")), lines, strict=False))
+    for cell, point in zip(cells, points[1:], strict=True):
+        assert point.get_color() == of.get(cell, lines[0]).get_color()
+        assert point.get_xydata()[0] == pytest.approx([cells[cell][0] / noise, cells[cell][1]])
     plt.close(figure)
 
 
@@ -60,6 +75,22 @@ def test_many_sources_follow_the_law(rng, monkeypatch):
     figure = rotation.many_source_figure(found)
     figure.canvas.draw()
     plt.close(figure)
+
+
+def test_what_is_searched_stands_beside_what_the_law_says(rng, monkeypatch):
+    monkeypatch.setattr(rotation, "SOURCES", (3,))
+    monkeypatch.setattr(rotation, "random_model", lambda k, _: LinearGaussian(*CASES["three of five"]))
+    monkeypatch.setattr(linear, "many_source_law", lambda _: (9.0, 8.0))
+    process = LinearGaussian(*CASES["three of five"])
+    best = linear.optimal_beta(process)
+    at_one, at_best = linear.sweep(process, [1.0, best]).tie.values
+    found = rotation.many_source_models(1, rng)
+    assert found[3][0] == pytest.approx([best, 9, at_one - at_best, 8, at_best], rel=1e-5)
+    assert rotation.many_source_rows(found)[0][2::2] == ["9.000", "8.000"]
+    for axis, (searched, law) in zip(
+        rotation.many_source_figure(found).axes, ((best, 9), (at_one - at_best, 8)), strict=True
+    ):
+        assert axis.lines[1].get_xydata()[0] == pytest.approx([law, searched], rel=1e-5)
 
 
 def test_the_figure_and_the_table_of_penalties():

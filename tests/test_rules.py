@@ -73,6 +73,12 @@ def test_few_realizations_decide_where_the_point_was_foreseen(rng):
     assert rules.interior(curves[:, :4], foreseen=2) == 0  # four agree by chance in one of sixteen cases
 
 
+def test_five_networks_cannot_refute_an_optimum_between_ends(rng):
+    """Either end may lie lowest, so they share the level; five that agree have 1/32, six have 1/64."""
+    curves = np.arange(4.0)[:, None] + 0.01 * rng.standard_normal((4, 6))
+    assert (rules.interior(curves[:, :5]), rules.interior(curves)) == (0, -1)
+
+
 def test_differences_are_positive_together(rng):
     up, down = 1 + 0.1 * rng.standard_normal((2, 5))
     assert [int(rules.positive([a, b])) for a, b in ((up, down), (up, -down), (-up, -down))] == [1, 0, -1]

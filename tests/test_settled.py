@@ -75,6 +75,19 @@ def test_the_table_beside_holds_medians_of_the_realizations_that_both_have():
     ]
 
 
+def test_the_table_of_rest_has_each_training_in_its_column():
+    """Medians of what is below, means of TIE, and how many are at rest, of the realizations that both have."""
+    shape = ("beta", "realization")
+    reference = made(-100.0, 3.0).assign(tie=(shape, np.full((2, 3), 9.0)))
+    below, ties = np.array([[1.0, 2.0, 9.0], [0.0, 0.5, 5.0]]), np.arange(6.0).reshape(2, 3)
+    thesis = made(-100.0 - below - 10, 3.0).assign(tie=(shape, ties))
+    settling = made(-100.0 - below, 3.0, 0.01).assign(tie=(shape, ties + 20))
+    assert showing.rows(thesis, settling, reference) == [
+        ["1", "12.0", "2.0", "1.000", "21.000", "9.000", "0.010", "1 of 3"],
+        ["10", "10.5", "0.5", "4.000", "24.000", "9.000", "0.010", "2 of 3"],
+    ]
+
+
 def test_a_realization_counts_as_whole_once_every_beta_of_it_is_stored():
     found = made(-100.0, 3.0).assign(tie=(("beta", "realization"), [[1.0, 2.0, 3.0], [4.0, np.nan, 6.0]]))
     assert list(showing.whole(found).realization.values) == [0, 2]

@@ -108,6 +108,12 @@ def test_every_target_that_a_chapter_names_is_a_label():
     assert {"p1", "fig-mixing", "tab-tiles", "best-beta"} <= named <= labels
 
 
+def test_where_an_error_does_not_change_it_has_no_optimum():
+    """Without signal TIE is 0 at every β; with little of it MIE is 0 from β = 1 on, and has no other side."""
+    assert analytical_verdicts([[0.0, 0.0], [0.0, 0.0]], 1.0)["linear-tie-optimum"] == "refuted"
+    assert analytical_verdicts([[0.3, 0.1], [0.1, 0.2]], 0.5)["linear-mie-optimum"] == "refuted"
+
+
 def test_with_orthogonal_columns_the_best_beta_is_the_noise_ratio():
     assert analytical_verdicts([[2.0, 0.0], [0.0, 1.5]], 1.0)["above-noise-ratio"] == "refuted"
 
@@ -128,6 +134,7 @@ def test_deep_verdicts_are_those_of_the_curves(rng):
         ("mixing-elbo-peak", "mixing-elbo-falls", "mixing-r-falls", "mixing-c-falls", "mixing-tie-optimum"), "held"
     )
     assert "(fresh images: 10)" in found["mixing-tie-optimum"].estimate
+    assert "step, β 10 to 100" in found["mixing-elbo-falls"].estimate  # from 1 to 10 it may still rise
     upside = deep(rng, "localisation")
     upside = upside.assign({n: -upside[n] for n in ("elbo", "reconstruction", "kl_prior", "tie")})
     assert {v.verdict for v in statements.deep(upside)} == {"refuted"}

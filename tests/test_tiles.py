@@ -10,7 +10,10 @@ from betavae_core.images import digits, experiments
 from betavae_core.images.digits import PIXELS
 from betavae_core.networks import architecture
 from betavae_core.results import planning, sweep
-from betavae_core.theory.gaussian import LinearGaussian
+from betavae_core.showing import tables
+from betavae_core.showing import tiles as showing
+from betavae_core.theory import linear
+from betavae_core.theory.gaussian import LinearGaussian, log_density_constant
 from betavae_workshop.sweeping import running
 
 BEST = {"tiles": 1.2116, "tiles-diagonal": 1.0, "tiles-4": 1.3586}
@@ -193,3 +196,105 @@ def test_slopes_of_tiles_become_verdicts(monkeypatch):
     found = {v.id: v for v in tiles.judged("own", "control", "settled")}
     assert [v.verdict for v in found.values()] == ["held", "held", "refuted"]
     assert found["tiles-against-control"].estimate.endswith("+0.200 (median +0.200); n = 9")
+
+
+# --- the page --------------------------------------------------------------------------------------------
+
+
+def networks(name, rng, tilt=0.0, scatter=0.0, count=5):
+    """Networks with the theory's TIE, tilted over log β alike or each by its own, a little noise, and its C."""
+    exact = tiles.theory(name, np.array(experiments.RATIOS))
+    own = (tilt + scatter * rng.standard_normal(count)) * np.log(experiments.RATIOS)[:, None]
+    noise = 0.004 * rng.standard_normal(own.shape)
+    return made_up(name, exact.tie.values[:, None] + own + noise, np.repeat(exact.kl_prior.values[:, None], count, 1))
+
+
+def numbers(cells):
+    return [float(cell.replace("−", "-").split(" (")[0]) for cell in cells]
+
+
+def test_the_table_of_the_prediction_has_each_number_in_its_column():
+    for name, form, *told in showing.prediction_rows():
+        at_best, at_one = (float(tiles.theory(name, [ratio]).tie[0]) for ratio in (BEST[name], 1.0))
+        assert numbers(told) == pytest.approx([BEST[name], at_best, at_one, at_one - at_best], abs=2e-4)
+        assert form == ("diagonal" if name == "tiles-diagonal" else "not diagonal")
+
+
+def test_how_far_training_settles_and_what_a_full_covariance_gains(rng, monkeypatch):
+    """Of the analytical model in two dimensions of the pixels; in the others nothing varies."""
+    ratios, noise = np.array([0.9, 1.0, 1.2]), tiles.code_noise("tiles")
+    model = linear.sweep(LinearGaussian(noise**0.5 * np.array(experiments.MIXING), noise**0.5), noise * ratios)
+    best = model.objective.values[:, None] + log_density_constant(PIXELS - 2)
+    theory = tiles.theory("tiles", ratios).tie.values[:, None]
+    values = {"objective": best - np.array([1.0, 2.0]), "tie": theory + np.array([0.3, -0.05])}
+    cells = {name: (("beta", "realization"), value) for name, value in values.items()}
+    diagonal = xr.Dataset(cells, {"beta": ratios, "realization": [0, 1]}, {"experiment": "tiles"})
+    full = diagonal.assign(objective=diagonal.objective + 0.5, tie=diagonal.tie + 1)
+    monkeypatch.setattr(showing.tiles, "NAMES", ("tiles",))
+    monkeypatch.setattr(showing, "_trainings", lambda *_: {showing.SHORTER: diagonal})
+    monkeypatch.setattr(showing, "_networks", lambda *_: full)
+    [row] = showing.settling_rows("published")
+    assert row == ["tiles", showing.SHORTER, "6", "1.50", f"{((0.09 + 0.0025) / 2) ** 0.5:.3f}", "3"]
+    [(_, count, gain, *ties, reach)] = showing.family_rows("published")
+    assert (count, gain) == ("6", "+0.50")
+    assert numbers(ties) == pytest.approx([float(diagonal.tie.mean()), float(full.tie.mean())], abs=6e-4)
+    assert reach == f"{float(full.tie.min()):.2f} to {float(full.tie.max()):.2f}"
+
+
+def test_the_table_and_the_figure_of_results_have_theory_and_networks_in_their_places(rng):
+    stores = {name: networks(name, rng) for name in ("tiles", "tiles-diagonal")}
+    longest = networks("tiles-diagonal", rng, count=4)
+    rows = showing.result_rows(stores, longest)
+    assert [row[0] for row in rows] == ["tiles (5)", "tiles-diagonal (5)", f"tiles-diagonal, {showing.LONGEST} (4)"]
+    for row, found in zip(rows, [*stores.values(), longest], strict=True):
+        name, o = found.experiment, tiles.optimum(found)
+        middle = np.median(tiles.slopes(found))
+        expected = tiles.slope(name), o.slope.value, middle, BEST[name], o.best.value
+        assert numbers(row[1:]) == pytest.approx(expected, abs=6e-4)
+    stores |= {"tiles-4": networks("tiles-4", rng)}
+    for axis, (name, found) in zip(showing.figure(stores).axes, stores.items(), strict=True):
+        theory, best, *_, fitted = (line.get_xydata() for line in axis.lines)
+        assert np.interp(1.0, *theory.T) == pytest.approx(float(tiles.theory(name, [1.0]).tie[0]), abs=1e-3)
+        assert (best[0, 0], fitted[0, 0]) == pytest.approx((BEST[name], tiles.optimum(found).best.value), abs=5e-4)
+
+
+def test_the_table_of_power_has_noise_in_rows_and_realizations_in_columns(monkeypatch):
+    monkeypatch.setattr(tiles, "power", lambda name, noise, count: noise * count / 2)
+    rows = showing.power_rows()
+    assert rows[1][:2] == ["tiles", "0.03"] and rows[1][2:] == ["8 %", "9 %", "18 %", "30 %"]
+    assert rows[-1][:2] == ["tiles-4", "0.1"]
+
+
+def test_sentences_on_the_two_experiments_follow_their_slopes(rng):
+    """Theory has −0.2317 for the slope of tiles and 0 for that of the control."""
+    own, control = networks("tiles", rng, scatter=0.02), networks("tiles-diagonal", rng)
+    said = showing._result({"tiles": own, "tiles-diagonal": control})
+    assert "interval holds the theory's −0.232 and excludes 0." in said
+    gap = float(np.mean(tiles.difference(own, control)))
+    assert f"minus that of tiles-diagonal is {gap:.2f} (".replace("-0", "−0") in said
+    alike = showing._result({"tiles": own, "tiles-diagonal": networks("tiles-diagonal", rng, tilt=-0.2317)})
+    assert "does not hold the theory's" in alike and "holds 0, so the planned" in alike
+    turned = networks("tiles-diagonal", rng)
+    turned.tie[3, 0] += 0.5
+    longest = showing._longest(turned, own)
+    assert f"off theory in 1 of the {turned.tie.size} networks" in longest
+    below = -float(np.mean(tiles.difference(own, turned)))
+    assert f"slope of tiles is {below:.3f} (" in longest and "theory has 0.232." in longest
+    four = networks("tiles-4", rng)
+    four.tie[[3, 0], 1] += 0.5  # at 0.7 ν, and at 0.1 ν, which no fit uses
+    told = showing._four(four)
+    assert f"slope is {tables.fixed(tiles.optimum(four).slope.value, 3)} (" in told
+    assert "off theory in 1 of the 50 networks" in told
+
+
+@pytest.mark.parametrize("tilt", [0.0, -0.2])
+def test_the_home_page_says_that_networks_agree_only_where_they_do(tilt, rng, monkeypatch):
+    own, longest = networks("tiles", rng, tilt), networks("tiles-diagonal", rng)
+    planned = networks("tiles-diagonal", rng, scatter=1.0)
+    stores = {("tiles", None): own, ("tiles-diagonal", None): planned, ("tiles-diagonal", showing.LONGEST): longest}
+    monkeypatch.setattr(sweep, "load", lambda name, profile, supplement=None: stores[name, supplement])
+    said = showing.lead("published")
+    assert said.startswith("Networks whose images follow" if not tilt else "Whether networks agree")
+    if not tilt:
+        slope, longer = (-float(np.mean(each)) for each in (tiles.slopes(own), tiles.difference(own, longest)))
+        assert f"by {slope:.3f} (" in said and "(theory: 0.232)" in said and f"fell by {longer:.3f} (" in said

@@ -2,9 +2,11 @@
 
 import itertools
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import linalg, optimize, stats
@@ -415,6 +417,17 @@ def test_the_best_beta_of_turned_networks_is_the_noise(of_tiles):
     assert (after < before).all()
 
 
+def test_each_realization_has_labels_of_its_own_and_the_same_at_every_beta(of_tiles, monkeypatch):
+    monkeypatch.setattr(turned_networks, "DRAWS", {2: 3})
+    stored = of_tiles[0].isel(beta=[5, 6], detailed=slice(2))
+    found = turned_networks.study(stored, (2, 5))
+    for b, r in itertools.product((0, 1), (0, 1)):
+        images = turned_networks.read(stored, b, r, experiments.training("tiles", r))
+        chosen = turned_networks.choices(len(images.mean), 5, 3, np.random.default_rng([r, 2]))
+        expected = turned_networks.labelled(images, chosen, (2, 5))["tie"]
+        assert found.tie.values[b, r] == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("name", tiles.NAMES)
 def test_the_fit_reads_theory_s_turned_curve(name):
     """The chapter says: to within half a per cent."""
@@ -502,6 +515,100 @@ def test_rows_and_figures_of_the_chapter(of_tiles):
     assert len(showing.tail_rows(stored, 168.4)) == 2 * len(showing.FEW)
     for figure in (showing.labels_figure(found, 0.02), showing.beta_figure({"tiles": found}, 5)):
         figure.canvas.draw()
+
+
+def made_up_study(rng, betas):
+    """Three realizations, four draws of labels; every number another one, TIE as trained least at the middle β."""
+    cell, drawn = ("beta", "realization"), ("beta", "realization", "labels", "draw")
+    counts = [1, *showing.SHOWN, 100]
+    cells = {
+        name: (cell, rng.uniform(1, 2, (3, 3))) for name in ("trained", "best", "means", "size", "shape", "factor")
+    }
+    cells |= {name: (drawn, rng.uniform(1, 9, (3, 3, len(counts), 4)) ** 2) for name in ("tie", "began", "margin")}
+    cells["trained"][1][1] -= 1
+    return xr.Dataset(cells, {"beta": betas, "realization": range(3), "labels": counts})
+
+
+def numbers(cells):
+    return [float(cell.replace("−", "-")) for cell in cells]
+
+
+def test_tables_of_turned_networks_have_each_number_in_its_column(rng):
+    found = {"tiles": made_up_study(rng, [0.5, 1.0, 2.0]), "mixing": made_up_study(rng, [1.0, 5.0, 200.0])}
+    for name, where in (("tiles", "ν"), ("mixing", "5")):  # that with the least TIE as trained
+        at = found[name].isel(beta=1)
+        for what in ("median", "mean"):
+            row = next(row for row in showing.experiment_rows(found, what) if row[0] == f"{name} (3)")
+            ties = [getattr(np, what)(at.tie.sel(labels=m).values, axis=1).mean() for m in showing.SHOWN]
+            assert row[1] == where
+            assert numbers(row[2:]) == pytest.approx(
+                [float(at.trained.mean()), *ties, float(at.best.mean())], abs=0.006
+            )
+        worse = next(row[1:] for row in showing.worse_rows(found) if row[0] == name)
+        shares = [100 * np.mean(at.tie.sel(labels=m).values > at.began.sel(labels=m).values) for m in at.labels.values]
+        assert numbers(worse) == pytest.approx(shares, abs=0.06)
+    at = found["tiles"].sel(beta=2.0).mean("realization")
+    row = next(row for row in showing.part_rows(found) if row[:2] == ["tiles", "2 ν"])
+    parts = at.trained, at.trained - at.best, at.means, at["size"], at["shape"], at.factor
+    assert numbers(row[2:]) == pytest.approx([float(part) for part in parts], abs=0.006)
+    ties = {4: dict(zip(("likelihood", "procrustes"), rng.uniform(1, 9, (2, 5, 7)), strict=True))}
+    for (_, m, *told), likely, plain in zip(showing.law_rows(ties), *ties[4].values(), strict=True):
+        low, middle, high = np.quantile(likely, (0.1, 0.5, 0.9))
+        assert numbers(told) == pytest.approx([low, middle, high, likely.mean(), 3 / int(m), plain.mean()], abs=6e-4)
+
+
+def test_tables_of_labels_and_of_best_betas_have_each_number_in_its_column(rng, monkeypatch):
+    ties = {name: rng.uniform(1, 9, (2, len(showing.FEW), 40)) for name in ("at random", "by their means")}
+    monkeypatch.setattr(labels, "at_random_and_chosen", lambda *_: ties)
+    rows = showing.tail_rows(None)
+    assert [row[:2] for row in rows] == [[name, str(m)] for name in ties for m in showing.FEW]
+    for (_, _, *told, worse), tie, began in zip(rows, *np.concatenate([*ties.values()], 1), strict=True):
+        assert numbers(told) == pytest.approx([np.median(tie), tie.mean(), np.quantile(tie, 0.9)], abs=0.006)
+        assert worse.startswith(f"{100 * np.mean(tie > began):.1f} (")
+    uses = {name: rng.uniform(1, 9, (5, 9)) for name in ("turned", "on pixels")}
+    monkeypatch.setattr(labels, "other_uses", lambda stored, *_: uses if stored == "networks" else {})
+    for row, (name, tie) in zip(showing.regression_rows({"a": "networks"}, {"a": 3.0}), uses.items(), strict=True):
+        assert row[:2] == ["a, β = 3", name]
+        assert numbers(row[2:]) == pytest.approx(np.median(tie, 1), abs=0.006)
+    read = {"trained": np.array([1.2, 1.3, np.nan]), "best": np.array([1.0, 0.9, 1.1]), 100: np.full(3, 0.8)}
+    monkeypatch.setattr(turned_networks, "best_betas", lambda stored, found, what: read[what])
+    [(_, theory, before, _, after, told, ratio)] = showing.best_rows({"tiles": None}, {"tiles": None})
+    expected = 1.2116, (1.2 * 1.3) ** 0.5, 0.99 ** (1 / 3), 0.8, (0.9 / 1.56) ** 0.5
+    given = [cell.split(" (")[0] for cell in (theory, before, after, told, ratio)]
+    assert numbers(given) == pytest.approx(expected, abs=6e-4)
+
+
+def test_what_is_left_over_as_trained_is_the_angle_of_the_curve(process):
+    """1 − cos θ of tr AᵀA = 7.5 nats is TIE at β = 1, 1.7419."""
+    [axis] = showing.angle_figure(process).axes
+    curve, point, best = (line.get_xydata() for line in axis.lines)
+    assert point == pytest.approx(np.array([[np.degrees(np.arccos(1 - 1.7418615 / 7.5)), 1.7418615]]), rel=1e-6)
+    assert np.interp(point[0, 0], *curve.T) == pytest.approx(1.7418615, rel=1e-3)
+    assert best[:, 1] == pytest.approx([1.718124] * 2, rel=1e-6)
+
+
+def test_other_uses_of_labels_have_labels_of_their_own_in_each_realization(rng, monkeypatch):
+    """By hand, from each realization's number: the same labels for a turn and for both regressions."""
+    seen = [(r, network(2, 30, rng), SimpleNamespace(pixels=rng.standard_normal((40, 5)))) for r in (0, 3)]
+    monkeypatch.setattr(turned_networks, "networks", lambda *_: iter(seen))
+    monkeypatch.setattr(turned_networks, "DRAWS", {2: 6})
+    monkeypatch.setattr(labels, "CHOICES", 4)
+    monkeypatch.setattr(labels.by_their_means, "__defaults__", (20,))
+    uses, tails = labels.other_uses(None, 1.0, (3, 5)), labels.at_random_and_chosen(None, 1.0, (3, 5))
+    for i, (r, images, data) in enumerate(seen):
+        chosen = turned_networks.choices(30, 5, 4, np.random.default_rng([r, 3]))
+        expected = {"turned": turned_networks.labelled(images, chosen, (3, 5))["tie"]}
+        features = {"regression on latents": images.mean, "on pixels": data.pixels[:30]}
+        expected |= {name: labels.regression(images, each, chosen, (3, 5)) for name, each in features.items()}
+        for name, tie in expected.items():
+            assert uses[name][:, 4 * i : 4 * i + 4] == pytest.approx(tie)
+        draws = np.random.default_rng([r, 4])
+        random = turned_networks.choices(30, 5, 6, draws)
+        far = labels.by_their_means(images.mean, 5, 6, draws)
+        for name, those in (("at random", random), ("by their means", far)):
+            told = turned_networks.labelled(images, those, (3, 5))
+            for part, kind in zip(tails[name], ("tie", "began"), strict=True):
+                assert part[:, 6 * i : 6 * i + 6] == pytest.approx(told[kind])
 
 
 def test_without_stored_latents_there_is_nothing_to_turn(results):
