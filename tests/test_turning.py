@@ -558,13 +558,14 @@ def test_tables_of_turned_networks_have_each_number_in_its_column(rng):
 
 
 def test_tables_of_labels_and_of_best_betas_have_each_number_in_its_column(rng, monkeypatch):
-    ties = {name: rng.uniform(1, 9, (2, len(showing.FEW), 40)) for name in ("at random", "by their means")}
+    ties = {name: rng.uniform(1, 9, (3, len(showing.FEW), 40)) for name in ("at random", "by their means")}
     monkeypatch.setattr(labels, "at_random_and_chosen", lambda *_: ties)
-    rows = showing.tail_rows(None)
-    assert [row[:2] for row in rows] == [[name, str(m)] for name in ties for m in showing.FEW]
-    for (_, _, *told, worse), tie, began in zip(rows, *np.concatenate([*ties.values()], 1), strict=True):
-        assert numbers(told) == pytest.approx([np.median(tie), tie.mean(), np.quantile(tie, 0.9)], abs=0.006)
-        assert worse.startswith(f"{100 * np.mean(tie > began):.1f} (")
+    rows = showing.tail_rows(SimpleNamespace(experiment="a"), 3.0)
+    assert [row[:3] for row in rows] == [["a, β = 3", name, str(m)] for name in ties for m in showing.FEW]
+    for row, tie, began, margin in zip(rows, *np.concatenate([*ties.values()], 1), strict=True):
+        assert numbers(row[3:6]) == pytest.approx([np.median(tie), tie.mean(), np.quantile(tie, 0.9)], abs=0.006)
+        assert row[6].startswith(f"{100 * np.mean(tie > began):.1f} (")
+        assert row[7] == f"{100 * np.mean(margin > 4):.0f}"
     uses = {name: rng.uniform(1, 9, (5, 9)) for name in ("turned", "on pixels")}
     monkeypatch.setattr(labels, "other_uses", lambda stored, *_: uses if stored == "networks" else {})
     for row, (name, tie) in zip(showing.regression_rows({"a": "networks"}, {"a": 3.0}), uses.items(), strict=True):
@@ -607,7 +608,7 @@ def test_other_uses_of_labels_have_labels_of_their_own_in_each_realization(rng, 
         far = labels.by_their_means(images.mean, 5, 6, draws)
         for name, those in (("at random", random), ("by their means", far)):
             told = turned_networks.labelled(images, those, (3, 5))
-            for part, kind in zip(tails[name], ("tie", "began"), strict=True):
+            for part, kind in zip(tails[name], ("tie", "began", "margin"), strict=True):
                 assert part[:, 6 * i : 6 * i + 6] == pytest.approx(told[kind])
 
 

@@ -1,6 +1,6 @@
 """What a decoder makes of a grid of points in the plane of its two latents, as one picture, with q of some images.
 
-A sheet shows z₁ from left to right and z₂ from below upwards, each from −`REACH` to `REACH` in `SIDE` points. Where a
+A sheet shows z₁ from left to right and z₂ from below upwards, each over ± `REACH` in `SIDE` points. Where a
 reader points between them, pages blend the four images around: the weights are those of bilinear interpolation.
 """
 

@@ -51,6 +51,7 @@ class Posterior:
         TC ≈ n⁻¹ Σ_i {log q(z_i) − Σ_j log q(z_ij)},   z_i ~ q(z|x_i), given in z (..., n, k)
 
         Both densities are means over all n images, so that the estimate has no bias; it may fall below 0.
+
         Source: the penalty is that of Chen et al. (2018), who estimate q(z) from a part of the images.
         """
         k = self.mean.shape[-1]

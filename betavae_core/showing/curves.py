@@ -1,7 +1,7 @@
 """Figures of curves over β: described once, drawn twice.
 
-A figure is a list of `Panel`s of `Curve`s. `draw` makes it for paper, notebooks and pages without JavaScript,
-`interactive.curves` as one that a reader can ask; both show the same numbers.
+A figure is a list of panels (`Panel`) of curves (`Curve`). `draw` makes it for paper, notebooks and pages without
+JavaScript, `interactive.curves` as one that a reader can ask; both show the same numbers.
 """
 
 import string

@@ -21,6 +21,8 @@ def kl_divergence(mean_q, covariance_q, mean_p, covariance_p) -> float:
     mean_q, mean_p : (k,) array
     covariance_q, covariance_p : (k, k) array, symmetric and positive definite
 
+    Examples
+    --------
     >>> round(kl_divergence([1.0], [[1.0]], [0.0], [[1.0]]), 6)
     0.5
     """
