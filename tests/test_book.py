@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from betavae_core import paths
+from betavae_core.errors import UsageError
 from betavae_core.paths import ROOT
 from betavae_workshop.building import book, chapters, execution, parameters
 from betavae_workshop.commands import books
@@ -220,3 +221,14 @@ def test_a_checkout_has_the_bytes_that_were_written_whatever_git_does_to_line_en
     listed = subprocess.run(list_files, capture_output=True, text=True, check=True).stdout.splitlines()
     assert len(listed) > 100
     assert [line for line in listed if "w/crlf" in line or "w/mixed" in line] == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("---\njupytext:\n", "--- jupytext:\n"), ("[remove-cell]", "[remove-cell")]
+)
+def test_a_page_whose_settings_cannot_be_read_is_told_in_one_line(right, wrong, tmp_path, monkeypatch):
+    text = (chapters.CHAPTERS / "theory.md").read_text(encoding="utf-8")
+    (tmp_path / "theory.md").write_text(text.replace(right, wrong, 1), encoding="utf-8")
+    monkeypatch.setattr(chapters, "CHAPTERS", tmp_path)
+    with pytest.raises(UsageError, match=r"^\S+theory\.md is no text notebook: [^\n]+$"):
+        chapters.notebook("theory")

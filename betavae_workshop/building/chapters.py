@@ -20,10 +20,16 @@ def names() -> list[str]:
 
 
 def notebook(chapter: str):
-    """A chapter's text notebook as an nbformat notebook with fixed cell ids."""
+    """A chapter's text notebook as an nbformat notebook with fixed cell ids; UsageError if it is none."""
     import jupytext
+    from jupytext.myst import MystMetadataParsingError
+    from yaml import YAMLError
 
-    loaded = jupytext.read(CHAPTERS / f"{chapter}.md")
+    file = CHAPTERS / f"{chapter}.md"
+    try:
+        loaded = jupytext.read(file)
+    except (YAMLError, MystMetadataParsingError) as error:
+        raise UsageError(f"{file} is no text notebook: {' '.join(str(error).split())}") from None
     for i, cell in enumerate(loaded.cells):
         cell.id = f"{chapter}-{i}"
     return loaded
