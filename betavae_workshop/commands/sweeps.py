@@ -1,4 +1,4 @@
-"""Verbs of the sweeps: train what is missing, count what is there, publish it, list the experiments."""
+"""Verbs of the sweeps: train what is missing, count what is there, publish it."""
 
 import functools
 from importlib.util import find_spec
@@ -41,7 +41,7 @@ def _setting_options() -> list[click.Option]:
             [f"--{field.name.replace('_', '-')}"],
             type={int: Whole(*LIMITS.get(field.name, ())), float: Number()}.get(type(field.default), str),
             metavar={int: "N", float: "X"}.get(type(field.default), "NAME"),
-            help=f"{field.metadata['help']} In place of {field.default}.",
+            help=f"{field.metadata['help']} Usually {field.default}; an experiment may have its own.",
         )
         for field in dataclasses.fields(Specification)
         if field.name != "experiment"
