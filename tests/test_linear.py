@@ -310,6 +310,17 @@ def test_equality_exactly_for_orthogonal_columns(k, extra, noise_std, decoder_va
     assert at(process, ratio, decoder_variance=decoder_variance)["tie"] == pytest.approx(0, abs=1e-7)
 
 
+@pytest.mark.parametrize("signal", [1e2, 1e5, 1e7])
+@pytest.mark.parametrize("noise_std", [1e-6, 1e-2, 1e3])
+def test_the_best_beta_is_in_units_of_the_noise_however_strong_the_signal(signal, noise_std):
+    """The search is of a relative precision, and begins below the noise ratio."""
+    ratio = noise_std**2
+    for unit in (np.eye(1), np.eye(2), np.diag([1.0, 50 / signal])):
+        assert linear.optimal_beta(LinearGaussian(signal * noise_std * unit, noise_std)) / ratio == pytest.approx(1)
+    dependent = LinearGaussian(noise_std * np.array([[2, 1], [0.5, 1.5]]), noise_std)
+    assert linear.optimal_beta(dependent) / ratio == pytest.approx(1.2116214)
+
+
 def test_dependent_columns_lie_strictly_above_the_noise_ratio(process):
     for angle in np.radians([5, 20, 45, 70]):
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

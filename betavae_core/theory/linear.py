@@ -96,18 +96,18 @@ def optimal_beta(process, decoder_variance: float = 1.0) -> float:
     dTIE/db = −m/(2b) + ½ σ⁻² Σ_{i ≤ m} c_i (λ_i − b)^−½,  m active latents, c_i = |u_iᵀ a_π(i)|
 
     so each minimum is a bracketed root or an end of the interval. At least σ²/σ_x², with equality
-    exactly when AᵀA is diagonal.
+    exactly when AᵀA is diagonal: the search begins at half of it.
 
     >>> round(optimal_beta(LinearGaussian([[2.0, 1.0], [0.5, 1.5]])), 4)
     1.2116
     """
     values, _ = spectrum(process)
-    edges = np.unique(np.concatenate([[0.0], values]))
+    edges = np.unique([process.noise_std**2 / 2, *values])
     candidates = list(edges[1:])
     for low, high in itertools.pairwise(edges):
         grid = low + (high - low) * np.linspace(0.002, 0.998, 250)
         for gain in np.unique(_gains(process, grid), axis=0):
-            candidates.append(_convex_minimum(values, gain / process.noise_std**2, low, high))
+            candidates.append(_convex_minimum(values, gain / process.noise_std, low, high))
     betas = np.array(candidates) / decoder_variance
     return float(betas[sweep(process, betas, decoder_variance=decoder_variance).tie.values.argmin()])
 
@@ -132,7 +132,7 @@ def many_source_law(process) -> tuple[float, float]:
     noise = process.noise_std**2
     if values[-1] - noise <= alignment.REPEATED * values[0]:
         raise ValueError("the law for many sources needs a mixing matrix of full rank")
-    rho = _gains(process, np.array([noise]))[0] / np.sqrt(values - noise)
+    rho = _gains(process, np.array([noise]))[0] / np.sqrt(values / noise - 1)
     mean = min(float(rho.mean()), 1.0)
     return 1 / mean, float(0.5 * len(rho) * (mean - 1 - np.log(mean)))
 
@@ -213,25 +213,25 @@ def learned_decoder_variance(covariance, beta: float, latents: int) -> float:
 def _convex_minimum(values, gain, low, high) -> float:
     """The b of least TIE between two collapse thresholds, for one alignment: `optimal_beta`.
 
-    A bracketed root of the slope, which may diverge at the thresholds and is not evaluated there; or an end.
+    A bracketed root of the slope, which may diverge at the upper one and is not evaluated there; or an end.
     """
     active = values >= high
 
     def slope(b):
         return (gain[active] / np.sqrt(values[active] - b)).sum() - active.sum() / b
 
-    left, right = low + 1e-9 * (high - low), high - 1e-12 * high
-    if right <= left or slope(left) >= 0:
-        return left
+    right = high - 1e-12 * high
+    if right <= low or slope(low) >= 0:
+        return low
     if slope(right) <= 0:
         return high
-    return float(optimize.brentq(slope, left, right, xtol=1e-15, rtol=np.float64(1e-14)))  # pyright: ignore
+    return float(optimize.brentq(slope, low, right, xtol=1e-15 * low, rtol=np.float64(1e-14)))  # pyright: ignore
 
 
 def _gains(process, levels) -> np.ndarray:
-    """c_i = |u_iᵀ a_π(i)| under the best alignment at each water level, (level, k); 0 for collapsed latents."""
+    """c_i/σ, c_i = |u_iᵀ a_π(i)| under the best alignment at each water level, (level, k); 0 for collapsed latents."""
     D = optimum(process, levels).decoder  # with σ_x = 1, β is the water level
     norm = np.linalg.norm(D, axis=1)
-    gain = np.abs(np.swapaxes(D, -1, -2) @ process.mixing)
+    gain = np.abs(np.swapaxes(D, -1, -2) @ process.mixing) / process.noise_std
     chosen = np.take_along_axis(gain, alignment.assign(gain)[..., None], -1)[..., 0]
     return np.round(np.divide(chosen, norm, out=np.zeros_like(norm), where=norm > 0), 12)
