@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from betavae_core.theory import alignment
+from betavae_core.theory.gaussian import LinearGaussian, spectrum
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4])
@@ -53,6 +54,15 @@ def test_alignment_works_on_stacks(rng):
 def test_seven_latents_that_do_not_separate_are_refused_in_one_line():
     with pytest.raises(ValueError, match="k <= 6 latents; got 7"):
         alignment.align(np.eye(7) + 0.1, np.eye(7), np.eye(7))
+
+
+@pytest.mark.parametrize("largest", [1.0, 1e3])
+def test_eigenvalues_are_compared_with_themselves_and_not_with_the_largest(largest, rng):
+    """Three sources turned at random: two that differ stay apart under any third, two that are equal stay together."""
+    left, right = (np.linalg.qr(rng.standard_normal((rows, 3)))[0] for rows in (4, 3))
+    for pair, groups in (((0.05, 0.04), [[0], [1], [2]]), ((0.05, 0.05), [[0], [1, 2]]), ((0, 0), [[0], [1], [2]])):
+        process = LinearGaussian(left * [largest, *pair] @ right, 0.01)
+        assert alignment.eigenspaces(spectrum(process)[0], 1e-4) == groups
 
 
 def test_assignment_is_the_best_permutation(rng):

@@ -16,7 +16,7 @@ import numpy as np
 
 MAX_ENUMERATED_LATENTS = 6  # 2⁶ 6! = 46,080 signed permutations
 DIAGONAL = 1e-9  # largest off-diagonal of E[m mᵀ], relative to its diagonal, that rounding explains
-REPEATED = 1e-9  # eigenvalues closer than this, relative to the largest, span one eigenspace
+REPEATED = 1e-9  # eigenvalues closer than this, relative to themselves, span one eigenspace
 
 
 def signed_permutations(k: int) -> np.ndarray:
@@ -100,8 +100,8 @@ def eigenspaces(values, noise_variance: float) -> list[list[int]]:
     """
     groups: list[list[int]] = []
     for i, value in enumerate(values):
-        silent = value - noise_variance <= REPEATED * values[0]
-        if groups and not silent and values[groups[-1][-1]] - value <= REPEATED * values[0]:
+        silent = value - noise_variance <= REPEATED * value
+        if groups and not silent and values[groups[-1][-1]] - value <= REPEATED * value:
             groups[-1].append(i)
         else:
             groups.append([i])
