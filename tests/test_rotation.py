@@ -326,6 +326,18 @@ def test_the_law_is_a_limit(rng):
     assert bought == pytest.approx(2 * (1 / law - 1 + np.log(law)))
 
 
+@pytest.mark.parametrize("weakest", [2.0, 1.0, 1e-2])
+def test_a_strong_source_does_not_make_the_others_silent(weakest):
+    """λ₁ = 10¹⁰ σ²; the learned variance is that of the directions without signal, and many sources have full rank."""
+    process = LinearGaussian(np.pad(np.diag([1e5, weakest]), ((0, 3), (0, 0))))
+    assert linear.many_source_law(process) == pytest.approx((1, 0), abs=1e-12)
+    assert linear.learned_decoder_variance(process.covariance, 1.0, 2) == pytest.approx(1, rel=1e-4)
+    with pytest.raises(ValueError, match="full rank"):
+        linear.many_source_law(LinearGaussian([[1e5, 1e5], [weakest, weakest]]))
+    with pytest.raises(ValueError, match="degenerate"):
+        linear.learned_decoder_variance(process.mixing @ process.mixing.T, 1.0, 2)
+
+
 @pytest.mark.parametrize("mixing", [np.diag([3.0, 2.0, 1.0]), 2 * np.eye(2), [[1.0, 1.0], [-1.0, 1.0]], [[4.0]]])
 def test_the_law_of_independent_columns_is_one(mixing):
     assert linear.many_source_law(LinearGaussian(mixing)) == pytest.approx((1, 0), abs=1e-12)

@@ -16,6 +16,7 @@ CASES = {
     "three of five": (np.random.default_rng(1).standard_normal((5, 3)).tolist(), 0.8),
     "repeated eigenvalues": ([[2.0, 0.0], [0.0, 2.0]], 1.0),
     "rank one": ([[2.0, 1.0], [2.0, 1.0], [0.0, 0.0]], 2.0),
+    "strong signal": ([[1000.0, 0.0], [0.0, 0.05]], 0.01),
     "no signal": ([[0.0, 0.0], [0.0, 0.0]], 1.0),
 }
 
@@ -54,7 +55,7 @@ def test_the_page_follows_its_parameters(case, rng):
     plt.close(figure)
 
 
-@pytest.mark.parametrize("case", ["default", "one source", "three of five"])
+@pytest.mark.parametrize("case", ["default", "one source", "three of five", "strong signal"])
 def test_the_learned_variance_takes_out_the_noise_ratio(case):
     process = LinearGaussian(*CASES[case])
     k, r = process.mixing.shape[1], linear.optimal_beta(process) / process.noise_std**2

@@ -25,6 +25,8 @@ from betavae_core.theory.rotation import checked_rotation, rotated_tie  # noqa: 
 from betavae_core.theory.stationarity import solve_stationarity  # noqa: F401 the thesis's route is looked for here
 from betavae_core.theory.terms import attributes
 
+LEFT_OVER = 1e-13  # of the largest eigenvalue: a sum of others that is no more is rounding
+
 
 def optimum(source, beta, latents: int | None = None, decoder_variance: float = 1.0) -> Parameters:
     """Global optimum of the linear β-VAE, in closed form.
@@ -130,7 +132,7 @@ def many_source_law(process) -> tuple[float, float]:
     """
     values, _ = spectrum(process)
     noise = process.noise_std**2
-    if values[-1] - noise <= alignment.REPEATED * values[0]:
+    if values[-1] - noise <= alignment.REPEATED * values[-1]:
         raise ValueError("the law for many sources needs a mixing matrix of full rank")
     rho = _gains(process, np.array([noise]))[0] / np.sqrt(values / noise - 1)
     mean = min(float(rho.mean()), 1.0)
@@ -203,7 +205,7 @@ def learned_decoder_variance(covariance, beta: float, latents: int) -> float:
     beta = single_beta(beta)
     values, _ = spectrum(covariance, latents)
     N, rest = len(covariance), float(np.trace(covariance) - values.sum())
-    if latents == N or rest <= alignment.REPEATED * values[0]:
+    if latents == N or rest <= LEFT_OVER * values[0]:
         raise ValueError(f"the decoder variance is degenerate: {latents} latents leave no variance of {N} dimensions")
     filled = np.minimum(1, values / values[:, None]).sum(1) + rest / values  # at each water level λ_i
     m = int((filled < N / beta).sum())
