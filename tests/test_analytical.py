@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from betavae_core.findings import optima
-from betavae_core.showing import analytical, curves, rotation
+from betavae_core.paths import CHAPTERS
+from betavae_core.showing import analytical, curves, rotation, tables
 from betavae_core.theory import linear, stationarity
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.terms import LINEAR
@@ -86,6 +87,15 @@ def test_tables_and_figures_have_each_number_in_its_place():
     assert turned.curves[0].value[[0, -1]] == pytest.approx([1, 1]) and turned.curves[0].value.max() < 2**0.5
     assert noisy.curves[0].value[12] == pytest.approx(best)
     assert noisy.curves[1].value == pytest.approx(noisy.curves[1].beta ** 2)
+
+
+@pytest.mark.parametrize(("noise_std", "told"), [(1e-3, "1.6 × 10⁻⁶"), (1.0, "1.6"), (1e3, "1,501,296.5")])
+def test_the_page_finds_the_best_beta_of_another_decoder_in_units_of_the_noise(noise_std, told):
+    shown, names = {}, {"np": np, "linear": linear, "tables": tables, "ratio": noise_std**2}
+    names |= {"process": LinearGaussian(CASES["default"][0], noise_std)}
+    [cell] = re.findall(r"^fine = .*?(?=^```)", (CHAPTERS / "analytical.md").read_text(), re.MULTILINE | re.DOTALL)
+    exec(cell, names | {"glue": lambda name, text, display: shown.update({name: text})})
+    assert shown == {"stretched": told}
 
 
 def test_the_gain_of_the_best_beta_is_never_negative():
