@@ -79,6 +79,19 @@ def test_five_networks_cannot_refute_an_optimum_between_ends(rng):
     assert (rules.interior(curves[:, :5]), rules.interior(curves)) == (0, -1)
 
 
+@pytest.mark.parametrize("shape", [(1, 9), (2, 9), (3, 2, 9)])
+def test_nothing_is_decided_where_no_two_points_can_be_compared(shape, rng):
+    curves = rng.standard_normal(shape)
+    for decision in (rules.interior(curves), *(rules.near(curves, np.full(shape[-2], all)) for all in (True, False))):
+        assert decision.tolist() == np.zeros(shape[:-2]).tolist()
+
+
+@pytest.mark.parametrize("foreseen", [0, 3])
+def test_a_foreseen_end_decides_nothing(foreseen, rng):
+    for curve in ([0, 1, 2, 3], [3, 2, 1, 0], [3, 0, 0, 3]):
+        assert rules.interior(noisy(curve, 20, rng), foreseen) == 0
+
+
 def test_differences_are_positive_together(rng):
     up, down = 1 + 0.1 * rng.standard_normal((2, 5))
     assert [int(rules.positive([a, b])) for a, b in ((up, down), (up, -down), (-up, -down))] == [1, 0, -1]

@@ -140,6 +140,13 @@ def test_deep_verdicts_are_those_of_the_curves(rng):
     assert {v.verdict for v in statements.deep(upside)} == {"refuted"}
 
 
+def test_two_beta_have_no_optimum_between_them(rng):
+    """As of the profile for a first try."""
+    found = {v.id: v.verdict for v in statements.deep(deep(rng).sel(beta=[1.0, 100.0]))}
+    assert found["mixing-elbo-peak"] == found["mixing-r-falls"] == "held"
+    assert found["mixing-tie-optimum"] == "undecided"
+
+
 def test_the_control_is_held_against_the_beta_that_linear_theory_foresees(rng):
     stored, predicted = deep(rng, "mixing-diagonal", 5), deep(rng, "mixing-diagonal", 5)
     assert statements.without_dependence(stored, predicted).verdict == "held"

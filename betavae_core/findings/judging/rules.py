@@ -6,7 +6,8 @@ noise of any kind. So neither one network that is far off nor a few that happen 
 
 Each rule errs in at most `LEVEL` of cases either way, whatever the curve: where all of several conditions must hold,
 each is tested at that level (an intersection-union test); where one of several would do, they share it (Bonferroni).
-`calibration` counts the errors by simulation. All functions take leading axes of independent experiments.
+`calibration` counts the errors by simulation. All functions take leading axes of independent experiments, and leave
+undecided what no two β can be compared for.
 """
 
 import numpy as np
@@ -61,6 +62,8 @@ def near(curves, inside) -> np.ndarray:
     Held if each other β lies above one of these; refuted if another lies below them all.
     """
     curves, inside = np.asarray(curves, float), np.asarray(inside, bool)
+    if inside.all() or not inside.any():
+        return np.zeros(curves.shape[:-2], int)
     gaps = curves[..., ~inside, None, :] - curves[..., None, inside, :]  # (..., outside, inside, realization)
     held = (chance(gaps).min(-1) <= LEVEL / inside.sum()).all(-1)
     return _decided(held, (chance(-gaps).max(-1) <= LEVEL / (~inside).sum()).any(-1))
@@ -70,11 +73,16 @@ def interior(curves, foreseen: int | None = None) -> np.ndarray:
     """Whether curves (..., beta, realization) are least between their ends.
 
     Held if each end lies above a point between them: any, at its share of the level, or the one with the index
-    `foreseen`, named without a look at these curves. Refuted if one of the ends lies below all points between.
+    `foreseen`, named without a look at these curves. Refuted if one of the ends lies below all points between. Where
+    there is no point between, or an end is foreseen, nothing is decided.
     """
     curves = np.asarray(curves, float)
-    gaps = curves[..., [0, -1], None, :] - curves[..., None, 1:-1, :]  # (..., end, between, realization)
-    chances = chance(gaps) if foreseen is None else chance(gaps[..., [foreseen - 1], :])
+    between = np.arange(1, curves.shape[-2] - 1)
+    tested = between if foreseen is None else between[between == foreseen]
+    if not len(tested):
+        return np.zeros(curves.shape[:-2], int)
+    gaps = curves[..., [0, -1], None, :] - curves[..., None, between, :]  # (..., end, between, realization)
+    chances = chance(gaps[..., tested - 1, :])
     held = (chances.min(-1) <= LEVEL / chances.shape[-1]).all(-1)
     return _decided(held, (chance(-gaps).max(-1) <= LEVEL / 2).any(-1))
 
