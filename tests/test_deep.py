@@ -86,6 +86,17 @@ def test_the_prediction_beside_networks_stands_on_their_realizations():
     assert [float(row[3].replace("−", "-")) for row in rows] == pytest.approx(expected, abs=0.006)
 
 
+@pytest.mark.parametrize(("samples", "scaling"), [(1000, "global"), (40, "global"), (30, "pixel")])
+def test_images_are_drawn_anew_as_the_networks_had_them(samples, scaling, results):
+    """What is stored says how many, and how they are scaled; the prediction beside it is of the same images."""
+    stored = sweep.load("mixing-diagonal", betas=[2.0], realizations=1, samples=samples, scaling=scaling)
+    data, _ = experiments.draw("mixing-diagonal", 0, samples, scaling)
+    assert (latents.images_of(stored, 0).pixels == data.pixels).all()
+    found = prediction.beside(stored.assign(tie=stored.tie.fillna(0)))
+    expected = prediction.linear_terms(prediction.coordinates(data), [2.0])[0][:, 0]
+    assert [float(found[name][0, 0]) for name in prediction.PREDICTED] == pytest.approx(expected)
+
+
 def test_scores_of_the_linear_model_are_those_of_principal_components_at_every_beta():
     """The components by an SVD of the pixels, never scaled; from the smaller eigenvalue on a latent has collapsed."""
     data, _ = experiments.draw("mixing", 3)

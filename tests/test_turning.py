@@ -393,6 +393,16 @@ def test_a_full_covariance_is_read_as_it_was_stored(rng):
     assert np.abs(images.covariance[:, 1, 0]).max() > 0.01
 
 
+def test_no_error_is_told_where_every_image_is_labelled(rng):
+    """As of a first try with a hundred images."""
+    mean, sources = rng.standard_normal((2, 8, 2))
+    M, covariance = np.array([[3.0, 1.0], [1.0, 2.0]]), np.broadcast_to(0.1 * np.eye(2), (8, 2, 2))
+    images = turned_networks.Images(mean, covariance, sources, sources, M)
+    found = turned_networks.labelled(images, turned_networks.choices(8, 100, 3, rng), (7, 8, 100))
+    for name, known in {"tie": [True, False, False], "began": [True, False, False], "margin": [True] * 3}.items():
+        assert np.isfinite(found[name]).all(1).tolist() == known
+
+
 @pytest.fixture(scope="module")
 def of_tiles():
     stored = sweep.load("tiles")

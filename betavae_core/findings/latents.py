@@ -5,6 +5,7 @@ import xarray as xr
 
 from betavae_core.findings import scores
 from betavae_core.images import experiments
+from betavae_core.images.datasets import ImageData
 from betavae_core.networks import posterior
 from betavae_core.networks.posterior import Posterior
 from betavae_core.results import record
@@ -26,7 +27,7 @@ def latent_scores(stored: xr.Dataset) -> xr.Dataset:
     realizations = kept(stored)
     found = np.full((len(NAMES), stored.sizes["beta"], len(realizations)), np.nan)
     for i, r in enumerate(realizations):
-        data = experiments.training(stored.experiment, r)
+        data = images_of(stored, r)
         noise = np.random.default_rng([r, 1]).standard_normal(stored.latent_mean.shape[2:])  # the same at every β
         for b in range(stored.sizes["beta"]):
             if (q := stored_posterior(stored, b, r)) is not None:
@@ -34,6 +35,16 @@ def latent_scores(stored: xr.Dataset) -> xr.Dataset:
                 judged = [*scored(sources, q.mean), *scored(sources, q.sample(noise))]
                 found[:, b, i] = *judged, motion_angle(data, q.mean), in_use_by(q).sum()
     return over_realizations(NAMES, found, stored.beta.values, realizations)
+
+
+def images_of(stored: xr.Dataset, r: int) -> ImageData:
+    """The training images of a realization, as its networks had them."""
+    return experiments.training(stored.experiment, r, *drawn_as(stored))
+
+
+def drawn_as(stored: xr.Dataset) -> tuple[int, str]:
+    """How many images each realization has, and how they are scaled."""
+    return stored.attrs.get("samples", 1000), stored.attrs.get("scaling", "global")
 
 
 def kept(stored: xr.Dataset) -> list[int]:

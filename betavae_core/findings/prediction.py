@@ -51,16 +51,16 @@ def coordinates(data: ImageData) -> Coordinates:
     return Coordinates(along[:, ::-1], left_out, data.posterior_mean, data.process)
 
 
-def drawn(experiment: str, realization: int) -> Coordinates:
+def drawn(experiment: str, realization: int, samples: int = 1000, scaling: str = "global") -> Coordinates:
     """Coordinates of the training images of a realization."""
-    return _drawn(experiment, realization, paths.digits())
+    return _drawn(experiment, realization, samples, scaling, paths.digits())
 
 
 @functools.lru_cache(maxsize=512)
-def _drawn(experiment: str, realization: int, _digits) -> Coordinates:
-    drawing = experiments.drawing(experiment, realization)
-    linear_in_code = isinstance(drawing.render, Weighted)
-    return from_codes(drawing) if linear_in_code else coordinates(next(standardised(drawing, "global")))
+def _drawn(experiment: str, realization: int, samples: int, scaling: str, _digits) -> Coordinates:
+    drawing = experiments.drawing(experiment, realization, samples)
+    of_codes = isinstance(drawing.render, Weighted) and scaling == "global"
+    return from_codes(drawing) if of_codes else coordinates(next(standardised(drawing, scaling)))
 
 
 def from_codes(drawing: Drawing) -> Coordinates:
@@ -78,7 +78,7 @@ def from_codes(drawing: Drawing) -> Coordinates:
 
 
 @kept
-def prediction(experiment: str, betas, realizations) -> xr.Dataset:
+def prediction(experiment: str, betas, realizations, samples: int = 1000, scaling: str = "global") -> xr.Dataset:
     """Terms of the optimal linear β-VAE on the images of each realization.
 
     The optimum follows from the covariance of the images alone (`linear.optimum`); each term is then the mean over the
@@ -88,7 +88,7 @@ def prediction(experiment: str, betas, realizations) -> xr.Dataset:
     × latent.
     """
     pixels = experiments.experiment(experiment).pixels
-    found = [linear_terms(drawn(experiment, r), betas, pixels) for r in realizations]
+    found = [linear_terms(drawn(experiment, r, samples, scaling), betas, pixels) for r in realizations]
     terms = np.stack([values for values, _ in found], 2)
     eigenvalues = ("realization", "latent"), np.stack([values for _, values in found])
     return latents.over_realizations(PREDICTED, terms, betas, realizations, attributes).assign(eigenvalue=eigenvalues)
@@ -121,7 +121,8 @@ def beside(stored: xr.Dataset, most: int | None = None, betas=None) -> xr.Datase
     """
     whole = np.isfinite(stored.tie).all("beta").values
     betas = stored.beta.values if betas is None else np.asarray(betas)
-    found = prediction(stored.experiment, betas[betas > 0], stored.realization.values[whole][:most])
+    realizations = stored.realization.values[whole][:most]
+    found = prediction(stored.experiment, betas[betas > 0], realizations, *latents.drawn_as(stored))
     return found.reindex(beta=betas)
 
 

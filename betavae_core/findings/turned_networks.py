@@ -66,19 +66,21 @@ def choices(n: int, most: int, draws: int, rng) -> np.ndarray:
 def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
     """Turn the latents by each choice of labelled images, and judge by all images that are not labelled.
 
-    `chosen` : (draw, most) numbers of images, of which the first m of a row are labelled; `labels` : the m
+    `chosen` : (draw, most) numbers of images, of which the first m of a row are labelled; `labels` : the m. Where none
+    is left to judge by, TIE is NaN.
 
     Returns a dict of arrays (labels, draw): tie, after turning, and began, as trained, of the same images, nats;
     margin, as `turning.margin`.
     """
-    n, at = len(images.mean), np.array(labels) - 1
+    n, m = len(images.mean), np.array(labels)
+    at = np.minimum(m, n) - 1
     told = [
         np.cumsum(part[chosen], 1)[:, at]
         for part in turning.each_likelihood(images.mean, images.covariance, images.sources)
     ]
     turns, values = orthogonal.least(Form(*told), STARTS)  # (draw, labels, 2, k, k)
     best = orthogonal.better(turns, values)
-    left = (n - np.array(labels))[:, None]
+    left = np.where(m < n, n - m, np.nan)[:, None]
     parts = []
     for part in error(images):
         flat = part.reshape(n, -1)
@@ -140,7 +142,7 @@ def networks(stored: xr.Dataset, beta: float) -> Iterator[tuple[int, Images, Ima
     """Each realization whose latents at the nearest β are stored, with its images."""
     b = int(abs(stored.beta.values - beta).argmin())
     for r in latents.kept(stored):
-        data = experiments.training(stored.experiment, r)
+        data = latents.images_of(stored, r)
         if (images := read(stored, b, r, data)) is not None:
             yield r, images, data
 
@@ -191,7 +193,7 @@ def study(stored: xr.Dataset, labels=LABELS) -> xr.Dataset:
     realizations, k = latents.kept(stored), experiments.experiment(stored.experiment).latents
     draws, found = DRAWS.get(k, min(DRAWS.values())), {}
     for i, r in enumerate(realizations):
-        data = experiments.training(stored.experiment, r)
+        data = latents.images_of(stored, r)
         rng = np.random.default_rng([r, 2])
         chosen = choices(stored.sizes["sample"], max(labels), draws, rng)
         for b in range(stored.sizes["beta"]):

@@ -213,9 +213,9 @@ def draw(name: str, realization: int, samples: int = 1000, scaling: str = "globa
     return training, heldout
 
 
-def training(name: str, realization: int, samples: int = 1000) -> ImageData:
+def training(name: str, realization: int, samples: int = 1000, scaling: str = "global") -> ImageData:
     """The training images of `draw` alone, for half its time."""
-    return next(datasets.standardised(drawing(name, realization, samples), "global"))
+    return next(datasets.standardised(drawing(name, realization, samples), scaling))
 
 
 def drawing(name: str, realization: int, samples: int = 1000) -> Drawing:

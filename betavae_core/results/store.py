@@ -61,7 +61,7 @@ def collect(members: list[Member], source: Callable[[Member], xr.Dataset | None]
     `source` gives a member's cell or None; by default the published file, then the working store (a key stands for
     the same numbers in both). `key` tells which member fills a cell ("" for none), `diverged` which diverged, `made_by`
     which versions made it; curves, latents and pictures have a realization axis `detailed` of their own.
-    Attributes count the members from each store.
+    Attributes count the members from each store, and say what their images are (`images.experiments.training`).
     """
     specification = members[0].specification
     betas = sorted({member.beta for member in members})
@@ -77,7 +77,8 @@ def collect(members: list[Member], source: Callable[[Member], xr.Dataset | None]
         if member.key not in published and (stored := (source or read)(member)) is not None:
             dataset = record.place(dataset, member, stored)
     working = int((dataset.key != "").sum()) - len(published)
-    dataset.attrs = {"experiment": specification.experiment, "published": len(published), "working": working}
+    drawn = {name: getattr(specification, name) for name in ("experiment", "samples", "scaling")}
+    dataset.attrs = {**drawn, "published": len(published), "working": working}
     return dataset
 
 

@@ -40,7 +40,7 @@ def pictures(stored: xr.Dataset, name: str, beta: float, realization: int = 0) -
 
 def reconstruction_rows(stored: xr.Dataset, betas, realizations) -> tuple[np.ndarray, list[str]]:
     """Rows of pictures: two images of each of several realizations, then what each β makes of them."""
-    originals = [experiments.training(stored.experiment, r).images()[:2] for r in realizations]
+    originals = [latents.images_of(stored, r).images()[:2] for r in realizations]
     rows = [np.concatenate(originals)]
     for beta in betas:
         rows.append(np.concatenate([pictures(stored, "reconstructions", beta, r)[:2] for r in realizations]))
@@ -70,7 +70,7 @@ SHEET = ["images", "decoded", "z₁ from −3 to 3", "z₂ from −3 to 3"]  # r
 
 def sheets(stored: xr.Dataset) -> dict[float, np.ndarray]:
     """For each β the rows named in `SHEET` of realization 0, seven pictures each: (4, 7, side, side)."""
-    images = experiments.training(stored.experiment, 0).images()[None, :7]
+    images = latents.images_of(stored, 0).images()[None, :7]
     found = {}
     for beta in stored.beta.values:  # of a network that diverged there is nothing
         decoded = pictures(stored, "reconstructions", beta)[None, :7]

@@ -20,6 +20,7 @@ from IPython.display import HTML
 from matplotlib import patches
 
 from betavae_core.findings import tiles, turned_networks, turning
+from betavae_core.findings.latents import images_of
 from betavae_core.images import experiments
 from betavae_core.images.datasets import ImageData
 from betavae_core.networks import atlas
@@ -48,7 +49,7 @@ def handle(stored: xr.Dataset, compact: bool = False):
         name = stored.experiment
         raise ValueError(f"the plane is drawn of networks with 2 latents; got {latents} in {name}")
     network = at_noise(stored)
-    data = experiments.training(stored.experiment, 0)
+    data = images_of(stored, 0)
     images = turned_networks.read(stored, network, 0, data) if stored.sizes.get("detailed", 0) else None
     if images is None or len(images.mean) < 2 * max(OFFERED):
         name = html.escape(stored.experiment)
