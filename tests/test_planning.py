@@ -76,6 +76,20 @@ def test_every_setting_beta_and_realization_count_in_the_key():
     assert len({MEMBER.key, *(other.key for other in others)}) == len(others) + 1
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("epochs", (50, 50.0, np.int64(50), np.float32(50))),
+        ("gamma", (2.0, 2, np.int32(2), np.float64(2))),
+        ("settling", (0.5, np.float32(0.5), np.float64(0.5))),
+        ("scaling", ("pixel", np.str_("pixel"))),
+    ],
+)
+def test_equal_specifications_have_equal_keys_and_labels(name, values):
+    found = [Specification("mixing", **{name: value}) for value in values]
+    assert len({(spec, spec.label, Member(spec, 1.0, 0).key) for spec in found}) == 1
+
+
 @pytest.mark.parametrize("name", RECORD)
 def test_what_the_record_of_an_experiment_says_of_its_images_counts(name, monkeypatch):
     usual, record = MEMBER.key, experiments.experiment("mixing")
@@ -152,6 +166,14 @@ def test_seeds_are_paired_across_beta_and_the_pair_is_fixed_where_promised():
         (("mixing",), {"samples": -5}, "samples must be from 10 to 100,000; got -5"),
         (("mixing",), {"learning_rate": 0.0}, "learning_rate must be finite and > 0; got 0.0"),
         (("mixing",), {"scaling": "row"}, "scaling must be global or pixel; got row"),
+        (("mixing",), {"betas": []}, "a plan needs one β or more; got none for mixing"),
+        (("mixing",), {"epochs": 1.5}, "epochs must be a whole number; got 1.5"),
+        (("mixing",), {"start": True}, "start must be a whole number; got True"),
+        (("mixing",), {"epochs": float("inf")}, "epochs must be a whole number; got inf"),
+        (("mixing",), {"gamma": "1"}, "gamma must be a number; got '1'"),
+        (("mixing",), {"warmup": [0.1]}, r"warmup must be a number; got \[0.1\]"),
+        (("mixing",), {"learning_rate": float("nan")}, "learning_rate must be finite and > 0; got nan"),
+        (("mixing",), {"family": None}, "family must be a name; got None"),
     ],
 )
 def test_bad_plans_are_refused_in_one_line(arguments, options, message):

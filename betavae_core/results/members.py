@@ -37,7 +37,8 @@ class Specification:
     """Everything but β and realization that decides a member's numbers.
 
     A field added later counts in a member's key only where it differs from its default, so that what was published
-    before it stays valid. Raises UsageError on a value that cannot be, in one line.
+    before it stays valid. Values are of the fields' own types, so that equal specifications have equal keys. Raises
+    UsageError on a value that cannot be, in one line.
     """
 
     experiment: str
@@ -62,6 +63,8 @@ class Specification:
     start: int = field(default=0, metadata={"help": "Other initial weights and draws on the same images."})
 
     def __post_init__(self):
+        for setting in dataclasses.fields(self):
+            object.__setattr__(self, setting.name, _converted(setting, getattr(self, setting.name)))
         experiments.experiment(self.experiment)
         for name, (low, high) in LIMITS.items():
             if not low <= getattr(self, name) <= high:
@@ -128,6 +131,19 @@ class Specification:
         """What `networks.training.trainer` needs to know."""
         record = experiments.experiment(self.experiment)
         return {"latents": record.latents, "family": self.family, "pixels": record.pixels}
+
+
+def _converted(setting: dataclasses.Field, value):
+    """A value in the type of its field; UsageError where it is not exactly one of these."""
+    try:
+        converted = setting.type(value)  # pyright: ignore
+    except (TypeError, ValueError, OverflowError):
+        converted = None
+    exact = converted == value or value != value  # NaN has no equal
+    if converted is None or isinstance(value, bool) or not exact:
+        kind = {int: "a whole number", float: "a number"}.get(setting.type, "a name")
+        raise UsageError(f"{setting.name} must be {kind}; got {value!r}")
+    return converted
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,8 @@ def plan(
     if count < 1:
         raise UsageError(f"realizations must be >= 1; got {count}")
     betas = sorted(set(map(float, default_betas if betas is None else betas)))
+    if not betas:
+        raise UsageError(f"a plan needs one β or more; got none for {experiment}")
     for beta in betas:
         if not 0 <= beta <= LARGEST_BETA:
             raise UsageError(f"beta must be from 0 to {LARGEST_BETA:g}; got {beta}")
