@@ -91,6 +91,17 @@ def test_verdicts_on_the_analytical_model(noise_std):
     assert {ledger.ENTRIES[id].kind for id in refuted} == {ledger.QUESTION}
 
 
+@pytest.mark.parametrize(("scale", "noise_std"), [(1, 1e-2), (1, 1.0), (1, 30.0), (1, 1e3), (100, 1e-2)])
+def test_what_rounding_hides_is_undecided(scale, noise_std):
+    """Without a signal no β is better for a decoder held at A; strong or weak noise leaves log p to rounding."""
+    fixed = {"fixed-decoder-best": "held", "fixed-decoder-noise": "refuted", "diagonal-moves": "refuted"}
+    found = analytical_verdicts(scale * np.array([[2.0, 1.0], [0.5, 1.5]]), noise_std)
+    assert {id: found[id] for id in fixed} == fixed
+    assert found["likelihood-falls"] == ("refuted" if scale == 1 and noise_std < 1e3 else "undecided")
+    silent = analytical_verdicts(np.zeros((2, 2)), noise_std)
+    assert {silent[id] for id in fixed} == {"undecided"}
+
+
 def test_what_is_zero_reads_as_zero_and_every_claim_says_what_shows_it():
     worst = dict.fromkeys(propositions.STATEMENTS, 0.0)
     found = statements.general(worst, [0.5], [5e-16])
