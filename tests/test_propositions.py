@@ -33,6 +33,14 @@ def test_a_false_statement_is_found(process, monkeypatch):
     assert found["exchange"] > 0.1
 
 
+@pytest.mark.parametrize("wrong", [-0.1, 0.1])
+def test_a_solution_better_than_what_is_called_the_optimum_is_not_counted_as_it(process, monkeypatch, wrong):
+    sweep = linear.sweep
+    monkeypatch.setattr(linear, "sweep", lambda *args: sweep(*args).assign(objective=sweep(*args).objective + wrong))
+    found = propositions.solutions(process, 1.0, 3, np.random.default_rng(0))
+    assert found["optimum"] == 0 < found["orthogonal"] + found["shared"]
+
+
 @pytest.mark.parametrize("slope", [5.0, -5.0])
 def test_a_loss_that_stays_and_an_error_that_runs_off_are_found(process, monkeypatch, slope):
     """C that does not go to zero as β grows, and an MIE beyond either of its two bounds."""

@@ -99,7 +99,7 @@ def solutions(process: LinearGaussian, beta: float, starts: int, rng: np.random.
         kappa = np.diag(K)
         shared = np.abs(K - np.diag(kappa)).max() > SHARED * K.max()
         gap = best - stationarity.objective(process, layers, beta)
-        at_optimum = gap < AT_OPTIMUM * max(1, abs(best))
+        at_optimum = abs(gap) < AT_OPTIMUM * max(1, abs(best))
         found["optimum" if at_optimum else "shared" if shared else "orthogonal"] += 1
         (top if at_optimum else ascent).append(_steepest(process, layers, beta))
         miss = process.covariance @ D - D @ K @ (K / kappa[:, None])
