@@ -97,6 +97,15 @@ def test_images_are_drawn_anew_as_the_networks_had_them(samples, scaling, result
     assert [float(found[name][0, 0]) for name in prediction.PREDICTED] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("still", [0, 1])
+@pytest.mark.parametrize("value", [0.0, 0.25, -3.1])
+def test_a_latent_that_does_not_move_has_no_angle(still, value, rng):
+    data, mean = experiments.training("mixing", 0, 20), rng.standard_normal((20, 2))
+    assert 0 <= latents.motion_angle(data, mean) <= 90
+    mean[:, still] = value + 1e-12 * rng.standard_normal(20)
+    assert np.isnan(latents.motion_angle(data, mean))
+
+
 def test_scores_of_the_linear_model_are_those_of_principal_components_at_every_beta():
     """The components by an SVD of the pixels, never scaled; from the smaller eigenvalue on a latent has collapsed."""
     data, _ = experiments.draw("mixing", 3)

@@ -107,7 +107,12 @@ def code(data) -> np.ndarray:
 
 
 def motion_angle(data, mean) -> float:
-    """Degrees, 0 to 90, between the directions in which the first two latents move the code r of an image."""
+    """Degrees, 0 to 90, between the directions in which the first two latents move the code r of an image.
+
+    NaN where one of them is the same for all images, so that it moves none.
+    """
+    if mean[:, :2].std(0).min() < LEAST_STD:
+        return np.nan
     design = np.column_stack([mean, np.ones(len(mean))])
     moved = np.linalg.lstsq(design, code(data)[: len(mean)], rcond=None)[0][:2]  # (latent, N)
     lengths = np.linalg.norm(moved, axis=1)
