@@ -310,6 +310,19 @@ def test_equality_exactly_for_orthogonal_columns(k, extra, noise_std, decoder_va
     assert at(process, ratio, decoder_variance=decoder_variance)["tie"] == pytest.approx(0, abs=1e-7)
 
 
+@pytest.mark.parametrize("least", [-2.0, -1e-3, -1e-8, 0.0])
+@pytest.mark.parametrize("unit", [1e-4, 1.0, 1e6])
+def test_an_indefinite_covariance_is_refused_and_rounding_is_not(least, unit, rng):
+    turn = np.linalg.qr(rng.standard_normal((3, 3)))[0]
+    covariance = unit * turn * [9.0, 4.0, least] @ turn.T
+    for function in (linear.optimum, linear.learned_decoder_variance):
+        if least < -1e-4:
+            with pytest.raises(ValueError, match="no negative eigenvalue; got -"):
+                function(covariance, 1.0, 1)
+        else:
+            function(covariance, 1.0, 1)
+
+
 @pytest.mark.parametrize("signal", [1e2, 1e5, 1e7])
 @pytest.mark.parametrize("noise_std", [1e-6, 1e-2, 1e3])
 def test_the_best_beta_is_in_units_of_the_noise_however_strong_the_signal(signal, noise_std):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
+INDEFINITE = 1e-6  # of the largest eigenvalue: a negative one that is no more is rounding, of float32 too
+
 
 def kl_divergence(mean_q, covariance_q, mean_p, covariance_p) -> float:
     """KL divergence between two multivariate Gaussians.
@@ -136,6 +138,8 @@ def spectrum(source, latents: int | None = None) -> tuple[np.ndarray, np.ndarray
     if latents is None or not 1 <= latents <= N:
         raise ValueError(f"latents must be between 1 and {N} for this covariance; got {latents}")
     values, vectors = np.linalg.eigh(covariance)
+    if values[0] < -INDEFINITE * values[-1]:
+        raise ValueError(f"a data covariance has no negative eigenvalue; got {values[0]:.4g}")
     return np.maximum(values[::-1][:latents], 0), vectors[:, ::-1][:, :latents]
 
 
