@@ -1,7 +1,7 @@
 """Verdicts: what a rule decides of measured curves, with the numbers that the ledger tells of it.
 
-Where results are random, `rules` decides, each with an error of at most 5 % either way. A network that ended far off
-(`optima.sound`) is left out, and its verdict told beside if it would be another one.
+Where results are random, `rules` decides, each with an error of at most 5 % either way if the noise is not skewed. A
+network that ended far off (`optima.sound`) is left out, and its verdict told beside if it would be another one.
 """
 
 import numpy as np

@@ -4,8 +4,9 @@ Everything is asked of differences within realizations, which share digits, sour
 counts as above zero if its mean is, by Student's test, and the typical network's is, by the sign test, which holds for
 noise of any kind. So neither one network that is far off nor a few that happen to agree can decide.
 
-Each rule errs in at most `LEVEL` of cases either way, whatever the curve: where all of several conditions must hold,
-each is tested at that level (an intersection-union test); where one of several would do, they share it (Bonferroni).
+Each rule errs in at most `LEVEL` of cases either way, whatever the curve, if the noise is not skewed: where all of
+several conditions must hold, each is tested at that level (an intersection-union test); where one of several would do,
+they share it (Bonferroni).
 `calibration` counts the errors by simulation. All functions take leading axes of independent experiments, and leave
 undecided what no two β can be compared for.
 """
