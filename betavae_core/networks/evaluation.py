@@ -22,8 +22,9 @@ def evaluate(weights: Weights, data, betas, seeds, draws: int = DRAWS, only=None
     """R by Monte Carlo over z ~ q, C by TensorFlow Probability, MIE by importance sampling, both forms of TIE.
 
     Returns a dict of (member,) arrays, the measured terms of `theory.terms`; the objective is R − βC, without any
-    penalty. R and MIE are Monte Carlo means with their standard errors, mie_ess is the median effective sample size of
-    the importance sampling behind MIE, of `IMPORTANCE_DRAWS`.
+    penalty. reconstruction_se is the standard error of R over draws of z; mie_se that of MIE over `IMPORTANCE_IMAGES`
+    images, which other draws for the same images change by less. mie_ess is the median effective sample size of the
+    importance sampling behind MIE, of `IMPORTANCE_DRAWS`.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ TERMS = {
     "elbo": Term("ELBO", "evidence lower bound R − C", True, True, heading="ELBO − c", panel=1, bend=10, constant=True),
     "log_likelihood": Term("log p", "log-likelihood of the data", linear=True),
     "mie": Term("MIE", "model inference error", True, True, heading="MIE", panel=5, bend=1),
-    "mie_se": Term("SE of MIE", "standard error of MIE", measured=True),
+    "mie_se": Term("SE of MIE", "standard error of MIE over images", measured=True),
     "mie_ess": Term("ESS of MIE", "median effective sample size behind MIE", measured=True, units="draws"),
     "tie": Term("TIE", "true inference error under the best signed permutation", True, True, heading="TIE", panel=2),
     "tie_raw": Term(
