@@ -10,7 +10,10 @@ BINS = 10  # of equal counts; with 500 samples, 20 would add a third of a nat of
 
 
 def mutual_information(a, b, bins: int = BINS) -> float:
-    """Plug-in mutual information of two samples (n,) in nats, in bins of equal counts."""
+    """Plug-in mutual information of two continuous samples (n,) in nats, in bins of equal counts.
+
+    Equal values are ranked in the order of the samples: with many of them, as of a binary source, it means nothing.
+    """
     joint = np.zeros((bins, bins))
     np.add.at(joint, (_ranked(a, bins), _ranked(b, bins)), 1 / len(a))
     independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
