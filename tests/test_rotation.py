@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
-from betavae_core.theory import linear, rotation
+from betavae_core.theory import linear, rotation, search
 from betavae_core.theory.gaussian import LinearGaussian
 
 ROUNDING = 1e-8  # float64 through a few products and logarithms, relative to one nat and to the term
@@ -324,6 +324,20 @@ def test_the_law_is_a_limit(rng):
     assert best == pytest.approx(law, rel=1e-4)
     assert abs(linear.optimal_beta(process) / linear.many_source_law(process)[0] - 1) > 1e-4
     assert bought == pytest.approx(2 * (1 / law - 1 + np.log(law)))
+
+
+@pytest.mark.parametrize("place", [0.63, 0.77, 0.885])
+def test_the_deepest_dip_is_found_where_the_grid_has_another_one_deeper(place):
+    found = search.least(lambda x: (x - 0.25) ** 2 + 0.01 if x < 0.5 else 10 * abs(x - place), np.linspace(0, 1, 21))
+    assert found == pytest.approx((place, 0), abs=1e-3)
+
+
+def test_a_least_error_just_below_a_threshold_is_found():
+    """The weakest source collapses right above the noise ratio, and TIE dips between two points of an even grid."""
+    process = LinearGaussian([[0.027, -0.07, -0.092], [-0.396, 0.026, 0.26], [0.224, -0.32, 0.195]])
+    turn = [[-0.385492, 0.843491, 0.374058], [-0.163342, 0.336605, -0.927371], [-0.908138, -0.418593, 0.008019]]
+    _, least = rotation.least_rotated_tie(process, turn, "full")
+    assert least <= min(rotation.rotated_tie(process, beta, turn, "full") for beta in np.linspace(0.99, 1.01, 50))
 
 
 @pytest.mark.parametrize("weakest", [2.0, 1.0, 1e-2])

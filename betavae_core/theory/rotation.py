@@ -14,6 +14,7 @@ from betavae_core.theory.identity import optimum_given_decoder, single_beta
 FAMILIES = ("diagonal", "full")
 ORTHOGONAL = 1e-6  # largest entry of QᵀQ − I that a rotation given with few digits may have
 GRID = 80  # β looked at before the least error is refined between two neighbours
+BELOW = 0.99, 0.997, 1.0  # of a threshold, looked at too: where a latent collapses TIE rises steeply to a kink
 
 
 def rotated_tie(process, beta: float, rotation, family: str = "diagonal") -> float:
@@ -80,9 +81,9 @@ def least_rotated_tie(process, rotation, family: str = "diagonal") -> tuple[floa
         return rotated_tie(process, np.exp(log_beta), rotation, family)
 
     noise = process.noise_std**2
-    thresholds = noise + np.linalg.svd(process.mixing, compute_uv=False) ** 2  # where a latent collapses TIE has a kink
+    thresholds = noise + np.linalg.svd(process.mixing, compute_uv=False) ** 2
     between = np.geomspace(noise / 10, thresholds[0], GRID)
-    log_beta, tie = search.least(error, np.log(np.union1d(between, thresholds)), xatol=1e-9)
+    log_beta, tie = search.least(error, np.log(np.union1d(between, np.outer(BELOW, thresholds))), xatol=1e-9)
     return float(np.exp(log_beta)), tie
 
 
