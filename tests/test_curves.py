@@ -415,6 +415,18 @@ def test_a_curve_across_another_quantity_says_both(visit):
     assert "20" in page.locator(".frame text").all_text_contents()
 
 
+def test_lines_of_every_style_look_different(visit, site_folder):
+    """Dash-dot was drawn as solid."""
+    drawn = [curves.Curve(name=s, beta=np.array(BETAS), value=np.array(VALUES), line=s) for s in ("-", "--", ":", "-.")]
+    (site_folder / "styles.html").write_text(
+        PAGE.format(interactive.curves("fig-x", [curves.Panel(title="A", curves=drawn)]).data)
+    )
+    page = visit("styles.html")
+    for part in (".frame polyline", ".values path"):
+        dashes = page.locator(part).evaluate_all("all => all.map(line => getComputedStyle(line).strokeDasharray)")
+        assert len(set(dashes)) == 4, part
+
+
 def test_a_panel_over_another_quantity_has_a_place_of_its_own(visit):
     """From 0 on, on a linear axis; the β of the page moves the other panel alone, and this one moves no β."""
     page = visit("own.html")

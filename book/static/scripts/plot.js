@@ -8,7 +8,7 @@ const HEIGHT = 190,
   BOTTOM = 34,
   RIGHT = 16,
   DIGIT = 8; // CSS pixels; text is 12 of them tall
-const DASHES = { "--": "6 4", ":": "2 3" };
+const DASHES = { "--": "6 4", ":": "2 3", "-.": "7 3 2 3" }; // by how matplotlib names a line
 const finite = Number.isFinite;
 
 /** A number as the page writes it: so many digits, a true minus sign, powers of ten where it is tiny or huge. */
