@@ -415,6 +415,27 @@ def test_a_curve_across_another_quantity_says_both(visit):
     assert "20" in page.locator(".frame text").all_text_contents()
 
 
+def test_a_level_line_stands_at_no_beta_and_is_drawn_once(visit, site_folder):
+    """It was told to have a TIE, and its dots ran to and fro until they looked solid."""
+    rates = curves.Curve(
+        name="networks", beta=np.array(BETAS), value=np.array(VALUES), across=np.array(RATES), line="o-"
+    )
+    ends = {"beta": np.full(2, np.nan), "value": np.full(2, 2.5), "across": np.array([0, 6.5])}
+    level = curves.Curve(name="level", **ends, line=":")
+    described = [curves.Panel(title="A", curves=[rates, level], across="rate, nats")]
+    (site_folder / "level.html").write_text(PAGE.format(interactive.curves("fig-x", described).data))
+    page = visit("level.html")
+    item = page.locator(".values li").last
+    assert (item.locator("b").inner_text(), item.locator("small").count()) == ("2.5", 0)
+    assert page.locator(".frame .now .dot").count() == 1
+    assert len(page.locator(".frame polyline").last.get_attribute("points").split()) == 2
+    box = page.locator(".frame").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert page.locator(".asked .at").inner_text() in {f"at β = {beta:g}" for beta in BETAS}
+    page.get_by_text("Numbers as a table").click()
+    assert page.locator("thead th").all_inner_texts() == ["β", "networks", "rate, nats", "level"]
+
+
 def test_lines_of_every_style_look_different(visit, site_folder):
     """Dash-dot was drawn as solid."""
     drawn = [curves.Curve(name=s, beta=np.array(BETAS), value=np.array(VALUES), line=s) for s in ("-", "--", ":", "-.")]
