@@ -21,7 +21,8 @@ RATES, VALUES = [6.5, 4.25, 1.75, 0.0], [1.0, 3.5, 8.25, 9.0]  # of a curve that
 ANGLES = [0.0, 10.0, 50.0, 90.0]
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>t</title>
 <link rel="stylesheet" href="_static/companion.css"></head><body><div class="bd-content">
-<figure id="fig-x"><div class="panels"><div>static A</div><div>static B</div><div>bars</div></div></figure>{}</div>
+<figure id="fig-x"><div class="panels"><div>static A</div><div>static B</div><div>bars</div></div>
+<figcaption><span class="on-paper">still</span><span class="on-screen">moves</span></figcaption></figure>{}</div>
 <script type="module" src="_static/scripts/curves.js"></script>
 <script type="module" src="_static/scripts/page.js"></script></body></html>"""
 DIGITS = {"value": 5e-4, "range": 5e-3}  # relative, of what the page rounds to
@@ -614,5 +615,16 @@ def test_without_scripts_the_page_reads_whole(browser, site, dataset):
     sentence = page.locator("[data-said]").inner_text()
     assert number(sentence) == pytest.approx(expected(dataset, "tie", 1.0)[0], abs=0.005)
     assert page.locator(".panels > div:visible").count() == 3
+    assert page.locator("figcaption span:visible").all_inner_texts() == ["still"]
     assert not page.locator(".page-beta").is_visible()
     page.context.close()
+
+
+def test_a_caption_says_of_a_still_picture_what_holds_of_it_alone(visit):
+    """That circles stand at the page's β was said of those that follow the pointer, too."""
+    page = visit("figure.html")
+    said = page.locator("figcaption span:visible")
+    assert said.all_inner_texts() == ["moves"]
+    page.emulate_media(media="print")
+    assert "still" in said.all_inner_texts()
+    page.emulate_media(media="screen")
