@@ -314,6 +314,16 @@ def test_the_handle_is_dragged_by_mouse_and_the_ellipses_turn(page, network):
         assert shape == pytest.approx(T @ images.covariance[place] @ T.T, abs=1e-4)
 
 
+def test_a_mouse_leaves_no_frame_and_the_keyboard_has_one(page):
+    knob = page.locator(".knob").bounding_box()
+    page.mouse.click(knob["x"] + 9, knob["y"] + 9)
+    outline = "getComputedStyle(document.querySelector('.map')).outlineStyle"
+    assert page.evaluate("document.activeElement.matches('.map')")
+    assert page.evaluate(outline) == "none"
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(outline) != "none"
+
+
 def test_the_right_button_turns_nothing(page):
     page.mouse.move(*rim(page, 40))
     page.mouse.down(button="right")
