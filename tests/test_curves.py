@@ -620,6 +620,17 @@ def test_without_scripts_the_page_reads_whole(browser, site, dataset):
     page.context.close()
 
 
+def test_a_table_of_numbers_that_scrolls_is_framed_and_says_how_long_it_is(visit, site_folder):
+    """It ended in the middle, as if that were all of it."""
+    betas = np.geomspace(0.1, 1000, 60)
+    drawn = [curves.Curve(name="tie", beta=betas[:n], value=np.arange(n)) for n in (60, 4)]
+    panels = [curves.Panel(title=title, curves=[curve]) for title, curve in zip("AB", drawn, strict=True)]
+    (site_folder / "long.html").write_text(PAGE.format(interactive.curves("fig-x", panels).data))
+    page = visit("long.html")
+    page.get_by_text("Numbers as a table").click()
+    assert page.locator("table caption").all_inner_texts() == ["A, nats: 60 rows, scroll", "B, nats"]
+
+
 def test_a_caption_says_of_a_still_picture_what_holds_of_it_alone(visit):
     """That circles stand at the page's β was said of those that follow the pointer, too."""
     page = visit("figure.html")

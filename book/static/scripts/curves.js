@@ -182,7 +182,11 @@ function start(holder) {
     summary = element("summary", {}, "Numbers as a table");
   details.append(summary);
   details.addEventListener("toggle", () => {
-    if (details.open && details.children.length === 1) details.append(...panels.map(tableOf));
+    if (!details.open || details.children.length > 1) return;
+    details.append(...panels.map(tableOf));
+    for (const box of details.querySelectorAll(".numbers"))
+      if (box.scrollHeight > box.clientHeight)
+        box.querySelector("caption").append(`: ${box.querySelectorAll("tbody tr").length} rows, scroll`);
   });
   tools.append(link, details);
   root.append(flow, tools);
