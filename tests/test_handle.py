@@ -314,6 +314,18 @@ def test_the_handle_is_dragged_by_mouse_and_the_ellipses_turn(page, network):
         assert shape == pytest.approx(T @ images.covariance[place] @ T.T, abs=1e-4)
 
 
+@pytest.mark.parametrize("width", [390, 900])
+def test_nothing_below_moves_when_labels_turn_the_latents(page, width):
+    """Pictures of ten labels pushed the text below by two hundred pixels."""
+    page.set_viewport_size({"width": width, "height": 1200})
+    height = "document.querySelector('.turning').getBoundingClientRect().height"
+    before = page.evaluate(height)
+    for count in handle.OFFERED:
+        page.get_by_role("button", name=f"{count} label", exact=count == 1).first.click()
+        assert page.locator(".labelled li").count() == count
+        assert page.evaluate(height) == pytest.approx(before, abs=1)
+
+
 def test_a_mouse_leaves_no_frame_and_the_keyboard_has_one(page):
     knob = page.locator(".knob").bounding_box()
     page.mouse.click(knob["x"] + 9, knob["y"] + 9)
