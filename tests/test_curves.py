@@ -361,6 +361,8 @@ def test_the_label_of_a_mark_lies_on_no_other_line(visit, site_folder):
     labels = [page.locator(f".frame text >> text={label}").bounding_box() for label in ("one", "two")]
     assert len(lines) == 3
     assert not any(box["x"] <= x <= box["x"] + box["width"] for box in labels for x in lines)
+    halo = "parseFloat(getComputedStyle(document.querySelector('.frame .named text')).strokeWidth)"
+    assert page.evaluate(halo) > 6  # where there is no such place, it breaks the line under it
 
 
 @pytest.mark.parametrize("width", [390, 900])

@@ -204,7 +204,7 @@ export function drawPanel(svg, panel, networks = false, space = svg.clientWidth)
   for (const { beta, colour } of marks)
     add("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: `mark ${colour}` });
   const now = add("g", { class: "now" }),
-    named = add("g"); // no line runs through them
+    named = add("g", { class: panel.across ? "named points" : "named" }); // above what they may have to lie on
   /** Write the labels where neither curves nor marks are, nor the line of the chosen β. */
   const name = (chosen) => {
     const { lines, points } = inkOf(panel, x, y);
