@@ -195,16 +195,14 @@ def water_filling_figure(rates: Panel, eigenvalues, beta: float) -> Figure:
 def fixed_decoder_panel(trained, fixed, best: float, beta: float) -> Panel:
     """TIE over β with the decoder trained and held at the truth."""
     least = float(fixed.beta[fixed.tie.argmin("beta")])
+    marks = [Mark(best, f"β* = {best:.3g}", figures.BLUE), Mark(least, f"β = {least:.3g}", figures.GREEN, height=0.85)]
     return Panel(
         title="true inference error",
         curves=[
             mean(trained, "tie", "decoder trained", written=0),
-            mean(fixed, "tie", "decoder = A", colour=figures.GREEN, written=0),
+            mean(fixed, "tie", "decoder = A", colour=figures.GREEN, written=-len(fixed.beta) // 3),
         ],
-        marks=[
-            Mark(best, f"β* = {best:.3g}", figures.BLUE),
-            Mark(least, f"β = {least:.3g}", figures.GREEN, height=0.85),
-        ],
+        marks=marks,
         floor=0,
         start=beta,
     )

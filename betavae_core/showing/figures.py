@@ -127,11 +127,11 @@ def panels(count: int, columns: int = 2, height: float = 2.5) -> tuple[Figure, l
     return figure, [cell.subplots() for cell in found]
 
 
-def mark(axis, beta: float, label: str, colour: str = GREY, style: str = "--", height: float = 0.97) -> None:
-    """A labelled vertical line at β."""
+def mark(axis, beta: float, label: str, colour: str = GREY, style: str = "--", height: float = 0.97, side: int = 1):
+    """A vertical line at β, labelled right of it, or left for side −1."""
     axis.axvline(beta, color=colour, linestyle=style, linewidth=1.1)
-    looks = {"textcoords": "offset points", "color": colour, "fontsize": 9, "va": "top"}
-    axis.annotate(label, (beta, height), xycoords=("data", "axes fraction"), xytext=(3, 0), **HALO, **looks)
+    looks = {"textcoords": "offset points", "fontsize": 9, "va": "top", "ha": "left" if side > 0 else "right"} | HALO
+    axis.annotate(label, (beta, height), (3 * side, 0), ("data", "axes fraction"), color=colour, **looks)
 
 
 def latent_space(stored, sources, betas) -> Figure:
