@@ -16,6 +16,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+KINDS = {"Line2D": "line", "PathCollection": "points", "FillBetweenPolyCollection": "band"}  # of a series; else a bar
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#B65E93", "#666666"  # colour-blind safe
 SOURCE = LinearSegmentedColormap.from_list("source", (BLUE, "#999999", ORANGE))  # no value fades on white or on black
@@ -83,7 +84,7 @@ def numbers(figure: Figure) -> str:
         panel = f"{axis.get_title('left')}: {axis.get_ylabel()} over {axis.get_xlabel()}"
         for i, artist in enumerate([*axis.lines, *axis.collections, *axis.patches]):
             label = str(artist.get_label())
-            series = f"{type(artist).__name__} {i + 1}" if label.startswith("_") else label
+            series = f"{KINDS.get(type(artist).__name__, 'bar')} {i + 1}" if label.startswith("_") else label
             found += [[panel, series, f"{x:.6g}", f"{y:.6g}"] for x, y in _points(artist, axis.transData)]
     csv.writer(text := io.StringIO(), lineterminator="\n").writerows(found)
     return text.getvalue() if len(found) > 1 else ""
