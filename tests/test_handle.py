@@ -476,6 +476,15 @@ def outlines(picture):
     return np.array(found[False]), np.array(found[True])
 
 
+def test_without_scripts_it_says_what_it_needs(browser, page, folder):
+    said = "getComputedStyle(document.querySelector('figcaption'), '::after').content"
+    assert page.evaluate(said) == "none"
+    plain = browser.new_page(java_script_enabled=False)
+    plain.goto((folder / "small.html").as_uri())
+    assert "needs JavaScript" in plain.evaluate(said)
+    plain.close()
+
+
 def test_it_is_light_asks_for_nothing_and_opens_from_a_folder(browser, page, pictures, folder):
     assert max(len(picture.encode()) for picture in pictures.values()) < LIMIT
     site = page.url.rsplit("/", 1)[0]
