@@ -64,7 +64,8 @@ def interval_rows(table: dict) -> list[list[str]]:
         for normal in (True, False):
             these = [row for row in table["intervals"] if (row["curve"], row["normal"]) == (curve, normal)]
             cells = [f"{100 * row['coverage']:.1f} (× {row['width']:.3g})" for row in these]
-            rows.append([f"{curve}, {'normal' if normal else 'stored'}", *cells])
+            name, term = curve.rsplit(", ", 1)
+            rows.append([f"{name}, {term.upper()}, {'normal' if normal else 'stored'}", *cells])
     return rows
 
 
@@ -75,5 +76,6 @@ def tile_rows(table: dict) -> list[list[str]]:
         for noise in NOISES:
             these = [row for row in table["tiles"] if (row["experiment"], row["noise"]) == (experiment, noise)]
             cells = [f"{100 * row['coverage']:.1f} ({row['width']:.2f}; {row['best']:.3f})" for row in these]
-            rows.append([f"{experiment}, {noise:g} nats", f"{these[0]['theory']:.3f}", *cells])
+            name = experiment.replace("-4", "\N{NON-BREAKING HYPHEN}4")
+            rows.append([f"{name}, {noise:g} nats", f"{these[0]['theory']:.3f}", *cells])
     return rows

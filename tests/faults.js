@@ -106,8 +106,13 @@ async () => {
       say(caption, "a caption is cut");
   }
   for (const box of column.querySelectorAll(".pst-scrollable-table-container"))
-    if (shown(box) && box.scrollWidth > box.clientWidth + 8 && getComputedStyle(box, "::before").content === "none")
+    if (shown(box) && box.scrollWidth > box.clientWidth + 4 && getComputedStyle(box, "::before").content === "none")
       say(box, "a table scrolls and does not say so");
+  for (const box of column.querySelectorAll("div.math")) {
+    const formula = box.querySelector("mjx-container");
+    if (formula?.scrollWidth > formula?.clientWidth + 4 && getComputedStyle(box, "::before").content === "none")
+      say(box, "a formula goes on and does not say so");
+  }
   for (const formula of column.querySelectorAll("mjx-container")) {
     const { top } = formula.getBoundingClientRect(),
       glyphs = [...formula.querySelectorAll("mjx-c")].map((c) => c.getBoundingClientRect());

@@ -21,7 +21,8 @@ RATES, VALUES = [6.5, 4.25, 1.75, 0.0], [1.0, 3.5, 8.25, 9.0]  # of a curve that
 ANGLES = [0.0, 10.0, 50.0, 90.0]
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>t</title>
 <link rel="stylesheet" href="_static/companion.css"></head><body><div class="bd-content">
-<figure id="fig-x"><div class="panels"><div>static A</div><div>static B</div><div>bars</div></div></figure>{}</div>
+<figure id="fig-x"><div class="panels"><div>static A</div><div>static B</div><div>bars</div></div>
+<figcaption><span class="on-paper">still</span><span class="on-screen">moves</span></figcaption></figure>{}</div>
 <script type="module" src="_static/scripts/curves.js"></script>
 <script type="module" src="_static/scripts/page.js"></script></body></html>"""
 DIGITS = {"value": 5e-4, "range": 5e-3}  # relative, of what the page rounds to
@@ -360,6 +361,8 @@ def test_the_label_of_a_mark_lies_on_no_other_line(visit, site_folder):
     labels = [page.locator(f".frame text >> text={label}").bounding_box() for label in ("one", "two")]
     assert len(lines) == 3
     assert not any(box["x"] <= x <= box["x"] + box["width"] for box in labels for x in lines)
+    halo = "parseFloat(getComputedStyle(document.querySelector('.frame .named text')).strokeWidth)"
+    assert page.evaluate(halo) > 6  # where there is no such place, it breaks the line under it
 
 
 @pytest.mark.parametrize("width", [390, 900])
@@ -413,6 +416,39 @@ def test_a_curve_across_another_quantity_says_both(visit):
     page.locator("table").wait_for()
     assert page.locator("tbody tr").nth(2).inner_text().split() == ["20", "8.25", "1.75"]
     assert "20" in page.locator(".frame text").all_text_contents()
+
+
+def test_a_level_line_stands_at_no_beta_and_is_drawn_once(visit, site_folder):
+    """It was told to have a TIE, and its dots ran to and fro until they looked solid."""
+    rates = curves.Curve(
+        name="networks", beta=np.array(BETAS), value=np.array(VALUES), across=np.array(RATES), line="o-"
+    )
+    ends = {"beta": np.full(2, np.nan), "value": np.full(2, 2.5), "across": np.array([0, 6.5])}
+    level = curves.Curve(name="level", **ends, line=":")
+    described = [curves.Panel(title="A", curves=[rates, level], across="rate, nats")]
+    (site_folder / "level.html").write_text(PAGE.format(interactive.curves("fig-x", described).data))
+    page = visit("level.html")
+    item = page.locator(".values li").last
+    assert (item.locator("b").inner_text(), item.locator("small").count()) == ("2.5", 0)
+    assert page.locator(".frame .now .dot").count() == 1
+    assert len(page.locator(".frame polyline").last.get_attribute("points").split()) == 2
+    box = page.locator(".frame").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert page.locator(".asked .at").inner_text() in {f"at β = {beta:g}" for beta in BETAS}
+    page.get_by_text("Numbers as a table").click()
+    assert page.locator("thead th").all_inner_texts() == ["β", "networks", "rate, nats", "level"]
+
+
+def test_lines_of_every_style_look_different(visit, site_folder):
+    """Dash-dot was drawn as solid."""
+    drawn = [curves.Curve(name=s, beta=np.array(BETAS), value=np.array(VALUES), line=s) for s in ("-", "--", ":", "-.")]
+    (site_folder / "styles.html").write_text(
+        PAGE.format(interactive.curves("fig-x", [curves.Panel(title="A", curves=drawn)]).data)
+    )
+    page = visit("styles.html")
+    for part in (".frame polyline", ".values path"):
+        dashes = page.locator(part).evaluate_all("all => all.map(line => getComputedStyle(line).strokeDasharray)")
+        assert len(set(dashes)) == 4, part
 
 
 def test_a_panel_over_another_quantity_has_a_place_of_its_own(visit):
@@ -581,5 +617,27 @@ def test_without_scripts_the_page_reads_whole(browser, site, dataset):
     sentence = page.locator("[data-said]").inner_text()
     assert number(sentence) == pytest.approx(expected(dataset, "tie", 1.0)[0], abs=0.005)
     assert page.locator(".panels > div:visible").count() == 3
+    assert page.locator("figcaption span:visible").all_inner_texts() == ["still"]
     assert not page.locator(".page-beta").is_visible()
     page.context.close()
+
+
+def test_a_table_of_numbers_that_scrolls_is_framed_and_says_how_long_it_is(visit, site_folder):
+    """It ended in the middle, as if that were all of it."""
+    betas = np.geomspace(0.1, 1000, 60)
+    drawn = [curves.Curve(name="tie", beta=betas[:n], value=np.arange(n)) for n in (60, 4)]
+    panels = [curves.Panel(title=title, curves=[curve]) for title, curve in zip("AB", drawn, strict=True)]
+    (site_folder / "long.html").write_text(PAGE.format(interactive.curves("fig-x", panels).data))
+    page = visit("long.html")
+    page.get_by_text("Numbers as a table").click()
+    assert page.locator("table caption").all_inner_texts() == ["A, nats: 60 rows, scroll", "B, nats"]
+
+
+def test_a_caption_says_of_a_still_picture_what_holds_of_it_alone(visit):
+    """That circles stand at the page's β was said of those that follow the pointer, too."""
+    page = visit("figure.html")
+    said = page.locator("figcaption span:visible")
+    assert said.all_inner_texts() == ["moves"]
+    page.emulate_media(media="print")
+    assert "still" in said.all_inner_texts()
+    page.emulate_media(media="screen")

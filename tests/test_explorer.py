@@ -296,7 +296,7 @@ def test_at_the_sources_own_axes_the_family_costs_a_constant(explorer, process):
     explorer.get_by_role("button", name="Turn to the sources").click()
     assert "TIE 0," in readout.inner_text()
     assert "β* = 1. Latents" in readout.inner_text()
-    assert "the sources’ own;" in readout.inner_text()
+    assert "Rotation: the sources’ own, −39.8°." in readout.inner_text()  # named once
     other = explorer.locator(".asked").nth(1).locator(".values li").nth(2)
     assert other.inner_text().split() == ["TIE,", "diagonal", "q", "0.207"]
     explorer.get_by_role("button", name="Reset").click()

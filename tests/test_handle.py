@@ -314,6 +314,28 @@ def test_the_handle_is_dragged_by_mouse_and_the_ellipses_turn(page, network):
         assert shape == pytest.approx(T @ images.covariance[place] @ T.T, abs=1e-4)
 
 
+@pytest.mark.parametrize("width", [390, 900])
+def test_nothing_below_moves_when_labels_turn_the_latents(page, width):
+    """Pictures of ten labels pushed the text below by two hundred pixels."""
+    page.set_viewport_size({"width": width, "height": 1200})
+    height = "document.querySelector('.turning').getBoundingClientRect().height"
+    before = page.evaluate(height)
+    for count in handle.OFFERED:
+        page.get_by_role("button", name=f"{count} label", exact=count == 1).first.click()
+        assert page.locator(".labelled li").count() == count
+        assert page.evaluate(height) == pytest.approx(before, abs=1)
+
+
+def test_a_mouse_leaves_no_frame_and_the_keyboard_has_one(page):
+    knob = page.locator(".knob").bounding_box()
+    page.mouse.click(knob["x"] + 9, knob["y"] + 9)
+    outline = "getComputedStyle(document.querySelector('.map')).outlineStyle"
+    assert page.evaluate("document.activeElement.matches('.map')")
+    assert page.evaluate(outline) == "none"
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(outline) != "none"
+
+
 def test_the_right_button_turns_nothing(page):
     page.mouse.move(*rim(page, 40))
     page.mouse.down(button="right")
@@ -452,6 +474,15 @@ def outlines(picture):
         corners = [list(map(float, line.split()[-2:])) for line in path.split("\n") if line.startswith("C")]
         found["dasharray" in style].append(np.mean(corners, 0))
     return np.array(found[False]), np.array(found[True])
+
+
+def test_without_scripts_it_says_what_it_needs(browser, page, folder):
+    said = "getComputedStyle(document.querySelector('figcaption'), '::after').content"
+    assert page.evaluate(said) == "none"
+    plain = browser.new_page(java_script_enabled=False)
+    plain.goto((folder / "small.html").as_uri())
+    assert "needs JavaScript" in plain.evaluate(said)
+    plain.close()
 
 
 def test_it_is_light_asks_for_nothing_and_opens_from_a_folder(browser, page, pictures, folder):

@@ -39,6 +39,12 @@ def test_no_label_lies_on_another_and_no_line_runs_through_one(process):
         for axis in figure.axes:
             for text, other in itertools.combinations(axis.texts, 2):
                 assert not text.get_window_extent().overlaps(other.get_window_extent()), (text, other)
+            for text, line in itertools.product(axis.texts, axis.lines):
+                box, points = text.get_window_extent(), line.get_transform().transform(line.get_xydata())
+                assert text.get_fontsize() == 9 or not box.count_contains(points), text  # a curve's name
+                if len(points) and text.get_fontsize() == 9:  # of a mark: on no other line, and inside the panel
+                    assert points[0, 0] != points[-1, 0] or not box.x0 < points[0, 0] < box.x1, text
+                    assert box.x1 < axis.get_window_extent().x1 + 8, text
             count += len(axis.texts)
             halos = [text.get_path_effects() for text in axis.texts]
             assert all(halos)

@@ -84,13 +84,13 @@ def test_a_figure_carries_its_numbers():
         assert figures.numbers(empty) == figures.numbers(diagrams.autoencoder()) == ""
     series = {}
     for row in found:
-        key = row["panel"], row["series"].split()[0]
+        key = row["panel"], row["series"].rstrip(" 0123456789")
         series.setdefault(key, []).append((float(row["x"]), float(row["y"])))
     first, second = "A  <error>: nats over β", ":  over "
-    assert series[first, "TIE,"] == [(1, 0.5), (2, 0.25), (3, 0.333333)]
-    assert {(1, 0), (1, 5), (2, 1), (2, 6)} <= set(series[first, "FillBetweenPolyCollection"])
-    assert series[second, "PathCollection"] == [(7, -1), (8, -2)]
-    assert {(3, 0), (5, 11)} <= set(series[second, "Rectangle"])
+    assert series[first, "TIE, as trained"] == [(1, 0.5), (2, 0.25), (3, 0.333333)]
+    assert {(1, 0), (1, 5), (2, 1), (2, 6)} <= set(series[first, "band"])
+    assert series[second, "points"] == [(7, -1), (8, -2)]
+    assert {(3, 0), (5, 11)} <= set(series[second, "bar"])
     assert not any((9, 0) in points for points in series.values())  # a line that marks a place stands on no number
 
 

@@ -137,6 +137,19 @@ def test_pointing_moves_the_point(page):
     assert at(page) == pytest.approx((2, 1), abs=0.051)  # the text has one decimal
 
 
+def test_a_drag_selects_no_label_and_frames_the_plane_for_the_keyboard_alone(page):
+    box = page.locator(".map").bounding_box()
+    page.mouse.move(box["x"] + 90, box["y"] + 90)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 5, box["y"] + box["height"] / 2 - 10, steps=5)
+    page.mouse.up()
+    outline = "getComputedStyle(document.querySelector('.map')).outlineStyle"
+    assert page.evaluate("document.activeElement.matches('.map')")
+    assert (page.evaluate(outline), page.evaluate("String(getSelection())")) == ("none", "")
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(outline) != "none"
+
+
 def test_the_right_button_does_not_move_the_point(page):
     box, before = page.locator(".map").bounding_box(), at(page)
     page.mouse.move(box["x"] + 20, box["y"] + 20)

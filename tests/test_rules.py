@@ -204,6 +204,11 @@ def test_each_cell_is_stored(noises):
     assert all(row["noise"].endswith("as it lies") for row in beyond)
 
 
+def test_rows_name_terms_as_the_book_does():
+    named = {row[0].split(", ")[1] for row in rates.interval_rows(rates.load())}
+    assert named == {"ELBO", "MIE", "TIE"}
+
+
 @pytest.mark.parametrize(("term", "normal"), [("elbo", True), ("tie", False)])
 def test_intervals_of_optima_hold_the_line_as_often_as_stored(term, normal):
     held, width = calibration.coverage("localisation", term, 20, normal, trials=200, seed=1)

@@ -187,9 +187,7 @@ def water_filling_figure(rates: Panel, eigenvalues, beta: float) -> Figure:
         level.bar(i + 1, value, color=figures.colour(i), alpha=0.35, width=0.7)
         level.bar(i + 1, max(value - beta, 0), bottom=min(beta, value), color=figures.colour(i), width=0.7)
     level.axhline(beta, color=figures.GREY, linestyle="--", linewidth=1.2)
-    where = {"xycoords": ("axes fraction", "data"), "xytext": (0, 3), "textcoords": "offset points"}
-    level.annotate(f"β = {beta:g}", (1, beta), ha="right", va="bottom", fontsize=9, **where)
-    level.set(title="B  eigenvalues and water level", xlabel="latent", ylabel="variance", yscale="log")
+    level.set(title=f"B  eigenvalues at β = {beta:g}", xlabel="latent", ylabel="variance", yscale="log")
     level.set(xticks=range(1, len(eigenvalues) + 1), ylim=(0.5 * min(*eigenvalues, beta), 2 * max(*eigenvalues, beta)))
     return figure
 
@@ -197,16 +195,14 @@ def water_filling_figure(rates: Panel, eigenvalues, beta: float) -> Figure:
 def fixed_decoder_panel(trained, fixed, best: float, beta: float) -> Panel:
     """TIE over β with the decoder trained and held at the truth."""
     least = float(fixed.beta[fixed.tie.argmin("beta")])
+    marks = [Mark(best, f"β* = {best:.3g}", figures.BLUE), Mark(least, f"β = {least:.3g}", figures.GREEN, height=0.85)]
     return Panel(
         title="true inference error",
         curves=[
             mean(trained, "tie", "decoder trained", written=0),
-            mean(fixed, "tie", "decoder = A", colour=figures.GREEN, written=0),
+            mean(fixed, "tie", "decoder = A", colour=figures.GREEN, written=-len(fixed.beta) // 3),
         ],
-        marks=[
-            Mark(best, f"β* = {best:.3g}", figures.BLUE),
-            Mark(least, f"β = {least:.3g}", figures.GREEN, height=0.85),
-        ],
+        marks=marks,
         floor=0,
         start=beta,
     )

@@ -153,8 +153,11 @@ def draw_on(axis, panel: Panel) -> None:
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
         axis.minorticks_off()
     axis.set_ylim(limits(panel))
-    for at in panel.marks:
-        figures.mark(axis, *at._replace(height=at.height or _clear(axis, panel, at.beta)))
+    places = [axis.transLimits.transform(axis.transScale.transform((at.beta, 1)))[0] for at in panel.marks]
+    for at, here in zip(panel.marks, places, strict=True):
+        room = min((other for other in places if other > here), default=1.1) - here  # to the next mark, or the edge
+        side = 1 if room > 0.03 * max(map(len, at.label.split("\n"))) else -1  # of a panel's width a letter
+        figures.mark(axis, *at._replace(height=at.height or _clear(axis, panel, at.beta)), side)
     off = beyond(panel)
     for betas, height, arrow in ((off.above, 1, "^"), (off.below, 0, "v")):
         if betas:  # no points at all would have no place, which the layout asks for
@@ -163,7 +166,7 @@ def draw_on(axis, panel: Panel) -> None:
     axis.set_title(off.told, loc="right", fontsize=9, color=GREY)
     for beta in panel.tags:
         x, y = (values[panel.curves[0].beta == beta][0] for values in _places(panel.curves[0]))
-        axis.annotate(f"{beta:g}", (x, y), xytext=(4, 3), textcoords="offset points")
+        axis.annotate(f"{beta:g}", (x, y), xytext=(5, -11), textcoords="offset points", **figures.HALO)
 
 
 def _clear(axis, panel: Panel, beta: float) -> float:

@@ -16,6 +16,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+KINDS = {"Line2D": "line", "PathCollection": "points", "FillBetweenPolyCollection": "band"}  # of a series; else a bar
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#B65E93", "#666666"  # colour-blind safe
 SOURCE = LinearSegmentedColormap.from_list("source", (BLUE, "#999999", ORANGE))  # no value fades on white or on black
@@ -83,7 +84,7 @@ def numbers(figure: Figure) -> str:
         panel = f"{axis.get_title('left')}: {axis.get_ylabel()} over {axis.get_xlabel()}"
         for i, artist in enumerate([*axis.lines, *axis.collections, *axis.patches]):
             label = str(artist.get_label())
-            series = f"{type(artist).__name__} {i + 1}" if label.startswith("_") else label
+            series = f"{KINDS.get(type(artist).__name__, 'bar')} {i + 1}" if label.startswith("_") else label
             found += [[panel, series, f"{x:.6g}", f"{y:.6g}"] for x, y in _points(artist, axis.transData)]
     csv.writer(text := io.StringIO(), lineterminator="\n").writerows(found)
     return text.getvalue() if len(found) > 1 else ""
@@ -127,11 +128,11 @@ def panels(count: int, columns: int = 2, height: float = 2.5) -> tuple[Figure, l
     return figure, [cell.subplots() for cell in found]
 
 
-def mark(axis, beta: float, label: str, colour: str = GREY, style: str = "--", height: float = 0.97) -> None:
-    """A labelled vertical line at β."""
+def mark(axis, beta: float, label: str, colour: str = GREY, style: str = "--", height: float = 0.97, side: int = 1):
+    """A vertical line at β, labelled right of it, or left for side −1."""
     axis.axvline(beta, color=colour, linestyle=style, linewidth=1.1)
-    looks = {"textcoords": "offset points", "color": colour, "fontsize": 9, "va": "top"}
-    axis.annotate(label, (beta, height), xycoords=("data", "axes fraction"), xytext=(3, 0), **HALO, **looks)
+    looks = {"textcoords": "offset points", "fontsize": 9, "va": "top", "ha": "left" if side > 0 else "right"} | HALO
+    axis.annotate(label, (beta, height), (3 * side, 0), ("data", "axes fraction"), color=colour, **looks)
 
 
 def latent_space(stored, sources, betas) -> Figure:

@@ -179,7 +179,7 @@ def best_beta_panels(process: LinearGaussian) -> list[Panel]:
         Curve(name="noise ratio", beta=angles, value=np.ones(len(angles)), written=24, **ratio),
     ]
     over_noise = [
-        Curve(name="β*", beta=noises, value=best, written=4),
+        Curve(name="β*", beta=noises, value=best, written=24),
         Curve(name="σ²/σₓ²", beta=noises, value=noises**2, written=-9, **ratio),
     ]
     turned = {"variable": "rotation of the sources, degrees", "linear": True}

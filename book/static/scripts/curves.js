@@ -4,7 +4,7 @@
 
 import { choose, follow } from "./beta.js";
 import { element, svgElement } from "./controls.js";
-import { at, drawPanel, grid, inWords, listValues, nearest, number } from "./plot.js";
+import { at, drawPanel, grid, inWords, isLevel, listValues, nearest, number } from "./plot.js";
 
 const STEPS = 100; // key presses across the longest grid
 
@@ -93,7 +93,7 @@ function alone(panel) {
 /** Rows of the numbers of a panel: β, then each curve's value and, where it has one, its range. */
 function rowsOf(panel) {
   const extra = (curve) =>
-    curve.low ? { low: "band from", high: "to" } : curve.across ? { across: panel.across } : {};
+    curve.low ? { low: "band from", high: "to" } : curve.across && !isLevel(curve) ? { across: panel.across } : {};
   const header = [
     variable(panel).join(", "),
     ...panel.curves.flatMap((curve) => [curve.name, ...Object.values(extra(curve))]),
@@ -136,7 +136,7 @@ function csvOf(panels) {
     for (const curve of panel.curves) {
       const add = (quantity, values) =>
         values?.forEach((value, i) =>
-          lines.push([quoted(panel.title), quoted(curve.name), quantity, curve.beta[i], value ?? ""].join(",")),
+          lines.push([quoted(panel.title), quoted(curve.name), quantity, curve.beta[i] ?? "", value ?? ""].join(",")),
         );
       add("value", curve.value);
       add("band from", curve.low);
@@ -182,7 +182,11 @@ function start(holder) {
     summary = element("summary", {}, "Numbers as a table");
   details.append(summary);
   details.addEventListener("toggle", () => {
-    if (details.open && details.children.length === 1) details.append(...panels.map(tableOf));
+    if (!details.open || details.children.length > 1) return;
+    details.append(...panels.map(tableOf));
+    for (const box of details.querySelectorAll(".numbers"))
+      if (box.scrollHeight > box.clientHeight)
+        box.querySelector("caption").append(`: ${box.querySelectorAll("tbody tr").length} rows, scroll`);
   });
   tools.append(link, details);
   root.append(flow, tools);

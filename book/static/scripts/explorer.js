@@ -138,10 +138,11 @@ function show(root, state, [low, high]) {
     `Exact posterior of the sources, correlation ${number(correlation(exact))}, ` +
       `and the encoder's, correlation ${number(correlation(q))}`,
   );
+  const atOwn = !trained && Math.abs(turn - own) < 0.01;
   const axes = trained
     ? "principal axes, as trained"
-    : Math.abs(turn - own) < 0.01
-      ? "the sources’ own"
+    : atOwn
+      ? `the sources’ own, ${degrees(own)}`
       : `latents turned by ${degrees(turn)}`;
   tell(
     root.querySelector(".readout"),
@@ -150,7 +151,7 @@ function show(root, state, [low, high]) {
       : `β = ${number(beta)}: TIE ${number(here.tie)}, MIE ${number(here.mie)} nats. ` +
         `Least TIE at β* = ${number(best)}. ` +
         `Latents in use: ${here.d2.filter((d) => d > 0).length}. Posterior correlation ${number(correlation(exact))}.` +
-        (root.dial ? ` Rotation: ${axes}; the sources’ own is at ${degrees(own)}.` : "") +
+        (root.dial ? ` Rotation: ${axes}${atOwn ? "" : `; the sources’ own is at ${degrees(own)}`}.` : "") +
         (found.repeated ? " Eigenvalues coincide: the optimum is free to rotate." : ""),
   );
 }

@@ -246,8 +246,8 @@ function start(root) {
     anyElement("span", { class: "told" }, "from q’s mean to the label (+)"),
   );
   const heading = anyElement("p", {}, "What training sees does not change with a turn, in nats:");
-  aside.append(headline, heading, line, choice, others, list, words);
-  live.append(map.root, aside, key);
+  aside.append(headline, heading, line, choice, others, words);
+  live.append(map.root, aside, key, list);
   if (curve) live.append(curve.root);
   map.root.addEventListener("keydown", (event) => {
     const far = event.shiftKey || event.key.startsWith("Page") ? LEAP : 1;

@@ -8,7 +8,7 @@ const HEIGHT = 190,
   BOTTOM = 34,
   RIGHT = 16,
   DIGIT = 8; // CSS pixels; text is 12 of them tall
-const DASHES = { "--": "6 4", ":": "2 3" };
+const DASHES = { "--": "6 4", ":": "2 3", "-.": "7 3 2 3" }; // by how matplotlib names a line
 const finite = Number.isFinite;
 
 /** A number as the page writes it: so many digits, a true minus sign, powers of ten where it is tiny or huge. */
@@ -32,8 +32,12 @@ export function nearest(betas, beta, linear = false) {
   return away.indexOf(Math.min(...away));
 }
 
+/** Whether a curve has one value at every β, and so stands across nothing at any. */
+export const isLevel = (curve) => curve.beta.every((beta) => beta === null);
+
 /** Value and range of a curve at a β of its own, else undefined. */
 export function at(curve, beta) {
+  if (isLevel(curve)) return { value: curve.value[0] };
   const i = curve.beta.indexOf(beta);
   if (i < 0 || !finite(curve.value[i])) return undefined;
   return { value: curve.value[i], low: curve.low?.[i], high: curve.high?.[i], across: curve.across?.[i] };
@@ -200,7 +204,7 @@ export function drawPanel(svg, panel, networks = false, space = svg.clientWidth)
   for (const { beta, colour } of marks)
     add("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: `mark ${colour}` });
   const now = add("g", { class: "now" }),
-    named = add("g"); // no line runs through them
+    named = add("g", { class: panel.across ? "named points" : "named" }); // above what they may have to lie on
   /** Write the labels where neither curves nor marks are, nor the line of the chosen β. */
   const name = (chosen) => {
     const { lines, points } = inkOf(panel, x, y);
@@ -222,7 +226,7 @@ export function drawPanel(svg, panel, networks = false, space = svg.clientWidth)
     if (!panel.across) now.append(element("path", { d: `M${x(beta)},${TOP} V${HEIGHT - BOTTOM}`, class: "chosen" }));
     for (const curve of panel.curves) {
       const { value, across } = at(curve, beta) ?? {};
-      if (finite(value))
+      if (finite(value) && !isLevel(curve))
         now.append(
           element("circle", {
             cx: x(across ?? beta),
@@ -240,7 +244,7 @@ export function drawPanel(svg, panel, networks = false, space = svg.clientWidth)
         ...panel.curves.map((curve) => {
           const { value, across } = at(curve, beta) ?? {};
           return panel.across
-            ? finite(value)
+            ? finite(value) && !isLevel(curve)
               ? Math.hypot(x(across) - left, y(value) - top)
               : Infinity
             : Math.abs(x(beta) - left);

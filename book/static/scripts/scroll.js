@@ -3,7 +3,7 @@
 const TABLES = ".bd-content .pst-scrollable-table-container",
   FORMULAS = ".bd-content div.math";
 const FIGURES = ".bd-content figure, .bd-content div.cell_output";
-const SLIGHT = 8; // pixels of a margin, which hide nothing
+const SLIGHT = 4; // pixels of a margin, which hide nothing
 const sideways = (box, most = 0) => box.scrollWidth > box.clientWidth + most;
 
 function mark() {
