@@ -258,6 +258,19 @@ def test_published_results_are_enough_and_working_ones_fill_their_gaps(stores):
     assert store.collect([member(7.0)]).key.values.tolist() == [[""]]
 
 
+def test_networks_of_other_digits_never_take_the_place_of_published_ones(monkeypatch):
+    writing.write(member(), values(), {})
+    file = publishing.publish([member()])
+    before = file.read_bytes()
+    monkeypatch.setattr(Member, "key", property(lambda self: f"other-{self.beta}-{self.realization}"))
+    for other in (member(), member(5.0)):
+        writing.write(other, values(9), {})
+    told = r"mixing.*\.nc holds other networks at beta 1, realization 0: .* digits .*; set BETAVAE_PUBLISHED$"
+    with pytest.raises(UsageError, match=told):
+        publishing.publish([member(5.0), member()])
+    assert file.read_bytes() == before
+
+
 def test_a_file_published_with_its_text_as_strings_is_read_alike():
     """As this project wrote it before text was compressed, and as xarray does."""
     members = [member(), member(5.0, 1)]

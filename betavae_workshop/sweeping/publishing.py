@@ -14,14 +14,15 @@ from betavae_workshop.sweeping import survey, writing
 def publish(members: list[Member]) -> Path | None:
     """Merge what is stored of these members into the tracked file, which keeps what it has; None if there is nothing.
 
-    Without anything new the file keeps its bytes.
+    Without anything new the file keeps its bytes. UsageError, and nothing written, where other networks have a place.
     """
     specification = members[0].specification
-    target, known = store.published(specification), survey.published_keys(specification)
+    target, known = store.published(specification), survey.published_index(specification)
     base = store.load_published(specification)
     new = {member: found for member in members if member.key not in known and (found := store.read(member)) is not None}
     if not new:
         return target if known else None
+    writing.refuse_others(target, new, {cell: key for key, (cell, _) in known.items()})
     betas = sorted({member.beta for member in new} | set([] if base is None else base.beta.values.tolist()))
     count = max([member.realization + 1 for member in new] + ([] if base is None else [base.sizes["realization"]]))
     dataset = record.empty(betas, count) if base is None else record.widened(base, betas, count)

@@ -6,6 +6,7 @@ that runs beside it, so the order and number of workers decide nothing.
 
 import contextlib
 import functools
+import json
 import subprocess
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
@@ -85,6 +86,8 @@ def draw_atlases(members: Iterable[Member], crew=None, report=None) -> Iterator[
     and errors as for `run`.
     """
     missing = [member for member in members if atlases.read(member) is None]
+    for member, file in ((member, file) for member in missing if (file := atlases.path(member)).exists()):
+        writing.refuse_others(file, [member], {(member.beta, member.realization): json.loads(file.read_text())["key"]})
     if not missing:
         return
     if report:
