@@ -42,7 +42,7 @@ def sweep_packs(members: list[Member], pack: int | None = None, jobs: int | None
         report(f"{crews.Packing(pack, True, device.device_kind)}, {jobs} worker{'s' * (jobs > 1)} to evaluate")
     storing: deque[Future] = deque()
     with crews.single_threaded(), crews.pool(jobs) as pool, ThreadPoolExecutor(1) as writer:
-        for member, values, provenance in run(members, jax_training.Trainer, pack, pool, report=report):
+        for member, values, provenance in run(members, jax_training.Trainer, pack, pool):
             storing.append(writer.submit(running.keep, [(values, made_by | provenance)], [member]))
             while storing and storing[0].done():
                 yield from storing.popleft().result()
@@ -50,9 +50,7 @@ def sweep_packs(members: list[Member], pack: int | None = None, jobs: int | None
             yield from future.result()
 
 
-def run(
-    members: list[Member], trainer_of, pack: int, pool, busy=None, report=None
-) -> Iterator[tuple[Member, dict, dict]]:
+def run(members: list[Member], trainer_of, pack: int, pool, busy=None) -> Iterator[tuple[Member, dict, dict]]:
     """Train and evaluate members of one specification.
 
     Parameters
@@ -61,7 +59,6 @@ def run(
     pack : how many train together; the last are filled up with copies, so that one compiled loop serves all
     pool : executor for drawing and evaluation, as `crews.pool`
     busy : a defaultdict(float) that counts the seconds of each stage; so the sweeps of `paths.GPU` were timed
-    report : is told of Ctrl-C, which ends training and not the evaluation of what is trained
 
     Yields
     ------
@@ -84,8 +81,6 @@ def run(
             images.forget(packs[number + 1 :])
             yield from _results(evaluations.ended(), busy)
     except KeyboardInterrupt:
-        if report:
-            report("interrupted; storing the members that are trained")
         yield from _results(evaluations.futures, busy)
         raise
     with _timed(busy, "evaluate the last"):

@@ -55,10 +55,6 @@ def run(members: Iterable[Member], crew=None, pack: int | None = None, report=No
                     kept = keep(future.result(), running[future][0])
                     del running[future]  # only now: what is trained but not stored yet is stored below
                     yield from kept
-        except KeyboardInterrupt:
-            if report:
-                report("interrupted; storing the members in hand")
-            raise
         finally:
             for future, (wanted, _) in running.items():
                 with contextlib.suppress(CancelledError):  # the crew's own end is told by the error that led here
