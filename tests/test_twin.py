@@ -2,6 +2,7 @@
 
 import collections
 import threading
+from concurrent.futures.process import BrokenProcessPool
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 
-from betavae_core.errors import UsageError
+from betavae_core.errors import SweepError, UsageError
 from betavae_core.images import experiments
 from betavae_core.networks import jax_training, model, philox, posterior, training
 from betavae_core.networks.architecture import NOISE
@@ -140,6 +141,16 @@ def test_a_sweep_with_jax_stores_members_that_say_so(results):
     stored = sweep.load("mixing", "smoke", epochs=2)
     assert np.isfinite(stored.tie).all() and all(", JAX " in made for made in stored.made_by.values.ravel())
     assert "0 members to train, 4 there already" in CliRunner().invoke(main, words).output
+
+
+def test_an_evaluating_process_that_is_killed_is_told_in_one_line(results, monkeypatch):
+    def broken(*_):
+        raise BrokenProcessPool
+        yield
+
+    monkeypatch.setattr(pipeline, "run", broken)
+    with pytest.raises(SweepError, match=r"a training process was killed, .* the same command goes on from there"):
+        list(pipeline.sweep_packs(planning.plan("mixing", "smoke"), 2, 1))
 
 
 def test_storing_does_not_hold_up_training(results, monkeypatch):

@@ -41,7 +41,7 @@ def sweep_packs(members: list[Member], pack: int | None = None, jobs: int | None
     if report:
         report(f"{crews.Packing(pack, True, device.device_kind)}, {jobs} worker{'s' * (jobs > 1)} to evaluate")
     storing: deque[Future] = deque()
-    with crews.single_threaded(), crews.pool(jobs) as pool, ThreadPoolExecutor(1) as writer:
+    with crews.here(jobs) as [pool], ThreadPoolExecutor(1) as writer:
         for member, values, provenance in run(members, jax_training.Trainer, pack, pool):
             storing.append(writer.submit(running.keep, [(values, made_by | provenance)], [member]))
             while storing and storing[0].done():
