@@ -51,7 +51,7 @@ def sweep_packs(members: list[Member], pack: int | None = None, jobs: int | None
 
 
 def run(members: list[Member], trainer_of, pack: int, pool, busy=None) -> Iterator[tuple[Member, dict, dict]]:
-    """Train and evaluate members of one specification.
+    """Train and evaluate members of one specification; yields each as `train_member.train` returns it, and the member.
 
     Parameters
     ----------
@@ -59,10 +59,6 @@ def run(members: list[Member], trainer_of, pack: int, pool, busy=None) -> Iterat
     pack : how many train together; the last are filled up with copies, so that one compiled loop serves all
     pool : executor for drawing and evaluation, as `crews.pool`
     busy : a defaultdict(float) that counts the seconds of each stage; so the sweeps of `paths.GPU` were timed
-
-    Yields
-    ------
-    (member, values, provenance) as `results.train_member.train` returns them, as each is evaluated
     """
     busy, specification = defaultdict(float) if busy is None else busy, members[0].specification
     images, evaluations = _Images(specification, pool), _Evaluations(pool, AHEAD * pack)

@@ -4,13 +4,18 @@ from pathlib import Path
 
 import numpy as np
 
+from betavae_core import paths
 from betavae_core.errors import UsageError
 from betavae_core.results import record, store
 from betavae_core.results.members import Member
 from betavae_core.theory.terms import SCALARS, attributes
+from betavae_workshop import pipes
 from betavae_workshop.sweeping import survey, writing
 
+WAITS = "another process is publishing; waiting for it"
 
+
+@pipes.alone(paths.published_store, WAITS)
 def publish(members: list[Member]) -> Path | None:
     """Merge what is stored of these members into the tracked file, which keeps what it has; None if there is nothing.
 
@@ -29,7 +34,6 @@ def publish(members: list[Member]) -> Path | None:
     for member, found in new.items():
         dataset = record.place(dataset, member, found)
     dataset.attrs = {"experiment": specification.experiment, "format": record.FORMAT}
-    target.parent.mkdir(parents=True, exist_ok=True)
     _save(dataset, target)
     return target
 
@@ -41,6 +45,7 @@ def _save(dataset, target: Path) -> None:
     writing.save(dataset, target)
 
 
+@pipes.alone(paths.published_store, WAITS)
 def complete(found: dict[Member, dict]) -> list[float]:
     """Add what is stored of members of one specification lacks of these values; the published file is written once.
 

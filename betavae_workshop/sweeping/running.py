@@ -23,17 +23,10 @@ def run(members: Iterable[Member], crew=None, pack: int | None = None, report=No
     On a CPU each of the crew trains one member at a time; on a GPU as many together as its memory holds
     (`crews.find_packing`), or `pack`. A member that another sweep has stored meanwhile is not trained again. `report`
     is told the packing. Closing the iterator, as Ctrl-C does, cancels what has not started, waits for the members in
-    hand and stores them.
+    hand and stores them. SweepError if those who train are gone; what they finished is stored.
 
-    Parameters
-    ----------
-    crew : context of a list of `crews.Crew`, such as `crews.here(jobs)` (the default) or `cluster.crew(address)`; each
-        kind of workers has a packing of its own, and all take from one queue
-
-    Raises
-    ------
-    SweepError
-        if those who train are gone; what they finished is stored.
+    `crew` is a context of a list of `crews.Crew`, such as `crews.here(jobs)` (the default) or `cluster.crew(address)`;
+    each kind of workers has a packing of its own, and all take from one queue.
     """
     queue, running = list(members)[::-1], {}
     if not queue:
