@@ -1,6 +1,7 @@
 """Training once more in JAX: TensorFlow's random numbers, its steps, and the pipeline that keeps a device busy."""
 
 import collections
+import sys
 import threading
 from concurrent.futures.process import BrokenProcessPool
 
@@ -181,6 +182,15 @@ def test_the_checks_of_a_gpu_run_on_a_cpu(library):
     assert rows[-1]["check"] == "smoke profile" and smoke == rows[-1]["members"] == 4
     done = CliRunner().invoke(main, ["gpu-check", "--library", library])
     assert done.exit_code == 2 and f"{library} sees no GPU here" in done.output
+
+
+def test_a_library_that_is_not_installed_is_told_with_what_brings_it(monkeypatch):
+    monkeypatch.setattr(gpu, "find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "betavae_core.networks.jax_training", None)  # its import fails
+    monkeypatch.delattr("betavae_core.networks.jax_training")
+    done = CliRunner().invoke(main, ["gpu-check", "--library", "jax"])
+    assert done.exit_code == 2
+    assert done.output == "betavae: jax is not installed; pip install jax, or jax[cuda13], brings it\n"
 
 
 def test_another_library_is_refused():

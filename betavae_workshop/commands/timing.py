@@ -71,9 +71,7 @@ def gpu_check(library, file):
         gpu.trainers(library)
         found = gpu.device(library)
     if found is None:
-        raise UsageError(
-            f"{library} sees no GPU here; `make env EXTRAS=gpu` brings what TensorFlow needs on an NVIDIA GPU"
-        )
+        raise UsageError(f"{library} sees no GPU here; {gpu.LIBRARIES[library]} brings what it needs on an NVIDIA GPU")
     if before.get("device", found) != found:
         raise UsageError(f"{file} is of {before['device']}, and this is {found}; name another file")
     rows = []
