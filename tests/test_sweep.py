@@ -230,6 +230,21 @@ def test_status_counts_by_beta_and_store(results):
     assert "  beta 0.1 " in done.stdout
 
 
+def test_what_is_in_hand_when_drawing_is_interrupted_is_kept(monkeypatch):
+    def interrupted(tasks):
+        monkeypatch.undo()
+        yield next(done for done in tasks if done.result() == 0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(crews, "as_completed", interrupted)
+    with ThreadPoolExecutor(1) as pool:
+        here, found = contextlib.nullcontext([crews.Crew(pool.submit, lambda _: 1)]), []
+        with pytest.raises(KeyboardInterrupt):
+            for wanted, seconds in crews.each_done(here, lambda s: time.sleep(s) or s, {i: (i / 5,) for i in range(9)}):
+                found.append((wanted, seconds))
+    assert found == [(0, 0), (1, 0.2)]
+
+
 def test_a_second_interrupt_ends_at_once(capsys):
     def training():
         try:
