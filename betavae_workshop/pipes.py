@@ -1,11 +1,15 @@
-"""What processes of this project answer to those that started them.
+"""What processes of this project answer to those that started them, and how they keep out of each other's way.
 
 An answer comes through a pipe of its own, since anything may write on standard output, a `sitecustomize.py` for one.
 """
 
+import contextlib
+import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TextIO
 
 
@@ -24,3 +28,16 @@ def answer() -> TextIO:
     end = int(sys.argv[-1])
     os.set_inheritable(end, False)
     return os.fdopen(end, "w", buffering=1)
+
+
+@contextlib.contextmanager
+def alone(of: Callable[[], Path], told: str) -> Iterator[None]:
+    """One process at a time for the folder that a function returns, which is made; who has to wait is told so."""
+    of().mkdir(parents=True, exist_ok=True)
+    with open(of() / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(told, file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -68,6 +68,17 @@ def test_what_is_missing_is_drawn_and_compared_with_the_stored_network(results, 
     assert done.output == f"{label}: 2 atlases in {paths.atlases() / label}\n"
 
 
+def test_an_atlas_of_other_digits_never_takes_the_place_of_one(results, drawn, monkeypatch):
+    one, _ = planning.plan("mixing", "smoke", realizations=1)
+    file = writing.write_atlas(one, drawn[2], {})
+    before = file.read_bytes()
+    monkeypatch.setattr(type(one), "key", property(lambda self: "other"))
+    monkeypatch.setattr(running.crews, "each_done", lambda *_: [(one, (drawn[2], {}))])
+    with pytest.raises(UsageError, match=r"1\.json holds other networks at beta 1, realization 0: .*BETAVAE_PUBLISHED"):
+        list(running.draw_atlases([one]))
+    assert file.read_bytes() == before
+
+
 def test_a_foreign_atlas_is_none_and_a_damaged_one_is_refused(results, drawn):
     one, other = planning.plan("mixing", "smoke", realizations=1)
     writing.write_atlas(one, drawn[2], {})

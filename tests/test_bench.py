@@ -288,6 +288,14 @@ def test_parts_and_contenders_of_the_bench_are_chosen(monkeypatch):
         bench.tasks(chosen=["jax"])
 
 
+def test_rows_of_another_machine_are_refused_before_anything_is_timed(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "run", lambda *_, **__: pytest.fail("something was timed"))
+    bench.write([LIMIT | {"machine": "other", "member_steps_per_s": 1.0}], tmp_path / "b.json")
+    result = CliRunner().invoke(cli.main, ["bench", "--json", str(tmp_path / "b.json")])
+    assert result.exit_code == 2
+    assert "b.json has rows of another machine; remove it to start anew, or name another file" in result.output
+
+
 def test_published_rows_give_way_to_the_same_ones_alone(tmp_path):
     file, row = tmp_path / "b.json", LIMIT | {"machine": "m", "member_steps_per_s": 1.0}
     bench.write([row, row | {"threads": 2}], file)

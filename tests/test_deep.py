@@ -552,3 +552,11 @@ def test_a_chapter_at_a_beta_of_which_nothing_is_stored_speaks_of_no_other(chapt
     assert json.loads(plane)["start"] == beta
     markdown = "".join("".join(output.get("data", {}).get("text/markdown", [])) for output in outputs)
     assert f"trained in this build at β = {beta:g}" in markdown
+
+
+def test_the_discussion_passes_over_experiments_of_which_nothing_is_stored(results):
+    """As a new one is; the lines are the chapter's own."""
+    lines = re.findall(r"^(?:found|stores) = .*$", (paths.CHAPTERS / "beyond.md").read_text(), re.MULTILINE)
+    names = {"experiments": experiments, "sweep": sweep, "profile": "smoke"}
+    exec("\n".join(lines), names)
+    assert names["stores"] == {}

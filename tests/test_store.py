@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -256,6 +257,45 @@ def test_published_results_are_enough_and_working_ones_fill_their_gaps(stores):
     assert publishing.publish([member(9.0)]) == file  # publishing a few keeps the others
     assert len(survey.published_keys(SPEC)) == 6
     assert store.collect([member(7.0)]).key.values.tolist() == [[""]]
+
+
+def test_networks_of_other_digits_never_take_the_place_of_published_ones(monkeypatch):
+    writing.write(member(), values(), {})
+    file = publishing.publish([member()])
+    before = file.read_bytes()
+    monkeypatch.setattr(Member, "key", property(lambda self: f"other-{self.beta}-{self.realization}"))
+    for other in (member(), member(5.0)):
+        writing.write(other, values(9), {})
+    told = r"mixing.*\.nc holds other networks at beta 1, realization 0: .* digits .*; set BETAVAE_PUBLISHED$"
+    with pytest.raises(UsageError, match=told):
+        publishing.publish([member(5.0), member()])
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("verb", ["publish", "complete"])
+def test_who_publishes_waits_for_another_and_keeps_what_that_one_wrote(verb, monkeypatch, capsys):
+    for beta in (1.0, 5.0):
+        writing.write(member(beta), values(), {})
+    file = publishing.publish([member()])
+    save, threads = publishing._save, []
+
+    def slow(dataset, target):
+        monkeypatch.setattr(publishing, "_save", save)
+        threads.append(threading.Thread(target=publishing.publish, args=([member(5.0)],)))
+        threads[0].start()
+        threads[0].join(0.3)
+        save(dataset, target)
+
+    monkeypatch.setattr(publishing, "_save", slow)
+    if verb == "complete":
+        publishing.complete({member(): values()})
+    else:
+        writing.write(member(9.0), values(), {})
+        publishing.publish([member(9.0)])
+    threads[0].join()
+    assert {member().key, member(5.0).key} <= set(survey.published_keys(SPEC))
+    assert len(survey.published_keys(SPEC)) == 2 + (verb == "publish") and file.exists()
+    assert capsys.readouterr().err == "another process is publishing; waiting for it\n"
 
 
 def test_a_file_published_with_its_text_as_strings_is_read_alike():

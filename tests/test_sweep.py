@@ -18,6 +18,7 @@ from betavae_core.results import planning, record, store, sweep, train_member
 from betavae_core.results.members import Member, Specification
 from betavae_core.theory.terms import SCALARS
 from betavae_workshop import cli
+from betavae_workshop.commands import following
 from betavae_workshop.sweeping import completing, crews, publishing, running, survey, tasks, writing
 from tests.conftest import betavae, heed_interrupts, lines, without
 
@@ -229,6 +230,36 @@ def test_status_counts_by_beta_and_store(results):
     assert "  beta 0.1 " in done.stdout
 
 
+def test_what_is_in_hand_when_drawing_is_interrupted_is_kept(monkeypatch):
+    def interrupted(tasks):
+        monkeypatch.undo()
+        yield next(done for done in tasks if done.result() == 0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(crews, "as_completed", interrupted)
+    with ThreadPoolExecutor(1) as pool:
+        here, found = contextlib.nullcontext([crews.Crew(pool.submit, lambda _: 1)]), []
+        with pytest.raises(KeyboardInterrupt):
+            for wanted, seconds in crews.each_done(here, lambda s: time.sleep(s) or s, {i: (i / 5,) for i in range(9)}):
+                found.append((wanted, seconds))
+    assert found == [(0, 0), (1, 0.2)]
+
+
+def test_a_second_interrupt_ends_at_once(capsys):
+    def training():
+        try:
+            signal.raise_signal(signal.SIGINT)
+            yield
+        finally:
+            heeded.append(signal.getsignal(signal.SIGINT))
+
+    heeded, before = [], signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit, match="130"):
+        following.with_progress(training(), [0], lambda members: members)
+    assert heeded == [signal.SIG_DFL] and signal.getsignal(signal.SIGINT) == before
+    assert "interrupted; what is in hand is finished and kept (Ctrl-C again drops it)" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_interrupting_finishes_the_members_in_hand_and_resumes(results):
     words = [sys.executable, "-m", "betavae_workshop", "sweep", *SMOKE, "--epochs", "150"]
@@ -240,7 +271,7 @@ def test_interrupting_finishes_the_members_in_hand_and_resumes(results):
     first.send_signal(signal.SIGINT)
     _, told = first.communicate()
     assert first.returncode == 130
-    assert "interrupted" in told
+    assert told.count("interrupted; what is in hand is finished and kept (Ctrl-C again drops it)") == 1
     assert "Traceback" not in told
     kept = len(list(folder.glob("*.nc")))
     assert 1 <= kept < 12

@@ -1,7 +1,9 @@
 """Training once more in JAX: TensorFlow's random numbers, its steps, and the pipeline that keeps a device busy."""
 
 import collections
+import sys
 import threading
+from concurrent.futures.process import BrokenProcessPool
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +12,7 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 
-from betavae_core.errors import UsageError
+from betavae_core.errors import SweepError, UsageError
 from betavae_core.images import experiments
 from betavae_core.networks import jax_training, model, philox, posterior, training
 from betavae_core.networks.architecture import NOISE
@@ -125,13 +127,12 @@ def test_ctrl_c_ends_training_and_keeps_what_is_trained():
             fitted.append(super().fit(*arguments))
             return fitted[-1]
 
-    fitted, kept, told = [], [], []
+    fitted, kept = [], []
     members = planning.plan("mixing", "smoke", samples=20, epochs=1, realizations=6)
     with crews.single_threaded(), crews.pool(1) as pool, pytest.raises(KeyboardInterrupt):
-        for member, _, _ in pipeline.run(members, Interrupted, 4, pool, report=told.append):
+        for member, _, _ in pipeline.run(members, Interrupted, 4, pool):
             kept.append(member)
     assert set(kept) == set(members[:8])
-    assert told == ["interrupted; storing the members that are trained"]
 
 
 def test_a_sweep_with_jax_stores_members_that_say_so(results):
@@ -141,6 +142,16 @@ def test_a_sweep_with_jax_stores_members_that_say_so(results):
     stored = sweep.load("mixing", "smoke", epochs=2)
     assert np.isfinite(stored.tie).all() and all(", JAX " in made for made in stored.made_by.values.ravel())
     assert "0 members to train, 4 there already" in CliRunner().invoke(main, words).output
+
+
+def test_an_evaluating_process_that_is_killed_is_told_in_one_line(results, monkeypatch):
+    def broken(*_):
+        raise BrokenProcessPool
+        yield
+
+    monkeypatch.setattr(pipeline, "run", broken)
+    with pytest.raises(SweepError, match=r"a training process was killed, .* the same command goes on from there"):
+        list(pipeline.sweep_packs(planning.plan("mixing", "smoke"), 2, 1))
 
 
 def test_storing_does_not_hold_up_training(results, monkeypatch):
@@ -171,6 +182,15 @@ def test_the_checks_of_a_gpu_run_on_a_cpu(library):
     assert rows[-1]["check"] == "smoke profile" and smoke == rows[-1]["members"] == 4
     done = CliRunner().invoke(main, ["gpu-check", "--library", library])
     assert done.exit_code == 2 and f"{library} sees no GPU here" in done.output
+
+
+def test_a_library_that_is_not_installed_is_told_with_what_brings_it(monkeypatch):
+    monkeypatch.setattr(gpu, "find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "betavae_core.networks.jax_training", None)  # its import fails
+    monkeypatch.delattr("betavae_core.networks.jax_training")
+    done = CliRunner().invoke(main, ["gpu-check", "--library", "jax"])
+    assert done.exit_code == 2
+    assert done.output == "betavae: jax is not installed; pip install jax, or jax[cuda13], brings it\n"
 
 
 def test_another_library_is_refused():

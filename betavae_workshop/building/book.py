@@ -6,20 +6,19 @@ Pages are rendered anew, all together, where anything that they are made of has 
 """
 
 import contextlib
-import fcntl
 import filecmp
 import hashlib
 import json
 import re
 import shutil
 import signal
-import sys
 from pathlib import Path
 
 from betavae_core import paths
 from betavae_core.errors import UsageError
 from betavae_core.images import digits
 from betavae_core.paths import BUILD, CHAPTERS, EXECUTED
+from betavae_workshop import pipes
 from betavae_workshop.building import chapters, execution, parameters, rendering
 
 
@@ -167,13 +166,7 @@ def _copy(source: Path, target: Path, ignore=None) -> None:
 @contextlib.contextmanager
 def _only_build():
     """One build at a time in this folder; a second one waits. What a killed one left behind is swept away."""
-    BUILD.mkdir(exist_ok=True)
-    with open(BUILD / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("another build is running here; waiting for it", file=sys.stderr)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with pipes.alone(lambda: BUILD, "another build is running here; waiting for it"):
         for stale in BUILD.glob("render-*"):
             shutil.rmtree(stale, ignore_errors=True)
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, in order

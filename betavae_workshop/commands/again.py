@@ -3,6 +3,7 @@
 import click
 
 from betavae_core.errors import UsageError
+from betavae_workshop.commands import following
 from betavae_workshop.commands.sweeps import AboutExperiments, PlannedCommand, beta_list, plan_options, planned_for
 from betavae_workshop.commands.values import Whole
 
@@ -31,10 +32,12 @@ def atlas(names, profile, betas, jobs):
         if (latents := experiments.experiment(name).latents) != 2:
             raise UsageError(f"an atlas is drawn of networks with 2 latents; those of {name} have {latents}")
     for label, members in planned:
-        for member in running.draw_atlases(
+        drawing = running.draw_atlases(
             members, crews.here(jobs), lambda line, label=label: click.echo(f"{label}: {line}", err=True)
-        ):
-            click.echo(f"{label}, beta {member.beta:.10g}: drawn", err=True)
+        )
+        with following.one_interrupt():
+            for member in drawing:
+                click.echo(f"{label}, beta {member.beta:.10g}: drawn", err=True)
         click.echo(f"{label}: {len(members)} atlases in {paths.atlases() / label}")
 
 

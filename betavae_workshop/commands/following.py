@@ -1,12 +1,29 @@
 """What a sweep shows of itself while it runs."""
 
 import contextlib
+import signal
 import sys
 import time
 
 import click
 
 LINE_EVERY = 60  # seconds
+
+
+@contextlib.contextmanager
+def one_interrupt():
+    """Within, Ctrl-C says that what is in hand is finished; the next one ends this process at once, and its workers."""
+
+    def heed(*_):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        above_the_bar("interrupted; what is in hand is finished and kept (Ctrl-C again drops it)")
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, heed)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def with_progress(training, members, missing) -> list:
@@ -18,7 +35,8 @@ def with_progress(training, members, missing) -> list:
 
     lost, said = [], time.monotonic()
     try:
-        with contextlib.closing(training) as finished, tqdm(total=len(members), unit="member", disable=None) as bar:
+        progress = tqdm(total=len(members), unit="member", disable=None)
+        with one_interrupt(), contextlib.closing(training) as finished, progress as bar:
             for done, (member, made) in enumerate(finished, 1):
                 bar.update()
                 lost += [member] if made.get("diverged") else []

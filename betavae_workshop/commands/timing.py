@@ -35,8 +35,8 @@ def bench(only, chosen, rounds, file):
     from betavae_workshop.timing import bench
 
     wanted = bench.tasks(only, chosen, rounds)
-    if file:
-        bench.read(file)  # refused before any work is done for it
+    if file and len(rows := bench.read(file)) > len(bench.mine(rows)):  # refused before any work is done for it
+        raise UsageError(f"{file} has rows of another machine; remove it to start anew, or name another file")
     click.echo(f"rows are kept in {bench.ROWS}; remove it to measure all of them anew", err=True)
     rows = following.with_time_left(bench.run, wanted)
     for made in (speed.optimum_table, speed.table, speed.whole_table):
@@ -71,9 +71,7 @@ def gpu_check(library, file):
         gpu.trainers(library)
         found = gpu.device(library)
     if found is None:
-        raise UsageError(
-            f"{library} sees no GPU here; `make env EXTRAS=gpu` brings what TensorFlow needs on an NVIDIA GPU"
-        )
+        raise UsageError(f"{library} sees no GPU here; {gpu.LIBRARIES[library]} brings what it needs on an NVIDIA GPU")
     if before.get("device", found) != found:
         raise UsageError(f"{file} is of {before['device']}, and this is {found}; name another file")
     rows = []

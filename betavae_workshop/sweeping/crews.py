@@ -50,7 +50,7 @@ def here(jobs: int | None = None) -> Iterator[list[Crew]]:
 
 
 def each_done(crew, function: Callable, asked: dict) -> Iterator[tuple]:
-    """(what was asked for, result) of a function of each value's arguments, as it ends; what is left then is cancelled.
+    """(what was asked for, result) of a function of each value's arguments, as it ends; after Ctrl-C, of those in hand.
 
     The first kind of workers of the crew, by default `here`, does it all.
     """
@@ -58,7 +58,11 @@ def each_done(crew, function: Callable, asked: dict) -> Iterator[tuple]:
         tasks = {workers.submit(function, *arguments): wanted for wanted, arguments in asked.items()}
         try:
             for done in as_completed(tasks):
+                yield tasks.pop(done), done.result()
+        except KeyboardInterrupt:
+            for done in as_completed([task for task in tasks if not task.cancel()]):
                 yield tasks[done], done.result()
+            raise
         finally:
             for task in tasks:
                 task.cancel()

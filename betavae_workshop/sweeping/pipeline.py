@@ -41,8 +41,8 @@ def sweep_packs(members: list[Member], pack: int | None = None, jobs: int | None
     if report:
         report(f"{crews.Packing(pack, True, device.device_kind)}, {jobs} worker{'s' * (jobs > 1)} to evaluate")
     storing: deque[Future] = deque()
-    with crews.single_threaded(), crews.pool(jobs) as pool, ThreadPoolExecutor(1) as writer:
-        for member, values, provenance in run(members, jax_training.Trainer, pack, pool, report=report):
+    with crews.here(jobs) as [pool], ThreadPoolExecutor(1) as writer:
+        for member, values, provenance in run(members, jax_training.Trainer, pack, pool):
             storing.append(writer.submit(running.keep, [(values, made_by | provenance)], [member]))
             while storing and storing[0].done():
                 yield from storing.popleft().result()
@@ -50,10 +50,8 @@ def sweep_packs(members: list[Member], pack: int | None = None, jobs: int | None
             yield from future.result()
 
 
-def run(
-    members: list[Member], trainer_of, pack: int, pool, busy=None, report=None
-) -> Iterator[tuple[Member, dict, dict]]:
-    """Train and evaluate members of one specification.
+def run(members: list[Member], trainer_of, pack: int, pool, busy=None) -> Iterator[tuple[Member, dict, dict]]:
+    """Train and evaluate members of one specification; yields each as `train_member.train` returns it, and the member.
 
     Parameters
     ----------
@@ -61,11 +59,6 @@ def run(
     pack : how many train together; the last are filled up with copies, so that one compiled loop serves all
     pool : executor for drawing and evaluation, as `crews.pool`
     busy : a defaultdict(float) that counts the seconds of each stage; so the sweeps of `paths.GPU` were timed
-    report : is told of Ctrl-C, which ends training and not the evaluation of what is trained
-
-    Yields
-    ------
-    (member, values, provenance) as `results.train_member.train` returns them, as each is evaluated
     """
     busy, specification = defaultdict(float) if busy is None else busy, members[0].specification
     images, evaluations = _Images(specification, pool), _Evaluations(pool, AHEAD * pack)
@@ -84,8 +77,6 @@ def run(
             images.forget(packs[number + 1 :])
             yield from _results(evaluations.ended(), busy)
     except KeyboardInterrupt:
-        if report:
-            report("interrupted; storing the members that are trained")
         yield from _results(evaluations.futures, busy)
         raise
     with _timed(busy, "evaluate the last"):

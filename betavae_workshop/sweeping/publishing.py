@@ -4,31 +4,36 @@ from pathlib import Path
 
 import numpy as np
 
+from betavae_core import paths
 from betavae_core.errors import UsageError
 from betavae_core.results import record, store
 from betavae_core.results.members import Member
 from betavae_core.theory.terms import SCALARS, attributes
+from betavae_workshop import pipes
 from betavae_workshop.sweeping import survey, writing
 
+WAITS = "another process is publishing; waiting for it"
 
+
+@pipes.alone(paths.published_store, WAITS)
 def publish(members: list[Member]) -> Path | None:
     """Merge what is stored of these members into the tracked file, which keeps what it has; None if there is nothing.
 
-    Without anything new the file keeps its bytes.
+    Without anything new the file keeps its bytes. UsageError, and nothing written, where other networks have a place.
     """
     specification = members[0].specification
-    target, known = store.published(specification), survey.published_keys(specification)
+    target, known = store.published(specification), survey.published_index(specification)
     base = store.load_published(specification)
     new = {member: found for member in members if member.key not in known and (found := store.read(member)) is not None}
     if not new:
         return target if known else None
+    writing.refuse_others(target, new, {cell: key for key, (cell, _) in known.items()})
     betas = sorted({member.beta for member in new} | set([] if base is None else base.beta.values.tolist()))
     count = max([member.realization + 1 for member in new] + ([] if base is None else [base.sizes["realization"]]))
     dataset = record.empty(betas, count) if base is None else record.widened(base, betas, count)
     for member, found in new.items():
         dataset = record.place(dataset, member, found)
     dataset.attrs = {"experiment": specification.experiment, "format": record.FORMAT}
-    target.parent.mkdir(parents=True, exist_ok=True)
     _save(dataset, target)
     return target
 
@@ -40,6 +45,7 @@ def _save(dataset, target: Path) -> None:
     writing.save(dataset, target)
 
 
+@pipes.alone(paths.published_store, WAITS)
 def complete(found: dict[Member, dict]) -> list[float]:
     """Add what is stored of members of one specification lacks of these values; the published file is written once.
 

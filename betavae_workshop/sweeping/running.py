@@ -6,6 +6,7 @@ that runs beside it, so the order and number of workers decide nothing.
 
 import contextlib
 import functools
+import json
 import subprocess
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
@@ -22,17 +23,10 @@ def run(members: Iterable[Member], crew=None, pack: int | None = None, report=No
     On a CPU each of the crew trains one member at a time; on a GPU as many together as its memory holds
     (`crews.find_packing`), or `pack`. A member that another sweep has stored meanwhile is not trained again. `report`
     is told the packing. Closing the iterator, as Ctrl-C does, cancels what has not started, waits for the members in
-    hand and stores them.
+    hand and stores them. SweepError if those who train are gone; what they finished is stored.
 
-    Parameters
-    ----------
-    crew : context of a list of `crews.Crew`, such as `crews.here(jobs)` (the default) or `cluster.crew(address)`; each
-        kind of workers has a packing of its own, and all take from one queue
-
-    Raises
-    ------
-    SweepError
-        if those who train are gone; what they finished is stored.
+    `crew` is a context of a list of `crews.Crew`, such as `crews.here(jobs)` (the default) or `cluster.crew(address)`;
+    each kind of workers has a packing of its own, and all take from one queue.
     """
     queue, running = list(members)[::-1], {}
     if not queue:
@@ -54,10 +48,6 @@ def run(members: Iterable[Member], crew=None, pack: int | None = None, report=No
                     kept = keep(future.result(), running[future][0])
                     del running[future]  # only now: what is trained but not stored yet is stored below
                     yield from kept
-        except KeyboardInterrupt:
-            if report:
-                report("interrupted; storing the members in hand")
-            raise
         finally:
             for future, (wanted, _) in running.items():
                 with contextlib.suppress(CancelledError):  # the crew's own end is told by the error that led here
@@ -85,6 +75,8 @@ def draw_atlases(members: Iterable[Member], crew=None, report=None) -> Iterator[
     and errors as for `run`.
     """
     missing = [member for member in members if atlases.read(member) is None]
+    for member, file in ((member, file) for member in missing if (file := atlases.path(member)).exists()):
+        writing.refuse_others(file, [member], {(member.beta, member.realization): json.loads(file.read_text())["key"]})
     if not missing:
         return
     if report:

@@ -46,13 +46,13 @@ def whole(members: list[Member]) -> set[int]:
 
 def published_keys(specification: Specification) -> dict[str, bool]:
     """Keys of the published members, and whether each diverged; UsageError if the file is not what was published."""
-    return {key: diverged for key, (_, diverged) in _published_index(specification).items()}
+    return {key: diverged for key, (_, diverged) in published_index(specification).items()}
 
 
 def others(members: list[Member]) -> list[Member]:
     """Stored and published members of the same specification that are not among these; damaged files count as none."""
     specification, known = members[0].specification, {member.key for member in members}
-    known_cells = _published_index(specification)
+    known_cells = published_index(specification)
     cells, there = [cell for cell, _ in known_cells.values()], set(known_cells)
     for file in (paths.working_store() / specification.experiment).glob("*.nc"):
         if file.stem not in known | there:
@@ -63,7 +63,7 @@ def others(members: list[Member]) -> list[Member]:
     return [member for member in found if member.key in there - known]
 
 
-def _published_index(specification: Specification) -> dict[str, tuple[tuple[float, int], bool]]:
+def published_index(specification: Specification) -> dict[str, tuple[tuple[float, int], bool]]:
     """(β, realization) of each published member by its key, and whether it diverged; nothing else is read."""
     return store.read_published(specification, lambda file: index(files.read_sealed(file), file.name)) or {}
 

@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,14 @@ def _encoding(variable: xr.DataArray) -> dict[str, Any]:
     if variable.dtype.kind == "U":
         return COMPRESSED | {"dtype": "S1"}
     return COMPRESSED | ({"chunksizes": variable.shape} if variable.ndim <= WHOLE else {})
+
+
+def refuse_others(target: Path, members: Iterable[Member], known: dict[tuple[float, int], str]) -> None:
+    """UsageError if a place that is asked for is another's, by the keys `known` of (β, realization)."""
+    for member in members:
+        if known.get((member.beta, member.realization), member.key) != member.key:
+            told = f"holds other networks at beta {member.beta:.10g}, realization {member.realization}"
+            raise UsageError(f"{target} {told}: other digits or settings; set BETAVAE_PUBLISHED")
 
 
 def write_atlas(member: Member, atlas: Atlas, provenance: dict) -> Path:

@@ -34,12 +34,8 @@ MEASURED = ("member_steps_per_s", "processor_s", "unit_s", "nats_below", "epochs
 def tasks(only=(), chosen=(), rounds: int = ROUNDS) -> list[dict]:
     """What there is to measure, as rows without their numbers; the time to the optimum first.
 
-    Raises UsageError on what is not there.
-
-    Parameters
-    ----------
-    only : experiments, or "optimum", the one part of *mixing*; all if there is none
-    chosen : contenders, all that are installed if there is none
+    UsageError on what is not there. `only` names experiments, or "optimum", the one part of *mixing*; all if there is
+    none. `chosen` names contenders; all that are installed if there is none.
     """
     here = [*contenders.installed(), *scripts.WHOLE]
     for what, names, known in (("part", only, PARTS), ("contender", chosen, WAYS)):
@@ -64,15 +60,10 @@ def tasks(only=(), chosen=(), rounds: int = ROUNDS) -> list[dict]:
 
 
 def run(wanted: list[dict], file: Path = ROWS, progress=lambda task: None) -> list[dict]:
-    """Measure what a file lacks of what is wanted, and write each row there as it comes.
+    """Measure what a file lacks of what is wanted, and write each row there as it comes; `progress` is told.
 
-    Returns the rows of what was wanted, with `machine` in each; those of rounds are one, with their median.
-
-    Parameters
-    ----------
-    wanted : of `tasks`
-    file : rows of this and of earlier runs; of those, only what this machine measured counts
-    progress : callable told of each task that is settled
+    Returns the rows of what was wanted, with `machine` in each; those of rounds are one, with their median. Of the rows
+    that are there already, only what this machine measured counts.
     """
     rows = read(file)
     for _, alike in itertools.groupby(wanted, key=lambda task: {k: v for k, v in task.items() if k != "beta"}):
@@ -127,13 +118,7 @@ def measured(alike: list[dict], cap: float = optimum.CAP) -> Iterator[dict]:
 
 
 def _timed(contender: str, experiment: str, processes: int, threads: int, steps: int | None = None) -> float:
-    """Member-steps per second of all processes together; they warm up first and start on one signal.
-
-    Raises
-    ------
-    SweepError
-        if one of them fails, or is killed.
-    """
+    """Member-steps per second of all processes together, which start on one signal; SweepError if one fails."""
     module, usual = ("scripts", scripts.EPOCHS) if contender in scripts.WHOLE else ("contenders", contenders.STEPS)
     words = [contender, experiment, threads, steps or usual]
     with contextlib.ExitStack() as stack:

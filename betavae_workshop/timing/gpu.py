@@ -18,7 +18,7 @@ from betavae_core.results import planning, record, train_member
 from betavae_workshop.timing import contenders
 
 NAMES = ("mixing", "localisation")
-LIBRARIES = ("tensorflow", "jax")
+LIBRARIES = {"tensorflow": "`make env EXTRAS=gpu`", "jax": "pip install jax, or jax[cuda13],"}  # what brings each
 PACKS = (1, 16, 256)  # members trained together; XLA may compile each for a minute
 STEPS, PEER_STEPS = 200, 100
 RATE = "member-steps/s"
@@ -26,9 +26,7 @@ HEADER = ["check", "experiment", "library", "members", "found", "unit"]
 
 
 def device(library: str) -> str | None:
-    """Name of the GPU that a library sees; None if there is none, or the library is not installed."""
-    if not find_spec(library):
-        return None
+    """Name of the GPU that a library sees; None if there is none."""
     if library == "jax":
         from betavae_core.networks import jax_training
 
@@ -49,9 +47,11 @@ def read(file: Path) -> dict:
 
 
 def trainers(library: str):
-    """Function of a number of members and of an architecture to a trainer of theirs; UsageError for another library."""
+    """Function of a number of members and of an architecture to a trainer; UsageError if the library is not here."""
     if library not in LIBRARIES:
         raise UsageError(f"no library {library!r}; libraries: {', '.join(LIBRARIES)}")
+    if not find_spec(library):
+        raise UsageError(f"{library} is not installed; {LIBRARIES[library]} brings it")
     if library == "jax":
         from betavae_core.networks import jax_training
 
