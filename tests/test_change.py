@@ -142,7 +142,7 @@ print(json.dumps([betavae("evaluate {small} 2 --jobs 1"), look(), betavae("evalu
     assert told.startswith("mixing,samples=60,epochs=10: filled in for 2; their known terms come out within 0 nats")
     assert after[:2] == before[:2] == [before[0], 1]
     assert all(0 < value < 2 for value in after[2])
-    assert again == "mixing,samples=60,epochs=10: no stored network lacks a term\n"
+    assert again == "mixing,samples=60,epochs=10: no stored network lacks a term or latents\n"
 
 
 def test_a_setting_is_a_field(copy, missing):

@@ -131,9 +131,9 @@ def test_a_diverged_member_is_recorded(results, crew):
 @pytest.fixture
 def lacking(results):
     """Four stored members without a term that was defined later."""
-    members = small()
+    members, latents = small(), dict.fromkeys(("latent_mean", "latent_std"), np.ones((2, 2)))
     for each in members:
-        writing.write(each, dict.fromkeys(SCALARS, 1.0), {})
+        writing.write(each, dict.fromkeys(SCALARS, 1.0) | latents, {})
         found = store.read(each).drop_vars("tie")
         writing.save(found.assign_attrs(checksum=record.checksum(found)), store.path(each))
     return members

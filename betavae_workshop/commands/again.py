@@ -45,12 +45,12 @@ def atlas(names, profile, betas, jobs):
 @plan_options
 @click.option("--jobs", type=Whole(min=1), metavar="J", help="Processes here; one per core by default.")
 def evaluate(jobs, **options):
-    """Fill in, for stored networks, terms that were defined after they had been trained.
+    """Fill in, for stored networks, terms that were defined after they had been trained, and latents to be kept.
 
     \b
     betavae evaluate mixing --beta 1,20
 
-    Weights are not kept, so each network that lacks a term is trained again; what is stored of it stays, and what it
+    Weights are not kept, so each network that lacks one is trained again; what is stored of it stays, and what it
     lacks is added where it is stored. Networks of another processor come out otherwise: how far their known terms are
     from the stored ones is told. Interrupt it at any time; the next run goes on from there.
     """
@@ -60,9 +60,9 @@ def evaluate(jobs, **options):
     for label, members in planned_for(**options):
         lacking = completing.lacking(members)
         if not lacking:
-            click.echo(f"{label}: no stored network lacks a term")
+            click.echo(f"{label}: no stored network lacks a term or latents")
             continue
-        click.echo(f"{label}: {len(lacking)} stored networks lack a term; each is trained again", err=True)
+        click.echo(f"{label}: {len(lacking)} stored networks lack a term or latents; each is trained again", err=True)
         gaps: list[float] = []
         lost = with_progress(completing.fill_in(lacking, gaps, crews.here(jobs)), lacking, completing.lacking)
         if gaps:
