@@ -164,10 +164,10 @@ def latents_of(dataset: xr.Dataset) -> np.ndarray:
 
 def without_latents(dataset: xr.Dataset) -> np.ndarray:
     """Which networks (beta, realization) ought to be stored with latents and have none there."""
-    lacking = np.zeros(dataset.key.shape, bool)
-    lacking[:, :WITH_LATENTS] = True
-    there = latents_of(dataset)[:, : lacking.shape[1]]
-    lacking[:, : there.shape[1]] &= ~there
+    betas, realizations = dataset.key.shape
+    there = latents_of(dataset)[:, :realizations]
+    lacking = np.broadcast_to(np.arange(realizations) < WITH_LATENTS, (betas, realizations)).copy()
+    lacking[:, : there.shape[-1]] &= ~there
     return lacking
 
 

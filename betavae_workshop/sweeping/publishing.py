@@ -56,7 +56,7 @@ def complete(found: dict[Member, dict]) -> list[float]:
     whole = None if base is None else record.widened(base, base.beta.values, base.sizes["realization"])
     places = {} if whole is None else {key: index for index, key in np.ndenumerate(whole.key.values)}
     for member, values in found.items():
-        if member.key in places:
+        if whole is not None and member.key in places:
             b, r = places[member.key]
             gaps.append(_filled_in(whole, (b, r), values))
             whole = record.with_details(whole, b, r, values) if record.without_latents(whole)[b, r] else whole
