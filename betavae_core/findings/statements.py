@@ -101,7 +101,11 @@ def _causes(process: LinearGaussian, fixed: xr.Dataset, best: float) -> list[Ver
     errors = np.maximum(linear.sweep(control, around).tie.values, 0)  # rounding can fall below 0
     shown = ", ".join(f"{e:.3f}" for e in errors) + " nats at β = " + ", ".join(f"{b:g}" for b in around)
     without = f"with orthogonal columns, so without the conflict, TIE is {shown}"
-    at_truth = f"with D = A, q diagonal, posterior not diagonal: TIE least at β = {imposed:g}; noise ratio {ratio:g}"
+    M = process.posterior_precision
+    dependent = "not " if np.abs(M - np.diag(np.diag(M))).max() > ROUNDING * M.max() else ""
+    at_truth = (
+        f"with D = A, q diagonal, posterior {dependent}diagonal: TIE least at β = {imposed:g}; noise ratio {ratio:g}"
+    )
     return [
         exact("conflict-needed", without, not errors[0] > errors[1] < errors[2]),
         Verdict(
