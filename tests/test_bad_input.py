@@ -55,7 +55,7 @@ CHAPTERS = [  # chapter, parameters, what the line says
     (
         "analytical",
         {"mixing_matrix": "[[300, 0], [0, 1]]", "noise_std": "1e-3"},
-        "most 100,000 noise_std; got 300, ",
+        "most 2,000 noise_std; got 300, ",
     ),
     ("rotation", {"mixing_matrix": str([[1.0]] * 31)}, "mixing_matrix must have at most 30 rows; got 31"),
     ("rotation", {"noise_std": "1e4"}, "noise_std must be from 1e-3 to 1e3; got 10000.0"),
