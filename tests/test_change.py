@@ -244,7 +244,7 @@ if __name__ == "__main__":
 """.replace("OTHER", repr(str(other)))
     lacks, *found, status = copy.told(seen)
     assert lacks == [*missing, 26]
-    assert found == [[[4, 7, 24, 24], [10, 3, 24, 24], [2, 5], [15, 15, 24, 24]], 2, True]
+    assert found == [[[4, 7, 24, 24], [10, 3, 24, 24], [2, 1], [15, 15, 24, 24]], 2, True]
     assert "disc,samples=100,epochs=20: 2 of 4" in status
     assert len(copy.touched) == 2
 
