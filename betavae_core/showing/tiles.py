@@ -215,7 +215,7 @@ def lead(profile: str) -> str:
         "In a control, whose sources stay independent given the data, TIE should not fall. The planned comparison "
         "was inconclusive, since some of the control's decoders had not turned to the principal axes. In an "
         "exploratory comparison the control alone got longer training. Its decoders had turned, and its TIE fell by "
-        f"{between(_positive(longer))} nats per unit less"
+        f"{between(_positive(longer))} nats per unit less than the others'"
     )
 
 
