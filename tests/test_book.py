@@ -38,6 +38,12 @@ def test_defaults_obey_their_own_rules():
         assert parameters.checked(chapter, {}) == {}
 
 
+def test_the_small_book_of_the_tests_asks_for_the_same_matrices_as_the_book():
+    pages = [(ROOT / folder / "analytical.md").read_text() for folder in ("book", "tests/minibook")]
+    ours, small = (re.findall(r"^mixing_matrix = .*$", page, re.MULTILINE) for page in pages)
+    assert small == ours and len(ours) == 1
+
+
 @pytest.mark.parametrize("chapter", chapters.names())
 def test_chapter_cells_are_short_and_train_nothing_by_hand(chapter):
     for cell in chapters.notebook(chapter).cells:
