@@ -6,7 +6,7 @@ curve are drawn with replacement, realization by realization. These come as they
 then means and medians of all differences are zero, whatever single networks do, and what is true is beyond dispute.
 As they lie, the mean of a step may owe itself to networks so rare that a sample has none of them; no rule can know.
 `data/calibration.json` keeps the rates with their seed, and
-`python -m betavae_workshop.calibration` finds them anew.
+`python -m betavae_workshop.calibration` finds them anew in half an hour.
 """
 
 import json
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.interpolate import Akima1DInterpolator
+from tqdm import tqdm
 
 from betavae_core import files, paths
 from betavae_core.findings import optima, tiles
@@ -46,35 +47,23 @@ def _bowl(lowest: float, step: float) -> np.ndarray:
 
 def truths(rule: str) -> list[Truth]:
     """What is simulated for a rule. A flat curve and one at the border obey no claim and contradict none clearly."""
-    flat = np.zeros(BETAS)
+    at = np.arange(3 if rule == "positive" else BETAS)
     if rule == "falls":
-        level, down = np.full(BETAS - 1, -STEEP), np.arange(BETAS) * -1.0
-        level[5] = 0
-        found = [Truth("border", np.append(0, level.cumsum()), False, 0)]
-        for effect in EFFECTS:
-            up = level.copy()
-            up[5] = effect
-            found += [Truth("rises once", np.append(0, up.cumsum()), False, effect)]
-            found += [Truth("falls", effect * down, True, effect)]
+        names, border = ("rises once", "falls"), -STEEP * (at - (at > 5))
+        curves = [(border + effect * (at > 5), -effect * at) for effect in EFFECTS]
     elif rule == "near":
-        border = _bowl(4.5, STEEP)
-        found = [Truth("border", border, False, 0)]
-        for effect in EFFECTS:
-            found += [Truth("at 5", _bowl(5, effect), False, effect), Truth("at 1", _bowl(3, effect), True, effect)]
+        names, border = ("at 5", "at 1"), _bowl(4.5, STEEP)
+        curves = [(_bowl(5, effect), _bowl(3, effect)) for effect in EFFECTS]
     elif rule == "interior":
-        border = _bowl(0, STEEP)
-        border[1] = 0
-        found = [Truth("border", border, False, 0)]
-        for effect in EFFECTS:
-            found += [Truth("at an end", _bowl(0, effect), False, effect)]
-            found += [Truth("inside", _bowl(6, effect), True, effect)]
+        names, border = ("at an end", "inside"), np.where(at == 1, 0, _bowl(0, STEEP))
+        curves = [(_bowl(0, effect), _bowl(6, effect)) for effect in EFFECTS]
     else:
-        flat = np.zeros(3)
-        found = [Truth("border", np.array([0, STEEP, STEEP]), False, 0)]
-        for effect in EFFECTS:
-            found += [Truth("falls", np.array([0, -effect, -2 * effect]), False, effect)]
-            found += [Truth("rises", np.array([0, effect, 2 * effect]), True, effect)]
-    return [Truth("flat", flat, False, 0), *found]
+        names, border = ("falls", "rises"), STEEP * (at > 0)
+        curves = [(-effect * at, effect * at) for effect in EFFECTS]
+    found = [Truth("flat", np.zeros(len(at)), False, 0), Truth("border", border, False, 0)]
+    for effect, (against, obeys) in zip(EFFECTS, curves, strict=True):
+        found += [Truth(names[0], against, False, effect), Truth(names[1], obeys, True, effect)]
+    return found
 
 
 def decide(rule: str, curves) -> np.ndarray:
@@ -175,19 +164,19 @@ def coverage_of_tiles(experiment: str, noise: float, count: int, trials: int, se
 def rerun() -> dict:
     """All rates, as the file keeps them."""
     table = {"seed": SEED, "trials": TRIALS, "rules": [], "intervals": [], "tiles": []}
-    for name, noise in noises().items():
+    for name, noise in tqdm(noises().items(), "rules", unit="noise", disable=None):
         for rule in RULES:
             for count in COUNTS:
                 found = rates(rule, noise, count)
                 table["rules"].append({"noise": name, "rule": rule, "n": count, **found})
     for experiment in STORED:
-        for term in OPTIMA:
+        for term in tqdm(OPTIMA, f"intervals of {experiment}", unit="curve", disable=None):
             for normal in (True, False):
                 for count in COUNTS:
                     held, width = coverage(experiment, term, count, normal, TRIALS, SEED)
                     cell = {"curve": f"{experiment}, {term}", "normal": normal, "n": count}
                     table["intervals"].append({**cell, "coverage": held, "width": width})
-    for experiment in tiles.NAMES:
+    for experiment in tqdm(tiles.NAMES, "tiles", unit="experiment", disable=None):
         for noise in NOISES:
             for count in REALIZATIONS:
                 found = coverage_of_tiles(experiment, noise, count, TRIALS, SEED)

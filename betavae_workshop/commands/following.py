@@ -35,7 +35,7 @@ def with_progress(training, members, missing) -> list:
 
     lost, said = [], time.monotonic()
     try:
-        progress = tqdm(total=len(members), unit="member", disable=None)
+        progress = tqdm(total=len(members), unit="member", smoothing=0, disable=None)
         with one_interrupt(), contextlib.closing(training) as finished, progress as bar:
             for done, (member, made) in enumerate(finished, 1):
                 bar.update()

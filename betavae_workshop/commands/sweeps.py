@@ -1,6 +1,7 @@
 """Verbs of the sweeps: train what is missing, count what is there, publish it."""
 
 import functools
+import itertools
 from importlib.util import find_spec
 
 import click
@@ -137,9 +138,19 @@ def _members(count: int) -> str:
 def _explain(label: str, missing) -> None:
     """One line a β: which realizations are in no store."""
     for beta in sorted({member.beta for member in missing}):
-        numbers = [str(member.realization) for member in missing if member.beta == beta]
-        prefix = f"{label}, " if label else ""
-        click.echo(f"{prefix}beta {beta:.10g}: in no store, realization{'s' * (len(numbers) > 1)} {', '.join(numbers)}")
+        numbers = sorted(member.realization for member in missing if member.beta == beta)
+        prefix, plural = f"{label}, " if label else "", "s" * (len(numbers) > 1)
+        click.echo(f"{prefix}beta {beta:.10g}: in no store, realization{plural} {_ranges(numbers)}")
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Numbers in order, neighbours told as a range.
+
+    >>> _ranges([0, 1, 2, 4, 7, 8])
+    '0 to 2, 4, 7 to 8'
+    """
+    runs = [[n for _, n in run] for _, run in itertools.groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])]
+    return ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
 def _crew(jobs, workers, scheduler):
