@@ -245,13 +245,21 @@ def explorer(opened, process):
     return opened(process, 1.0)
 
 
-STARTS = [([[2, 1], [0.5, 1.5]], 1, 4), ([[5, 0.25], [0, 1]], 5, 1000), ([[-12.34, 1], [1, 70]], 0.02, 1e-9)]
+STARTS = [
+    ([[2, 1], [0.5, 1.5]], 1, 4),
+    ([[2, 1], [0.5, 1.5]], 0.05, 1),
+    ([[5, 0.25], [0, 1]], 5, 1000),
+    ([[-12.34, 1], [1, 70]], 0.02, 1e-9),
+]
 
 
 @pytest.mark.parametrize(("A", "sigma", "beta"), STARTS)
 def test_controls_say_what_the_page_starts_with_and_reach_it(opened, A, sigma, beta):
-    """They said the nearest step, and the end of the range for what lies beyond it."""
-    page, wanted = opened(LinearGaussian(A, sigma), beta), [beta, *np.ravel(A), sigma]
+    """They said the nearest step, and the end of the range for what lies beyond it; the best β was out of reach."""
+    process = LinearGaussian(A, sigma)
+    page, wanted = opened(process, beta), [beta, *np.ravel(A), sigma]
+    low, high = page.locator(".controls input").first.evaluate("one => [+one.min, +one.max]")
+    assert low < np.log10(linear.optimal_beta(process)) < high
 
     def said():
         told = page.locator(".controls input[type=range]").evaluate_all(

@@ -9,7 +9,7 @@ import { drawEllipses, drawPanel, listValues, number } from "./plot.js";
 import { FAMILIES, leastTurned, modelOf, ownAngle, turnedTerms } from "./rotation.js";
 
 const SOURCE = [1, -0.5]; // the sources behind the observation whose posteriors are drawn
-// β by its decimal logarithm; wider where a page starts beyond
+// β by its decimal logarithm; wider where a page starts beyond, or has its noise ratio near an end
 const RANGES = { beta: [-2, 2, 0.01], entry: [-3, 3, 0.1], noise: [0.1, 3, 0.05], turn: [-45, 45, 0.1] };
 const ENTRIES = ["A₁₁", "A₁₂", "A₂₁", "A₂₂"];
 const TRAINED = { family: "diagonal", turn: 0 }; // what training makes of a diagonal q: the principal axes
@@ -28,9 +28,12 @@ function holding([low, high, step], value) {
   return [value < low ? steps(Math.floor) : low, value > high ? steps(Math.ceil) : high, step];
 }
 
+// a tenth of the noise ratio to ten times it lies within, so that β* does
+const aroundRatio = (noise) => [-1, 1].map((decade) => 2 * Math.log10(noise) + decade);
+
 const rangesFor = ({ beta, entries, noise }) => ({
   ...RANGES,
-  beta: holding(RANGES.beta, Math.log10(beta)),
+  beta: [Math.log10(beta), ...aroundRatio(noise)].reduce(holding, RANGES.beta),
   entry: entries.reduce(holding, RANGES.entry),
   noise: holding(RANGES.noise, noise),
 });
