@@ -233,7 +233,7 @@ if __name__ == "__main__":
     key = wanted[0].key
     list(running.run(wanted, crews.here(1)))
     stored = sweep.load("disc", "smoke", realizations=1)
-    rows = [deep.sheets(stored)[1.0].shape, experiments.gallery("disc", 3).shape]
+    rows = [deep.sheets(stored)[1.0][0].shape, experiments.gallery("disc", 3).shape]
     rows.append(latents.latent_scores(stored).mig.shape)
     rows.append(tasks.draw_atlas(wanted[0], key)[0].pictures.shape)
     gap = deep.discrepancy_rows(stored, prediction.prediction("disc", stored.beta.values, [0]))

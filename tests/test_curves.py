@@ -67,6 +67,9 @@ def site_folder(tmp_path_factory):
     return tmp_path_factory.mktemp("site") / "sub"
 
 
+SHEET = np.ones((2, 3, 4, 4)), ["images", "decoded"]
+
+
 @pytest.fixture(scope="module")
 def site(panels, dataset, runaway, site_folder):
     """A page with a figure, and one with the control and all that follows it, at a sub-path."""
@@ -76,7 +79,7 @@ def site(panels, dataset, runaway, site_folder):
     following = [
         interactive.page_beta("mixing", np.array(BETAS), 1.0),
         interactive.follows(panels[0].curves[0].said(), 1.0),
-        interactive.pictures({beta: np.ones((2, 3, 4, 4)) for beta in BETAS}, ["images", "decoded"], 1.0),
+        interactive.pictures(dict.fromkeys(BETAS, SHEET), 1.0),
         figure,
     ]
     rates = curves.Curve(
@@ -93,7 +96,7 @@ def site(panels, dataset, runaway, site_folder):
     seven = [
         interactive.page_beta("mixing", np.array(BETAS), 7.0),
         interactive.follows({beta: f"{beta:g}" for beta in (*BETAS, 7.0)}, 7.0),
-        interactive.pictures({beta: np.ones((2, 3, 4, 4)) for beta in (*BETAS, 7.0)}, ["images", "decoded"], 7.0),
+        interactive.pictures(dict.fromkeys((*BETAS, 7.0), SHEET), 7.0),
         interactive.curves("fig-x", [built(dataset)]),
     ]
     (folder / "sub/seven.html").write_text(PAGE.format("".join(part.data for part in seven)))

@@ -244,6 +244,9 @@ def test_traversals_say_which_latents_are_not_in_use(experiment):
     idle = ["not in use" in label for label in labels]
     assert idle == (divergence < 0.01).tolist()
     assert idle[:4] == [False, False, True, False]
+    of_sheets = [name for _, names in deep.sheets(stored).values() for name in names[2:]]
+    named = zip(["z₁", "z₂"] * 3, idle, strict=True)
+    assert of_sheets == [f"{z} {'(not in use)' if off else 'from −3 to 3'}" for z, off in named]
     change = np.abs(moved - moved[:, 3:4]).max((1, 2, 3))
     assert change[2] < 0.1 * change[3]
 
@@ -371,7 +374,7 @@ def test_everything_that_follows_the_page_s_beta_is_at_it_whatever_it_is(beta, s
     control = interactive.page_beta("mixing", stored.beta.values, beta).data
     assert f'data-own="{named}"' in control and f'data-start="{named}"' in control
     assert set(re.search('data-betas="(.*?)"', control)[1].split()) == {named, *(f"{b:g}" for b in stored.beta.values)}
-    pictures = interactive.pictures(deep.sheets(shown), deep.SHEET, beta).data
+    pictures = interactive.pictures(deep.sheets(shown), beta).data
     assert re.findall(r'data-beta="([^"]+)">', pictures) == [named]  # the others are hidden
     assert len(live.table(made)[1]) == 6
     curves.draw(curves.deep_panels(stored, made, {}, live.shift("mixing"), predicted)).canvas.draw()

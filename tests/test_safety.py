@@ -88,8 +88,8 @@ def test_markup_in_data_is_shown_not_run():
     assert "<script>" not in shown
     assert "<b>" not in shown
     assert r"a\|b" in shown
-    sheet = {1.0: np.ones((2, 3, 4, 4))}
-    parts = [interactive.pictures(sheet, ['"><script>', "<b>"], 1.0), interactive.follows({1.0: "<img src=x>"}, 1.0)]
+    sheet = {1.0: (np.ones((2, 3, 4, 4)), ['"><script>', "<b>"])}
+    parts = [interactive.pictures(sheet, 1.0), interactive.follows({1.0: "<img src=x>"}, 1.0)]
     written = "".join(part.data for part in parts)
     assert "<b>" not in written
     assert "<script>" not in written

@@ -50,12 +50,14 @@ def reconstruction_rows(stored: xr.Dataset, betas, realizations) -> tuple[np.nda
 def traversal_rows(stored: xr.Dataset, betas, realization: int = 0) -> tuple[np.ndarray, list[str]]:
     """Rows of pictures: for each β one row a latent, moved from −3 to 3 with the other held at 0; says which idle."""
     rows = np.concatenate([pictures(stored, "traversals", beta, realization) for beta in betas])
-    labels = []
-    for beta in betas:
-        q = latents.stored_posterior(stored, stored.beta.values.tolist().index(beta), realization)
-        used = latents.in_use_by(q) if q else (True, True)
-        labels += [f"β = {beta:g}, z{i}{'' if use else ' (not in use)'}" for i, use in zip("₁₂", used, strict=True)]
-    return rows, labels
+    named = [(beta, *latent) for beta in betas for latent in _in_use(stored, beta, realization)]
+    return rows, [f"β = {beta:g}, {z}{'' if use else ' (not in use)'}" for beta, z, use in named]
+
+
+def _in_use(stored: xr.Dataset, beta: float, realization: int) -> list[tuple[str, bool]]:
+    """Each latent of a network by name, and whether it is in use."""
+    q = latents.stored_posterior(stored, stored.beta.values.tolist().index(beta), realization)
+    return list(zip(("z₁", "z₂"), latents.in_use_by(q) if q else (True, True), strict=True))
 
 
 def live_rows(live: xr.Dataset) -> tuple[np.ndarray, list[str]]:
@@ -65,17 +67,16 @@ def live_rows(live: xr.Dataset) -> tuple[np.ndarray, list[str]]:
     return traversal_rows(live, live.beta.values, int(kept[0])) if len(kept) else nothing
 
 
-SHEET = ["images", "decoded", "z₁ from −3 to 3", "z₂ from −3 to 3"]  # rows of `sheets`
-
-
-def sheets(stored: xr.Dataset) -> dict[float, np.ndarray]:
-    """For each β the rows named in `SHEET` of realization 0, seven pictures each: (4, 7, side, side)."""
+def sheets(stored: xr.Dataset) -> dict[float, tuple[np.ndarray, list[str]]]:
+    """For each β rows of seven pictures of realization 0, (4, 7, side, side), and what each row is."""
     images = latents.images_of(stored, 0).images()[None, :7]
     found = {}
     for beta in stored.beta.values:  # of a network that diverged there is nothing
         decoded = pictures(stored, "reconstructions", beta)[None, :7]
         traversed = pictures(stored, "traversals", beta)
-        found[float(beta)] = np.nan_to_num(np.concatenate([images, decoded, traversed]))
+        names = [f"{z} {'from −3 to 3' if use else '(not in use)'}" for z, use in _in_use(stored, beta, 0)]
+        rows = np.nan_to_num(np.concatenate([images, decoded, traversed]))
+        found[float(beta)] = rows, ["images", "decoded", *names]
     return found
 
 
@@ -132,9 +133,8 @@ def texts(stored: xr.Dataset, live: xr.Dataset, predicted: xr.Dataset) -> dict[s
     found, fresh = optima.best(stored), optima.optimum(stored, f"tie{HELDOUT}").value
     quoted = {name: f"{e.value:g}" for name, e in found.items()}
     quoted |= {f"{name}_range": between(e) for name, e in found.items()}
-    own = optima.single(stored, "tie")
     return quoted | {
-        "tie_single": f"{own.low:g} to {own.high:g}",
+        "tie_single": between(optima.single(stored, "tie")),
         "tie_fresh": f"{fresh:g}",
         "least_tie_fresh": f"{float(stored.tie_heldout.sel(beta=fresh).mean()):.2f}",
         "elbo_gap": f"{float((stored.elbo - stored.elbo_heldout).mean('realization').max()):.1f}",

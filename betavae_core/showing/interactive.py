@@ -116,15 +116,14 @@ def follows(said: dict[float, str], start: float):
     return HTML(f'<span class="follows" data-said="{texts}">{html.escape(said[start])}</span>')
 
 
-def pictures(sheets: dict[float, np.ndarray], rows: list[str], start: float):
+def pictures(sheets: dict[float, tuple[np.ndarray, list[str]]], start: float):
     """Pictures at the page's β: all in the page, the one of the β nearest to `start` shown at first.
 
-    `sheets` : for each β, grey levels (row, column, height, width); `rows` : what each row is, written beside it
+    `sheets` : for each β grey levels (row, column, height, width), and what each row is, which is written beside it
     """
-    first = nearest(sheets, start)
-    names = "".join(f"<span>{html.escape(row)}</span>" for row in rows)
-    found = []
-    for beta, sheet in sheets.items():
+    first, found = nearest(sheets, start), []
+    for beta, (sheet, rows) in sheets.items():
+        names = "".join(f"<span>{html.escape(row)}</span>" for row in rows)
         hidden, picture = "" if beta == first else " hidden", uri(atlas.compressed(_framed(sheet)))
         words = html.escape(f"β = {_beta(beta)}, from above: {', '.join(rows)}")
         image = f'<img class="digits" alt="{words}" src="{picture}">'
