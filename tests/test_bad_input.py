@@ -71,6 +71,7 @@ CHAPTERS = [  # chapter, parameters, what the line says
     ),
     ("analytical", {"mixing_matrix": "[[0x10, 1], [0, 1]]"}, "mixing_matrix must be a list"),
     ("analytical", {"mixing_matrix": "[[1_0, 1], [0, 1]]"}, "mixing_matrix must be a list"),
+    ("analytical", {"mixing_matrix": "[[True, 1], [0, 1]]"}, "mixing_matrix must be a list"),
     ("nowhere", {}, "no chapter 'nowhere'; chapters: intro, contents"),
     ("../theory", {}, "no chapter"),
     ("", {}, "no chapter ''"),

@@ -103,7 +103,7 @@ def parsed(name: str, text: str, default):
 
 def _literal(text: str):
     """A list, or whatever else Python writes so; its numbers in plain digits."""
-    if re.search(r"\b0[xob]|\d_", text, re.ASCII | re.IGNORECASE):
+    if re.search(r"\b0[xob]|\d_|\b(true|false)\b", text, re.ASCII | re.IGNORECASE):
         raise ValueError("numbers are typed in plain digits")
     return ast.literal_eval(text)
 
