@@ -63,6 +63,10 @@ def test_the_gallery_shows_all_ten_digits(experiment):
     pictures = experiments.gallery(experiment, columns=3)
     assert pictures.shape == (10, 3, 40, 40)
     assert pictures.std(axis=(1, 2, 3)).min() > 0
+    several = (experiments.training(experiment, r, 3) for r in range(60))
+    leads = {data.classes[0]: data for data in reversed(list(several))}  # the first realization of each
+    for digit, data in leads.items():
+        np.testing.assert_array_equal(pictures[digit], data.images())
 
 
 def test_a_localised_digit_stands_where_its_code_says():

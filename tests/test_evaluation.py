@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from betavae_core.images import experiments
-from betavae_core.networks import evaluation, training
+from betavae_core.networks import evaluation, likelihood, training
 from betavae_core.theory import gaussian
 from betavae_core.theory.alignment import signed_permutations, true_inference_error
 
@@ -39,6 +39,21 @@ def test_reconstruction_equals_plain_pixels(trained):
     error = values.std(0).mean() / np.sqrt(values.size)
     assert found["reconstruction"][0] == pytest.approx(values.mean(), abs=6 * error)
     assert 0.3 * error < found["reconstruction_se"][0] < 3 * error
+
+
+def test_the_error_of_mie_and_the_weight_that_draws_keep_are_those_of_its_images(trained):
+    """MIE of each image again, its ELBO from other draws; the weights' effective number from its definition."""
+    weights, data, _ = trained
+    found = evaluation.evaluate(weights, [data], [5.0], [0])
+    first = slice(evaluation.IMPORTANCE_IMAGES)
+    x, q, decoder = data.standardised[first], weights.posterior([data])[0][first], likelihood.Decoder.of(weights, 0)
+    rng = np.random.default_rng(3)
+    log_p, ess = likelihood.log_likelihood(decoder, x, q, rng, evaluation.IMPORTANCE_DRAWS)
+    z = q.of_draws().sample(rng.standard_normal((len(x), 64, 2)))
+    mie = log_p - decoder.log_density(x, z).mean(1) + q.kl_by_latent().sum(-1)
+    assert found["mie"][0] == pytest.approx(mie.mean(), abs=4 * found["mie_se"][0])
+    assert found["mie_se"][0] == pytest.approx(mie.std() / len(mie) ** 0.5, rel=0.35)
+    assert found["mie_ess"][0] == pytest.approx(np.median(ess), rel=0.1)
 
 
 def test_true_inference_error_is_the_least_direct_divergence(trained):
