@@ -422,7 +422,7 @@ def test_each_curve_of_scores_and_angles_is_what_it_says():
     for panel, name in zip(
         deep.score_panels(scored, [1.0, 2.0], nothing, settling), ("correlation", "mig", "sap"), strict=True
     ):
-        expected = scored[name], scored[f"{name}_drawn"], settling[name]
+        expected = scored[f"{name}_drawn"], scored[name], settling[name]
         for curve, values in zip(panel.curves, expected, strict=True):
             assert curve.value == pytest.approx(values.mean("realization").values)
     chance, measured = deep.angle_panel({1.0: np.array([30.0]), 5.0: np.array([80.0, 90.0])}).curves

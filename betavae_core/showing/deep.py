@@ -72,11 +72,9 @@ def sheets(stored: xr.Dataset) -> dict[float, tuple[np.ndarray, list[str]]]:
     images = latents.images_of(stored, 0).images()[None, :7]
     found = {}
     for beta in stored.beta.values:  # of a network that diverged there is nothing
-        decoded = pictures(stored, "reconstructions", beta)[None, :7]
-        traversed = pictures(stored, "traversals", beta)
+        shown = images, pictures(stored, "reconstructions", beta)[None, :7], pictures(stored, "traversals", beta)
         names = [f"{z} {'from −3 to 3' if use else '(not in use)'}" for z, use in _in_use(stored, beta, 0)]
-        rows = np.nan_to_num(np.concatenate([images, decoded, traversed]))
-        found[float(beta)] = rows, ["images", "decoded", *names]
+        found[float(beta)] = np.nan_to_num(np.concatenate(shown)), ["images", "decoded", *names]
     return found
 
 
@@ -221,8 +219,8 @@ def score_panels(scored, used, live, settled) -> list[Panel]:
     panels, shade = [], (used[0], used[-1]) if len(used) else None
     for title, name in {"A  correlation": "correlation", "B  MIG": "mig", "C  SAP": "sap"}.items():
         curves = [
-            over(scored, name, "means of q"),
             mean(scored, f"{name}_drawn", "z drawn from q", colour=ORANGE, line=":"),
+            over(scored, name, "means of q"),
             mean(settled, name, f"means of q, {SETTLED}", colour=GREY, line="-."),
         ]
         if live.realization.size:

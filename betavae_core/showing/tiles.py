@@ -33,7 +33,7 @@ def prediction_rows() -> list[list[str]]:
         at_one, at_best = (max(0.0, float(v)) for v in tiles.theory(name, [1.0, tiles.best(name)]).tie)
         diagonal = np.allclose(A.T @ A, np.diag(np.diag(A.T @ A)))
         values = tiles.best(name), at_best, at_one, at_one - at_best
-        rows.append([name, "diagonal" if diagonal else "not diagonal", *(f"{value:.4f}" for value in values)])
+        rows.append([name, "diagonal" if diagonal else "not diagonal", *(f"{value:.3f}" for value in values)])
     return rows
 
 
@@ -137,8 +137,8 @@ def power_rows() -> list[list[str]]:
 
 
 def between(found: Estimate, decimals: int = 3) -> str:
-    """A value with its interval, if there is one; a dash for a value that there is not."""
-    value, low, high = (tables.fixed(n, decimals) for n in found)
+    """A value with its interval, if there is one; a dash for a value that there is not, 0 and ∞ for an open end."""
+    value, low, high = (tables.fixed(n, decimals) if n else "0" for n in found)
     return value if found.low == -np.inf else f"{value} ({low} to {high})"
 
 

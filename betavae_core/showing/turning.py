@@ -84,7 +84,8 @@ def law_figure(found) -> Figure:
         _band(axis, counts, tie, figures.BLUE)
         axis.plot(counts, tie.mean(1), "o", color=figures.BLUE, markersize=4)
         axis.plot(counts, [linear.label_law(k, m) for m in counts], "--", color=figures.ORANGE)
-        _ticks(axis, [3, 10, 30, 100, 300], xlabel="labels m", title=f"{k} sources", ylabel="TIE, nats")
+        there = [m for m in (3, 10, 30, 100, 300) if m >= counts[0]]
+        _ticks(axis, there, xlabel="labels m", title=f"{k} sources", ylabel="TIE, nats")
     return figure
 
 

@@ -4,7 +4,7 @@
 
 import { choose, follow } from "./beta.js";
 import { element as anyElement, slider, svgElement as element, tell } from "./controls.js";
-import { ellipses, nearest } from "./plot.js";
+import { ellipses, nearest, number } from "./plot.js";
 
 const CANVAS = 40,
   UNIT = 40; // pixels of an image; units of the drawing to one standard deviation of the prior
@@ -157,6 +157,7 @@ function pictureOf(caption) {
 function start(root) {
   const data = JSON.parse(root.querySelector("script").textContent),
     betas = data.networks.map(({ beta }) => beta);
+  const named = (beta) => (beta === data.own ? `${beta}` : number(beta, 4)); // as it was typed; others may be parts of ν
   // held: the point is at the mean of q
   const state = { at: betas.indexOf(data.start), image: 0, source: 0, point: [0, 0], held: true };
   const live = anyElement("div", { class: "live" }),
@@ -190,7 +191,7 @@ function start(root) {
     original.canvas.setAttribute("aria-label", `Image ${state.image + 1}`);
     tell(
       readout,
-      `${data.name}, β = ${betas[state.at]}, image ${state.image + 1}: ` +
+      `${data.name}, β = ${named(betas[state.at])}, image ${state.image + 1}: ` +
         `KL(q ‖ exact posterior) = ${network.kl[state.image]} nats.` +
       (outside ? ` ${outside} of ${network.mean.length} means lie beyond the edge.` : ""),
     );
@@ -202,7 +203,7 @@ function start(root) {
     "β",
     [0, betas.length - 1, 1],
     state.at,
-    (i) => `${betas[i]}${betas[i] === data.own ? ", this build" : ""}`,
+    (i) => `${named(betas[i])}${betas[i] === data.own ? ", this build" : ""}`,
     (i) => choose(betas[i]),
   );
   const thumb = (button, i) => {

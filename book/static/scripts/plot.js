@@ -59,10 +59,13 @@ function ticks(low, high, bend) {
   return Array.from({ length: count }, (_, i) => Number(((Math.ceil(low / step) + i) * step).toPrecision(12)));
 }
 
+/** Stops of an axis of degrees that goes all round are right angles. */
+const stops = (low, high) => (high - low === 360 ? [-180, -90, 0, 90, 180] : ticks(low, high));
+
 /** The horizontal axis: from where to where, as `position` of what is drawn at each β or across, and its ticks. */
 function base(panel, betas) {
   if (panel.linear)
-    return { position: (value) => value, low: betas[0], high: betas.at(-1), columns: ticks(betas[0], betas.at(-1)) };
+    return { position: (value) => value, low: betas[0], high: betas.at(-1), columns: stops(betas[0], betas.at(-1)) };
   if (!panel.across) {
     const decades = Array.from({ length: 13 }, (_, i) => 10 ** (i - 6)),
       last = betas.at(-1);
@@ -96,7 +99,8 @@ function scales(panel, width) {
   const span = bent(most) - bent(least) < 1e-9 ? 1 : bent(most) - bent(least);
   const bottom = bent(least) - (finite(floor) ? 0 : 0.06 * span),
     top = bent(least) + 1.06 * span;
-  const rows = ticks(least, Math.max(most, least + 1e-9), bend),
+  const unbent = (value) => (Math.abs(value) <= 1 ? value : Math.sign(value) * 10 ** (Math.abs(value) - 1)) * bend;
+  const rows = bend ? ticks(unbent(bottom), unbent(top), bend) : ticks(least, Math.max(most, least + 1e-9)),
     left = 8 + DIGIT * Math.max(...rows.map((row) => number(row).length), 2);
   const across = (width - left - RIGHT) / (high - low || 1);
   return {
