@@ -348,8 +348,8 @@ def test_a_beta_that_is_not_stored_gets_a_place_of_its_own_beside_those_that_are
     one = live.of_page(stored, record.joined(stored, trained.isel(realization=[0])))
     assert one["who"][3.0] == "in the network trained in this build"
     assert set(deep.sheets(shown)) == {2.0, 3.0, 5.0}
-    assert "the nearest that is stored is β = 2 and 5" in live.elsewhere(stored, 3.0)
-    assert live.elsewhere(stored, 5e8).count("the nearest that is stored is β = 5.") == 1
+    assert "nearest to it, networks are stored at β = 2 and 5." in live.elsewhere(stored, 3.0)
+    assert live.elsewhere(stored, 5e8).count("nearest to it, networks are stored at β = 5.") == 1
     assert live.elsewhere(stored, 2.0) == "Everything else on this page is stored."
 
 

@@ -96,8 +96,8 @@ def elsewhere(stored: xr.Dataset, beta: float) -> str:
     below, above = stored.beta.values[stored.beta.values < beta], stored.beta.values[stored.beta.values > beta]
     near = " and ".join(f"{b:g}" for b in (*below[-1:], *above[:1]))
     return (
-        f"Nothing is stored at β = {beta:.10g}; the nearest that is stored is β = {near}. So wherever this page speaks "
-        "of its own β it shows these networks. Curves and tables over β are stored."
+        f"Nothing is stored at β = {beta:.10g}; nearest to it, networks are stored at β = {near}. So wherever this "
+        "page speaks of its own β it shows what was trained in this build. Curves and tables over β are stored."
     )
 
 
