@@ -43,7 +43,7 @@ def analytical(process: LinearGaussian, trained: xr.Dataset, fixed: xr.Dataset, 
     at_one, around = abs(float(trained.mie.sel(beta=1))), [float(part.mie.max()) for part in (before, after)]
     mie = f"{written(at_one)} nats at β = 1; up to {around[0]:.3g} at smaller and {around[1]:.3g} at larger β"
     tie = f"{least:.4f} nats at β = {best:.4f}; {ends:.4f} or more at both ends"
-    rises = f"rises by {climb:.3g} nats from β = {float(trained.beta[0]):g} to 1, falls after"
+    rises = f"rises by {climb:.3g} nats from β = {written(float(trained.beta[0]))} to 1, falls after"
     return [
         exact("linear-elbo-peak", f"at β = {peak:g}", peak == 1),
         exact("linear-r-falls", f"largest rise {written(R)} nats", R <= ROUNDING),

@@ -120,8 +120,8 @@ def identification_note(process: LinearGaussian, beta: float):
 def summary(process: LinearGaussian, best: float) -> dict[str, float]:
     """TIE in nats at the β that the chapter compares, with the decoder trained and held at the truth."""
     ratio = process.noise_std**2
-    trained = np.maximum(linear.sweep(process, [1.0, ratio, best]).tie.values, 0)  # rounding can fall below 0
-    fixed = max(0.0, float(linear.sweep(process, ratio, decoder=process.mixing).tie[0]))
+    trained = np.maximum(linear.sweep(process, [1.0, ratio, best]).tie.values.round(12), 0)  # 0 but for rounding is 0
+    fixed = max(0.0, float(linear.sweep(process, ratio, decoder=process.mixing).tie.values.round(12)[0]))
     return {
         "tie_one": trained[0],
         "tie_ratio": trained[1],
@@ -187,7 +187,7 @@ def water_filling_figure(rates: Panel, eigenvalues, beta: float) -> Figure:
         level.bar(i + 1, value, color=figures.colour(i), alpha=0.35, width=0.7)
         level.bar(i + 1, max(value - beta, 0), bottom=min(beta, value), color=figures.colour(i), width=0.7)
     level.axhline(beta, color=figures.GREY, linestyle="--", linewidth=1.2)
-    level.set(title=f"B  eigenvalues at β = {beta:g}", xlabel="latent", ylabel="variance", yscale="log")
+    level.set(title=f"B  eigenvalues at β = {beta:.10g}", xlabel="latent", ylabel="variance", yscale="log")
     level.set(xticks=range(1, len(eigenvalues) + 1), ylim=(0.5 * min(*eigenvalues, beta), 2 * max(*eigenvalues, beta)))
     return figure
 

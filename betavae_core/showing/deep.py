@@ -142,7 +142,7 @@ def texts(stored: xr.Dataset, live: xr.Dataset, predicted: xr.Dataset) -> dict[s
         "least_tie": f"{float(stored.tie.sel(beta=found['tie'].value).mean()):.2f}",
         "tie_one": f"{float(stored.tie.sel(beta=1.0).mean()):.2f}",
         "tie_linear": f"{optima.least_mean(predicted, 'tie'):g}",
-        "beta": f"{float(live.beta[0]):g}",
+        "beta": f"{float(live.beta[0]):.10g}",
         "live": str(live.sizes["realization"]),
         "reproduced": reproduced(stored, live),
         "elsewhere": elsewhere(stored, float(live.beta[0])),
