@@ -8,7 +8,7 @@ import pytest
 
 from betavae_core.findings import optima
 from betavae_core.paths import CHAPTERS
-from betavae_core.showing import analytical, curves, rotation, tables
+from betavae_core.showing import analytical, curves, interactive, rotation, tables
 from betavae_core.theory import linear, stationarity
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.terms import LINEAR
@@ -55,6 +55,14 @@ def test_the_page_follows_its_parameters(case, monkeypatch):
     ):
         figure.canvas.draw()
         plt.close(figure)
+
+
+def test_errors_that_are_only_rounding_are_none_and_the_explorer_starts_at_all_digits_of_beta():
+    """At orthogonal columns TIE at the best β is zero, and rounding once told of −1.1 × 10⁻¹⁶ nats."""
+    process = LinearGaussian([[1.0, 1.0], [-1.0, 1.0]], 1.0)
+    summary = analytical.summary(process, 1.0)
+    assert summary["tie_best"] == summary["tie_fixed_best"] == summary["turn"] == 0
+    assert 'data-beta="1234567.5"' in interactive.explorer(process, 1234567.5).data
 
 
 def test_tables_and_figures_have_each_number_in_its_place():
