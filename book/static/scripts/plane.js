@@ -157,7 +157,7 @@ function pictureOf(caption) {
 function start(root) {
   const data = JSON.parse(root.querySelector("script").textContent),
     betas = data.networks.map(({ beta }) => beta);
-  const named = (beta) => (beta === data.own ? `${beta}` : number(beta, 4)); // as it was typed; others may be parts of ν
+  const named = (beta) => (beta === data.own ? `${beta}` : number(beta, 4)); // as typed; others may be a part of ν
   // held: the point is at the mean of q
   const state = { at: betas.indexOf(data.start), image: 0, source: 0, point: [0, 0], held: true };
   const live = anyElement("div", { class: "live" }),

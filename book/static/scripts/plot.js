@@ -99,7 +99,8 @@ function scales(panel, width) {
   const span = bent(most) - bent(least) < 1e-9 ? 1 : bent(most) - bent(least);
   const bottom = bent(least) - (finite(floor) ? 0 : 0.06 * span),
     top = bent(least) + 1.06 * span;
-  const unbent = (value) => (Math.abs(value) <= 1 ? value : Math.sign(value) * 10 ** (Math.abs(value) - 1)) * bend;
+  const unbent = (value) =>
+    bend * (Math.abs(value) <= 1 ? value : Math.sign(value) * 10 ** (Math.abs(value) - 1));
   const rows = bend ? ticks(unbent(bottom), unbent(top), bend) : ticks(least, Math.max(most, least + 1e-9)),
     left = 8 + DIGIT * Math.max(...rows.map((row) => number(row).length), 2);
   const across = (width - left - RIGHT) / (high - low || 1);
