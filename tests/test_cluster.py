@@ -38,13 +38,17 @@ def dask(*words):
 
 
 @pytest.fixture
-def cluster(tmp_path):
-    """Address and scheduler's process of a cluster of two workers of either kind, started as a user would."""
+def cluster(request, tmp_path):
+    """Address and processes of a cluster, started as a user would: a worker of each kind, or of those asked for.
+
+    Workers draw no dashboards of their own: each would load Bokeh, and a second time below its nanny.
+    """
     file = tmp_path / "scheduler.json"
     where = ["--scheduler-file", str(file), "--dashboard-address", "127.0.0.1:0"]
     scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0", *where)
-    one = ["--host", "127.0.0.1", "--nthreads", "1"]
-    workers = [dask("worker", *where[:2], *one, "--resources", f"{kind}=1") for kind in ("GPU", "CPU")]
+    one = ["--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard"]
+    kinds = getattr(request, "param", ("GPU", "CPU"))
+    workers = [dask("worker", *where[:2], *one, "--resources", f"{kind}=1") for kind in kinds]
     try:
         wait_for(lambda: file.exists() and file.read_text().endswith("}"))
         yield json.loads(file.read_text())["address"], scheduler, workers
@@ -205,6 +209,7 @@ def test_a_cluster_started_here_leaves_nothing_behind_and_is_none_of_the_user_s_
     wait_for(lambda: not any(map(lives, children)))
 
 
+@pytest.mark.parametrize("cluster", [()], indirect=True, ids=["no worker"])  # none is reached
 def test_settings_that_count_for_a_running_cluster_are_told_in_one_line(results, cluster, tmp_path):
     address, *_ = cluster
     command = [sys.executable, "-m", "betavae_workshop", "sweep", *SMALL, "--scheduler", address]
@@ -254,6 +259,7 @@ def test_two_sweeps_racing_on_one_store_share_it(results, start):
     assert len(list((results / "mixing").iterdir())) == 4
 
 
+@pytest.mark.parametrize("cluster", [["CPU"]], indirect=True, ids=["one worker"])
 def test_no_task_of_a_lost_scheduler_is_waited_for_be_its_result_on_its_way_or_submitted_since(cluster, monkeypatch):
     address, scheduler, _ = cluster
     monkeypatch.setattr(dask_cluster, "PATIENCE", 2)  # how long a client looks for its scheduler before it closes
