@@ -30,7 +30,7 @@ def judged(stored: xr.Dataset, reference: xr.Dataset) -> xr.Dataset:
     Returns a Dataset over beta × realization: `below`, nats of objective below the reference; `information`, C minus
     its C; `obliqueness`, NaN where it was not measured; `settled`, 1 or 0, NaN where one of these is missing.
     """
-    stored, reference = xr.align(stored, reference, join="inner")
+    stored, reference = xr.align(stored, reference, join="inner", exclude=["detailed"])
     below = objective(reference) - objective(stored)
     information = stored.kl_prior - reference.kl_prior
     axes = stored.obliqueness.where(stored.reconstruction.notnull())

@@ -26,7 +26,7 @@ def rows(thesis: xr.Dataset, settling: xr.Dataset, reference: xr.Dataset) -> lis
     Medians of how far the objective is below the reference's, means of TIE, and of the networks that settle the mean
     obliqueness of the decoder's axes and how many are at rest (`findings.settled`).
     """
-    thesis, settling = xr.align(thesis, settling, join="inner")
+    thesis, settling = xr.align(thesis, settling, join="inner", exclude=["detailed"])
     found = [settled.judged(each, reference) for each in (thesis, settling)]
     cells = []
     for beta in found[1].beta.values:
@@ -60,7 +60,7 @@ def beside(thesis: xr.Dataset, settling: xr.Dataset, linear: xr.Dataset) -> list
     Medians of the objective above that of the linear optimum, and of TIE; the largest TIE of a network that settles,
     and the mean obliqueness of its decoder's axes where it was measured.
     """
-    thesis, settling, linear = xr.align(thesis, settling, linear, join="inner")
+    thesis, settling, linear = xr.align(thesis, settling, linear, join="inner", exclude=["detailed"])
     cells = []
     for beta in settling.beta.values:
         old, new, reference = (each.sel(beta=beta) for each in (thesis, settling, linear))
