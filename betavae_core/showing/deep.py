@@ -132,7 +132,7 @@ def texts(stored: xr.Dataset, live: xr.Dataset, predicted: xr.Dataset) -> dict[s
     quoted = {name: f"{e.value:g}" for name, e in found.items()}
     quoted |= {f"{name}_range": between(e) for name, e in found.items()}
     return quoted | {
-        "tie_single": between(optima.single(stored, "tie")),
+        "tie_single": "{1:g} to {2:g}".format(*optima.single(stored, "tie")),
         "tie_fresh": f"{fresh:g}",
         "least_tie_fresh": f"{float(stored.tie_heldout.sel(beta=fresh).mean()):.2f}",
         "elbo_gap": f"{float((stored.elbo - stored.elbo_heldout).mean('realization').max()):.1f}",
