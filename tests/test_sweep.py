@@ -203,7 +203,7 @@ def test_remembered_members_come_out_the_same(experiment):
 def test_explain_runs_nothing_and_loads_no_tensorflow(results):
     done = without("tensorflow", "sweep", "mixing", "--explain", "--beta", "3", "--realizations", "2")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "beta 3: in no store, realizations 0, 1\n"
+    assert done.stdout == "beta 3: in no store, realizations 0 to 1\n"
     assert not results.exists()
 
 
