@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -231,18 +232,33 @@ def test_status_counts_by_beta_and_store(results):
 
 
 def test_what_is_in_hand_when_drawing_is_interrupted_is_kept(monkeypatch):
+    """The second task is in hand at the interrupt, and ends once the third is cancelled: no speed decides that."""
+    begun, futures = threading.Event(), []
+
+    def work(i):
+        if i == 1:
+            begun.set()
+            for _ in range(1000):  # ten seconds, should it never be
+                if futures and futures[2].cancelled():
+                    break
+                time.sleep(0.01)
+        return i
+
     def interrupted(tasks):
         monkeypatch.undo()
-        yield next(done for done in tasks if done.result() == 0)
+        futures.extend(tasks)
+        futures[0].result()
+        yield futures[0]
+        begun.wait(30)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(crews, "as_completed", interrupted)
     with ThreadPoolExecutor(1) as pool:
         here, found = contextlib.nullcontext([crews.Crew(pool.submit, lambda _: 1)]), []
         with pytest.raises(KeyboardInterrupt):
-            for wanted, seconds in crews.each_done(here, lambda s: time.sleep(s) or s, {i: (i / 5,) for i in range(9)}):
-                found.append((wanted, seconds))
-    assert found == [(0, 0), (1, 0.2)]
+            for wanted, result in crews.each_done(here, work, {i: (i,) for i in range(9)}):
+                found.append((wanted, result))
+    assert found == [(0, 0), (1, 1)]
 
 
 def test_a_second_interrupt_ends_at_once(capsys):
