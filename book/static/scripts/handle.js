@@ -112,6 +112,7 @@ function curveOf(data, moved) {
   const draw = () => {
     panel = drawPanel(svg, {
       linear: true,
+      stops: [-180, -90, 0, 90, 180],
       variable: "degrees; dashed: mirrored",
       floor: 0,
       marks: [{ beta: 0, label: "as trained", colour: "grey" }],

@@ -59,13 +59,12 @@ function ticks(low, high, bend) {
   return Array.from({ length: count }, (_, i) => Number(((Math.ceil(low / step) + i) * step).toPrecision(12)));
 }
 
-/** Stops of an axis of degrees that goes all round are right angles. */
-const stops = (low, high) => (high - low === 360 ? [-180, -90, 0, 90, 180] : ticks(low, high));
-
 /** The horizontal axis: from where to where, as `position` of what is drawn at each β or across, and its ticks. */
 function base(panel, betas) {
-  if (panel.linear)
-    return { position: (value) => value, low: betas[0], high: betas.at(-1), columns: stops(betas[0], betas.at(-1)) };
+  if (panel.linear) {
+    const [low, high] = [betas[0], betas.at(-1)];
+    return { position: (value) => value, low, high, columns: panel.stops ?? ticks(low, high) };
+  }
   if (!panel.across) {
     const decades = Array.from({ length: 13 }, (_, i) => 10 ** (i - 6)),
       last = betas.at(-1);
