@@ -60,6 +60,12 @@ def test_no_brackets_are_around_an_equation_s_number_which_has_its_own():
         assert not re.findall(r"\(\{eq\}`[^`]*`\)", page.read_text()), page.name
 
 
+def test_no_glued_text_has_markup_which_the_page_would_show_as_it_stands():
+    marked = re.compile(r'glue\(.*"[^"\n]*\*[\w{][^"*\n]*\*')
+    assert marked.search('glue("a", f"*{verdict.word}*: {verdict.estimate}", display=False)')
+    assert not [line for page in CHAPTERS.glob("*.md") for line in marked.findall(page.read_text())]
+
+
 def test_what_counts_as_a_sentence():
     text = "---\na: b\n---\n(label)=\n# Head\nOne {math}`a. B` two\nthree. *Four* five:\n"
     text += "\n```{math}\nx .\n```\n\nSix (seven.) Eight"
