@@ -47,6 +47,8 @@ AGAIN = Supplement("trained again", SETTLING.settings | {"start": 1}, (FAR_OFF[1
 SOON = {"epochs": 600, "optimiser": "soap", "learning_rate": 0.03, "settling": 0.8, "warmup": 0.1}  # by L of a pilot
 SOONEST = {"epochs": 700, "learning_rate": 6e-3, "settling": 0.8, "warmup": 0.2, "output": "solved"}  # by L, of mixing
 SETTLING_SOON = Supplement(SETTLING.name, SOON, BETAS, 20)  # against data/predictions/localisation-settled.json
+AFRESH = Supplement("other starting weights", {"start": 1}, BETAS[:8], 20, 5)  # against localisation-axes.json there
+SETTLING_AFRESH = Supplement(f"{SETTLING.name}, {AFRESH.name}", SOON | {"start": 1}, BETAS[:8], 20, 5)
 PENALISED = "total correlation, γ = {:g}"  # against data/predictions/tiles-gamma.json
 GAMMAS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0)
 LEARNED = "learned variance"  # against data/predictions/tiles-learned-variance.json
@@ -154,7 +156,7 @@ RECORDS = (
         60,
         "one digit, moved over the canvas",
         noise_std=0.5,
-        supplements=(PER_PIXEL, LONGER, SETTLING_SOON),
+        supplements=(PER_PIXEL, LONGER, SETTLING_SOON, AFRESH, SETTLING_AFRESH),
     ),
     Experiment("mixing-one-pair", datasets.mixing, 20, "mixing with one pair of digits for all", one_drawing=True),
     Experiment("mixing-diagonal", datasets.mixing, 12, "mixing with orthogonal columns", mixing=DIAGONAL),
