@@ -35,7 +35,7 @@ CHAPTERS = [  # chapter, parameters, what the line says
     ("analytical", {"noise_std": "0"}, "noise_std must be from 1e-3 to 1e3; got 0.0"),
     ("analytical", {"noise_std": "-1"}, "noise_std must be from 1e-3 to 1e3; got -1.0"),
     ("analytical", {"noise_std": "one"}, "noise_std must be a number"),
-    ("theory", {"models": "0"}, "models must be from 1 to 10000; got 0"),
+    ("theory", {"models": "0"}, "models must be from 10 to 10000; got 0"),
     ("theory", {"models": "2.5"}, "models must be a whole number"),
     ("theory", {"seed": "-1"}, "seed must be from 0 to 4294967295; got -1"),
     ("theory", {"seed": "True"}, "seed must be a whole number"),

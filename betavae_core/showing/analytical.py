@@ -143,7 +143,7 @@ def purchase_rows(values: dict[str, float], best: float) -> list[list[str]]:
         ("trained decoder, best β", best, values["tie_best"]),
         ("decoder fixed at the truth (the best that a diagonal encoder can do)", ratio, values["tie_fixed_best"]),
     ]
-    return [[text, f"{beta:.5g}", tables.number(tie, 4)] for text, beta, tie in rows]
+    return [[text, f"{beta:.5g}", tables.number(tie, 5)] for text, beta, tie in rows]
 
 
 def identity_panels(dataset, beta: float, optimum: float) -> list[Panel]:
@@ -199,8 +199,8 @@ def fixed_decoder_panel(trained, fixed, best: float, beta: float) -> Panel:
     return Panel(
         title="true inference error",
         curves=[
-            mean(trained, "tie", "decoder trained", written=0),
-            mean(fixed, "tie", "decoder = A", colour=figures.GREEN, written=-len(fixed.beta) // 3),
+            mean(trained, "tie", "trained", written=0),
+            mean(fixed, "tie", "held at A", colour=figures.GREEN, written=-len(fixed.beta) // 3),
         ],
         marks=marks,
         floor=0,

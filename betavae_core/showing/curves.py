@@ -182,7 +182,7 @@ def _places(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
 def line(axis, curve: Curve) -> None:
     """A curve on axes."""
     looks = {"color": curve.colour, "markerfacecolor": "white"}
-    if curve.low is not None and curve.high is not None and "o" not in curve.line:
+    if curve.low is not None and curve.high is not None and curve.line != "o":
         axis.fill_between(curve.beta, curve.low, curve.high, color=curve.colour, alpha=0.18, linewidth=0)
     if curve.line == "o" and curve.networks is not None and len(curve.networks) > 1:
         axis.vlines(curve.beta, curve.low, curve.high, color=curve.colour, linewidth=1)

@@ -157,7 +157,7 @@ def picture_rows(rows, labels) -> Figure:
     figure.set_layout_engine("none")  # which would weigh hundreds of axes against each other
     width, height = 1 / rows.shape[1], PICTURE / (PICTURE + LABEL)
     for cell, row, label in zip(found, rows, labels, strict=True):
-        cell.suptitle(label, x=0, ha="left", fontsize=10)
+        cell.suptitle(label, x=0, y=height, ha="left", va="bottom", fontsize=10)
         limit = np.abs(row).max()
         for column, picture in enumerate(row):
             axis = cell.add_axes((width * column, 0, width * INSIDE, height * INSIDE))

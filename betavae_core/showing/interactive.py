@@ -83,10 +83,10 @@ def explorer(process: LinearGaussian, beta: float):
     shown = process if fits else EXAMPLE
     entries = ",".join(f"{entry:.12g}" for entry in shown.mixing.ravel())
     words = "" if fits else "<p>The explorer takes two sources and two data: it shows the thesis’s example.</p>"
+    same = "; figures here show the same curves at this page's parameters" if fits else ""
     return HTML(
         f'{words}<div class="explorer" data-size="full" data-beta="{_beta(beta)}" data-mixing="{entries}" '
-        f'data-noise="{shown.noise_std:.12g}"><p>The explorer needs JavaScript; figures here show the same curves at '
-        "this page's parameters.</p></div>"
+        f'data-noise="{shown.noise_std:.12g}"><p>The explorer needs JavaScript{same}.</p></div>'
     )
 
 

@@ -126,7 +126,7 @@ def beta_figure(found: dict[str, xr.Dataset], count: int) -> Figure:
         x = [t for t in (0.1, 1, 10, 100, 1000) if 0.99 * study.beta.min() <= t <= study.beta.max()]
         axis.set(yscale="log", xscale="log")
         low, high = axis.get_ylim()
-        wanted = (0.01, 0.1, 1, 10, 100) if high > 50 * low else (0.2, 0.5, 1, 2, 5, 10)
+        wanted = (0.01, 0.1, 1, 10, 100) if high > 300 * low else (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
         unit = "β/ν" if label in tiles.NAMES else "β"
         _ticks(axis, x, [t for t in wanted if low <= t <= high], xlabel=unit, ylabel="TIE, nats", title=label)
     return figure
@@ -156,14 +156,15 @@ def experiment_rows(found: dict[str, xr.Dataset], what: str = "median") -> list[
     for label, study in found.items():
         at = _near(label, study)
         beta = "ν" if label in tiles.NAMES else f"{float(at.beta):g}"
-        rows.append([f"{label} ({at.sizes['realization']})", beta, *_turned(at, what)])
+        rows.append([f"{label} ({int(at.trained.count())})", beta, *_turned(at, what)])
     return rows
 
 
 def worse_rows(found: dict[str, xr.Dataset]) -> list[list[str]]:
     """Rows of a table: per cent of draws that end worse than they began, where `experiment_rows` looks."""
     near = {label: _near(label, study) for label, study in found.items()}
-    each = {label: 100 * (at.tie > at.began).mean(("realization", "draw")) for label, at in near.items()}
+    ended = {label: (at.tie > at.began).where(at.tie.notnull()) for label, at in near.items()}
+    each = {label: 100 * worse.mean(("realization", "draw")) for label, worse in ended.items()}
     return [[label, *(f"{float(part.sel(labels=m)):.1f}" for m in (1, *SHOWN, 100))] for label, part in each.items()]
 
 
@@ -178,10 +179,11 @@ def part_rows(found: dict[str, xr.Dataset]) -> list[list[str]]:
     for label, study in found.items():
         wanted = (0.5, 1, 2) if label in tiles.NAMES else (1, 5, 20, 50, 100, 200)
         for beta in wanted:
-            at = study.sel(beta=beta, method="nearest").mean("realization")
+            every = study.sel(beta=beta, method="nearest")
+            at, count = every.mean("realization"), int(every.trained.count())
             values = at.trained, at.trained - at.best, at.means, at["size"], at["shape"]
             unit = " ν" if label in tiles.NAMES else ""
-            rows.append([label, f"{beta:g}{unit}", *_two(values), tables.number(float(at.factor), 2)])
+            rows.append([label, f"{beta:g}{unit}", str(count), *_two(values), tables.number(float(at.factor), 2)])
     return rows
 
 

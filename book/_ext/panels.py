@@ -97,7 +97,7 @@ def _panels(folder: Path, alt: str, kind: str, source: str) -> str:
         return ""
     parts = []
     for i, (label, name, width, height) in enumerate(panels):
-        described = alt if i == 0 else f"Panel {i + 1} of {len(panels)}{': ' + html.escape(label) if label else ''}"
+        described = alt if i == 0 else f"Part {i + 1} of {len(panels)}{': ' + html.escape(label) if label else ''}"
         size = f'width="{width:.0f}" height="{height:.0f}" loading="lazy"'  # a shape to wait with: pages stay light
         image = f'<img alt="{described}" class="{kind}" {size} src="{source.rsplit("/", 1)[0]}/{name}" />'
         words = f"<span>{html.escape(label)}</span>" if label else ""

@@ -150,7 +150,7 @@ HEADLINES = {
     ),
     "A trained network’s ELBO is largest near β = 1": ("mixing-elbo-peak", "localisation-elbo-peak"),
     "A trained network reconstructs worse as β grows": ("mixing-r-falls", "localisation-r-falls"),
-    "Higher β makes latents factorise": ("mixing-factorised", "localisation-factorised"),
+    "Higher β lowers the correlation of latents": ("mixing-factorised", "localisation-factorised"),
     "Latents move a digit along orthogonal axes": ("localisation-axes",),
     "Is conditional dependence needed for a finite best β?": ("conflict-needed",),
     "With the true decoder, does a diagonal q move the best β?": ("diagonal-moves",),
