@@ -337,6 +337,15 @@ def test_every_page_describes_itself(book):
     assert len(seen) == len(chapters.names())
 
 
+def test_each_field_of_a_docstring_is_an_item_and_none_is_told_by_its_number(book):
+    """Fields ran together in one paragraph, a hundred more had "Alias for field number 0", and a colon made types."""
+    for page in (book.folder / "_build/html/book").glob("api-*.html"):
+        html = page.read_text()
+        assert "Alias for field number" not in html, page.name
+        assert not re.search(r"<p>(?:(?!</p>).)* : (?:(?!</p>).)* : ", html, re.DOTALL), page.name
+        assert "Type<span" not in html, page.name
+
+
 def test_the_explorer_follows_the_keyboard_and_its_link(site, blank, context):
     page = blank
     page.goto(f"{site}/book/analytical.html#beta=4&A=1,0,0,2&sigma=0.5")

@@ -20,6 +20,7 @@ TOGETHER = re.compile(  # spaces at which no line ends: β = 1, (β₂ − 1), �
     r"|(?<=\w) (?=− \d\))|(?<=−) (?=\d\))|(?<=\w) (?=→ [∞\d])|(?<=→) (?=[∞\d])"
     r"|(?<=\bTheorem) (?=\d)|(?<=\bProposition) (?=\d)|(?<=\bTable) (?=\d)|(?<=\bFig\.) (?=\d)"
 )
+FIELD = re.compile(r"[^.:]{1,60} : (?=\S)")  # "name : what it is" in a docstring, outside of its sections
 LEADING = re.compile(r" ([=<>≤≥]) $")  # to a number that the build puts in
 MARKS = re.compile(r"[.,;:!?)]+")
 
@@ -103,7 +104,26 @@ def as_restructured_text(app, what, name, obj, options, lines):
             found += ["References", "----------"]
             line = line.removeprefix("Source: ")
         found.append(line if literal else line.replace("|", r"\|"))
-    lines[:] = found
+    lines[:] = found if what == "module" else _listed(found)
+
+
+def _listed(lines: list[str]) -> list[str]:
+    """Lines in which each "name : what it is" of a paragraph is an item of a list; sections are Napoleon's."""
+    found, item = [], False
+    for number, line in enumerate(lines):
+        if line.startswith("-----"):
+            return found + lines[number:]
+        if FIELD.match(line):
+            found += [] if item else [""]
+            item = True
+        item = item and bool(line)
+        found.append(f"- {line}" if FIELD.match(line) else f"  {line}" if item else line)
+    return found
+
+
+def without_fields(app, what, name, obj, skip, options):
+    """A field of a named tuple is told in the docstring of its class; of its own it has "Alias for field number 0"."""
+    return True if type(obj).__name__ == "_tuplegetter" else None
 
 
 def put_card(app, exception):
@@ -172,6 +192,7 @@ def find_plugins_once():
 def setup(app):
     app.add_config_value("repository_url", "", "html")
     app.connect("autodoc-process-docstring", as_restructured_text, priority=400)  # before napoleon
+    app.connect("autodoc-skip-member", without_fields)
     app.connect("doctree-resolved", keep_together)
     app.connect("html-page-context", describe)
     app.connect("html-page-context", mend_roles)
