@@ -162,6 +162,26 @@ def test_the_angle_between_axes_of_motion(angle):
     assert latents.motion_angle(data, code @ np.linalg.inv(axes)) == pytest.approx(min(angle, 180 - angle))
 
 
+def test_the_angle_between_axes_of_motion_of_curved_latents():
+    """Places are moved until one latent has changed a little and the other not at all, by Newton's method."""
+    data, _ = experiments.draw("localisation", 0, samples=300)
+    place = latents.code(data)
+    bent = lambda r: np.stack([r[0] + 0.1 * r[1] ** 2 + 0.2 * r[1], r[1] - 0.2 * r[0] + 0.02 * r[0] ** 2])  # noqa: E731
+    step, angles = 1e-3, []
+    for start in place:
+        moved = []
+        for i in range(2):
+            r, wanted = start.copy(), bent(start) + step * np.eye(2)[i]
+            for _ in range(20):
+                slopes = np.stack([(bent(r + 1e-6 * e) - bent(r - 1e-6 * e)) / 2e-6 for e in np.eye(2)], 1)
+                r = r + np.linalg.solve(slopes, wanted - bent(r))
+            moved.append(r - start)
+        angles.append(np.degrees(np.arccos(abs(moved[0] @ moved[1]) / np.prod(np.linalg.norm(moved, axis=1)))))
+    assert np.ptp(angles) > 30
+    assert latents.motion_angle(data, bent(place.T).T) == pytest.approx(np.mean(angles), abs=0.1)
+    assert np.isnan(latents.motion_angle(experiments.training("tiles-4", 0, 300), np.eye(300)[:, :2]))  # codes of four
+
+
 def test_the_angle_is_measured_with_the_matrix_of_the_experiment():
     """The exact posterior's means are coordinates in which orthogonal columns move the code at right angles."""
     data, _ = experiments.draw("mixing-diagonal", 0, samples=300)
