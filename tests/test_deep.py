@@ -166,7 +166,7 @@ def test_the_angle_between_axes_of_motion_of_curved_latents():
     """Places are moved until one latent has changed a little and the other not at all, by Newton's method."""
     data, _ = experiments.draw("localisation", 0, samples=300)
     place = latents.code(data)
-    bent = lambda r: np.stack([r[0] + 0.1 * r[1] ** 2 + 0.2 * r[1], r[1] - 0.2 * r[0] + 0.02 * r[0] ** 2])  # noqa: E731
+    bent = lambda r: np.stack([2 * r[0] + 0.1 * r[1] ** 2 + 0.2 * r[1], r[1] - 0.2 * r[0] + 0.02 * r[0] ** 2])  # noqa: E731
     step, angles = 1e-3, []
     for start in place:
         moved = []
