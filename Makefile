@@ -76,13 +76,13 @@ browser: env  ## have a Chromium for the tests and the PDF: one on PATH, else De
 	@sh tools/browser.sh "$(PY)"
 
 test: env browser  ## run the whole test suite
-	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-fast: env browser  ## run the tests that need neither a whole book nor a full training
-	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not slow"
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 coverage: env browser  ## run the fast tests and write which lines they reach into _build/coverage.md
-	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not slow" --cov=betavae_core --cov=betavae_workshop --cov-report=markdown:_build/coverage.md
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow" --cov=betavae_core --cov=betavae_workshop --cov-report=markdown:_build/coverage.md
 
 lint: env  ## check style, format and, in the exact mathematics and the sweeps, types
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m basedpyright

@@ -445,7 +445,9 @@ def test_each_curve_of_scores_and_angles_is_what_it_says():
         expected = scored[f"{name}_drawn"], scored[name], settling[name]
         for curve, values in zip(panel.curves, expected, strict=True):
             assert curve.value == pytest.approx(values.mean("realization").values)
-    chance, measured = deep.angle_panel({1.0: np.array([30.0]), 5.0: np.array([80.0, 90.0])}).curves
+    rested = {1.0: np.array([40.0, 60.0])}
+    chance, measured, settled = deep.angle_panel({1.0: np.array([30.0]), 5.0: np.array([80.0, 90.0])}, rested).curves
+    assert (settled.beta.tolist(), settled.value.tolist()) == ([1], [50])
     assert (chance.low[0], chance.high[0]) == pytest.approx((2.25, 87.75), abs=0.5)  # the middle 95 % of 0 to 90
     assert [*measured.value, *measured.low, *measured.high] == [30, 85, 30, 80, 30, 90]
 

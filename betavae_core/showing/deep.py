@@ -229,8 +229,8 @@ def score_panels(scored, used, live, settled) -> list[Panel]:
     return panels
 
 
-def angle_panel(angles: dict) -> Panel:
-    """Mean and band of angles by β, degrees, over the middle 95 % of means of as many random angles."""
+def angle_panel(angles: dict, settled: dict) -> Panel:
+    """Mean and band of angles by β, degrees, over the middle 95 % of means of as many random angles; mean of others."""
     rng, betas = np.random.default_rng(0), np.array(list(angles))
     drawn = [rng.uniform(0, 90, (20_000, len(a))).mean(1) for a in angles.values()]
     low, high = np.transpose([np.quantile(means, (0.025, 0.975)) for means in drawn])
@@ -238,4 +238,6 @@ def angle_panel(angles: dict) -> Panel:
     means = np.array([np.mean(a) for a in angles.values()])
     chance = Curve(name="random angles", beta=betas, value=np.full(len(betas), 45.0), low=low, high=high, colour=GREY)
     measured = Curve(name="networks", beta=betas, value=means, **of_all, line="o-")
-    return Panel(title="angle between axes of motion", unit="degrees", curves=[chance, measured], floor=0)
+    others = {"beta": np.array(list(settled)), "value": np.array([np.mean(a) for a in settled.values()])}
+    rested = Curve(name=f"networks, {SETTLED}", **others, line="-.", colour=ORANGE)
+    return Panel(title="angle between axes of motion", unit="degrees", curves=[chance, measured, rested], floor=0)

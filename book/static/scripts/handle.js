@@ -159,7 +159,7 @@ const plural = (count) => `${count} label${count > 1 ? "s" : ""}`;
 /** What labels did, in words. */
 function wordsOf(data, state, after, before) {
   if (!state.count && !state.angle && state.sign > 0)
-    return "As trained. Drag the handle on the rim, or let labels turn it.";
+    return `As trained. Drag the handle on the rim, or let labels turn it: ${data.offered.at(-2)} takes the images below.`;
   if (!state.count) return `Turned by hand. The best turn of all leaves ${number(tie(data, best(data)))}\u00a0nats.`;
   const way = after < before ? "falls" : "rises";
   const one = state.count === 1,
@@ -177,6 +177,7 @@ function wordsOf(data, state, after, before) {
 function start(root) {
   const data = JSON.parse(root.querySelector("script").textContent),
     before = tie(data, data.trained),
+    usual = data.offered.at(-2), // labels
     sheet = new Image();
   sheet.src = data.sheet;
   const state = { angle: 0, sign: 1, count: 0, draw: 0, chosen: [], margin: NaN };
@@ -206,8 +207,13 @@ function start(root) {
     const T = turnFrom(state.angle, state.sign, data.trained),
       after = tie(data, T),
       values = terms(data, T);
-    const told = state.chosen.map((i) => data.pool[i]);
-    map.show(T, state.angle, told);
+    // before labels turn anything, those are shown that would
+    const chosen = state.count ? state.chosen : drawn(state.draw, usual, data.pool.length);
+    map.show(
+      T,
+      state.angle,
+      chosen.map((i) => data.pool[i]),
+    );
     map.root.setAttribute("aria-valuenow", Math.round(10 * state.angle) / 10);
     const mirrored = state.sign < 0 ? ", mirrored" : "";
     map.root.setAttribute("aria-valuetext", `${degrees(state.angle)}${mirrored}, TIE ${fixed(after)}\u00a0nats`);
@@ -216,8 +222,8 @@ function start(root) {
       line.querySelector(`[data-term=${name}]`).textContent = fixed(value);
     counts.forEach((one, i) => one.setAttribute("aria-pressed", data.offered[i] === state.count));
     mirror.setAttribute("aria-pressed", state.sign < 0);
-    if (listed !== String(state.chosen)) listLabelled(list, data, sheet, state.chosen);
-    listed = String(state.chosen);
+    if (listed !== String(chosen)) listLabelled(list, data, sheet, chosen);
+    listed = String(chosen);
     tell(words, wordsOf(data, state, after, before));
     curve?.show(state.angle, state.sign);
   }
@@ -229,7 +235,7 @@ function start(root) {
   choice.append(...counts, anyElement("span", {}, "labels"));
   const others = anyElement("div", { class: "choice" });
   others.append(
-    button("other labels", () => byLabels(state.count || data.offered.at(-2), state.draw + 1)),
+    button("other labels", () => byLabels(state.count || usual, state.draw + 1)),
     button("as trained", () => byHand(0, 1)),
     mirror,
   );
