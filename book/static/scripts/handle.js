@@ -159,7 +159,7 @@ const plural = (count) => `${count} label${count > 1 ? "s" : ""}`;
 /** What labels did, in words. */
 function wordsOf(data, state, after, before) {
   if (!state.count && !state.angle && state.sign > 0)
-    return `As trained. Drag the handle on the rim, or let labels turn it: ${data.offered.at(-2)} takes the images below.`;
+    return `As trained. Drag the handle on the rim, or let labels turn it: ${data.offered.at(-2)} uses those below.`;
   if (!state.count) return `Turned by hand. The best turn of all leaves ${number(tie(data, best(data)))}\u00a0nats.`;
   const way = after < before ? "falls" : "rises";
   const one = state.count === 1,
