@@ -90,16 +90,19 @@ function alone(panel) {
   return view;
 }
 
-/** Rows of the numbers of a panel: β, then each curve's value and, where it has one, its range. */
+/** Rows of the numbers of a panel, as written: β, then each curve's value and, where it has one, its range. */
 function rowsOf(panel) {
-  const extra = (curve) =>
-    curve.low ? { low: "band from", high: "to" } : curve.across && !isLevel(curve) ? { across: panel.across } : {};
-  const header = [
-    variable(panel).join(", "),
-    ...panel.curves.flatMap((curve) => [curve.name, ...Object.values(extra(curve))]),
-  ];
-  const cells = (curve, beta) => ["value", ...Object.keys(extra(curve))].map((what) => at(curve, beta)?.[what]);
-  return { header, rows: grid(panel).map((beta) => [beta, ...panel.curves.flatMap((curve) => cells(curve, beta))]) };
+  const written = (value) => number(value ?? null, 4);
+  const extra = (curve) => (curve.low ? ["its band"] : curve.across && !isLevel(curve) ? [panel.across] : []);
+  const header = [variable(panel).join(", "), ...panel.curves.flatMap((curve) => [curve.name, ...extra(curve)])];
+  const cells = (curve, beta) => {
+    const { value, low, high, across } = at(curve, beta) ?? {},
+      range = Number.isFinite(low) ? `${written(low)} to ${written(high)}` : written(null),
+      beside = { "its band": range, [panel.across]: written(across) };
+    return [written(value), ...extra(curve).map((what) => beside[what])];
+  };
+  const rows = grid(panel).map((beta) => [number(beta, 6), ...panel.curves.flatMap((curve) => cells(curve, beta))]);
+  return { header, rows };
 }
 
 function tableOf(panel) {
@@ -123,7 +126,7 @@ function tableOf(panel) {
   const head = element("thead"),
     body = element("tbody");
   head.append(line(header, "th"));
-  body.append(...rows.map((row) => line(row.map((value) => number(value ?? null, 6)))));
+  body.append(...rows.map((row) => line(row)));
   table.append(element("caption", {}, [panel.title, panel.unit].filter(Boolean).join(", ")), head, body);
   return box;
 }
