@@ -166,6 +166,16 @@ def test_lemma_at_the_right_rotation_the_family_costs_a_constant(seed, fraction)
     assert diagonal - full == pytest.approx(cost, rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.parametrize("signal", [1.0, 1e3, 1e5, 1e7])
+def test_the_error_is_exact_at_a_high_signal(signal):
+    process = LinearGaussian(signal * np.array([[2.0, 1.0], [0.5, 1.5]]))
+    right, M = rotation.right_rotation(process), process.posterior_precision
+    fixed = float(linear.sweep(process, 1.0, decoder=process.mixing).tie[0])
+    assert fixed == pytest.approx(0.5 * np.log(M[0, 0] * M[1, 1] / np.linalg.det(M)), rel=1e-5)
+    assert linear.rotated_tie(process, 1.0, right) == pytest.approx(fixed, abs=ROUNDING)
+    assert linear.rotated_tie(process, 1.0, right, "full") == pytest.approx(0, abs=ROUNDING)
+
+
 @settings(deadline=None, max_examples=10)
 @given(seeds)
 def test_the_right_rotation_has_its_least_error_at_the_noise_for_either_family(seed):

@@ -78,17 +78,13 @@ def terms(process, parameters: Parameters, beta, decoder_variance: float = 1.0) 
     reconstruction = -0.5 * ((_square(F - D @ WF) + _square(D * root_v)) / decoder_variance + log_normaliser)
     kl_prior = 0.5 * ((v - 1 - np.log(v)).sum(-1) + _square(WF))
 
-    Q1, Q2, R, log_det = _posterior_root(D, model_std)
+    Q1, Q2, R, log_det = posterior_root(D, model_std)
     Q1F = np.swapaxes(Q1, -1, -2) @ F  # R G F σ_x
-    mie = _divergence(R, R @ WF - Q1F / model_std, root_v, log_det + log_v)
+    mie = _divergence(R * root_v, R @ WF - Q1F / model_std, log_det + log_v)
     misfit = (_square(F - Q1 @ Q1F) + _square(Q2 @ Q1F)) / decoder_variance
     log_likelihood = -0.5 * (log_normaliser + log_det + misfit)
 
-    second_moment = WF @ np.swapaxes(WF, -1, -2) + v[..., None] * np.eye(v.shape[-1])
-    cross = WF @ F.T @ A / noise_std**2  # E[z μᵀ M], with μ = Gx
-    _, P = alignment.align(second_moment, cross, process.posterior_precision)
-    Q1, _, R, log_det = _posterior_root(A, noise_std)
-    tie = _divergence(R, R @ P @ WF - Q1.T @ F / noise_std, root_v @ np.abs(np.swapaxes(P, -1, -2)), log_det + log_v)
+    tie = true_inference_error(process, W, root_v * np.eye(v.shape[-1]))
     return {
         "reconstruction": reconstruction,
         "kl_prior": kl_prior,
@@ -100,7 +96,25 @@ def terms(process, parameters: Parameters, beta, decoder_variance: float = 1.0) 
     }
 
 
-def _posterior_root(B, s) -> tuple[np.ndarray, ...]:
+def true_inference_error(process, W, L) -> np.ndarray:
+    """TIE of `terms` for any linear encoder, the covariance of whose q(z|x) = N(W x, L Lᵀ) need not be diagonal.
+
+    TIE = ½ {‖R P L‖² + ‖R (P W − G) Σ^½‖² − k − log det M − log det L Lᵀ},  M = RᵀR
+
+    W (..., k, N), L (..., k, k); nats. Raises ValueError above six latents, unless E[z zᵀ] is diagonal.
+    """
+    A, noise_std = process.mixing, process.noise_std
+    F = np.hstack([A, noise_std * np.eye(len(A))])  # Σ = F Fᵀ
+    WF = W @ F
+    second_moment = WF @ np.swapaxes(WF, -1, -2) + L @ np.swapaxes(L, -1, -2)
+    cross = WF @ F.T @ A / noise_std**2  # E[z μᵀ M], with μ = Gx
+    _, P = alignment.align(second_moment, cross, process.posterior_precision)
+    Q1, _, R, log_det = posterior_root(A, noise_std)
+    log_dets = log_det + 2 * np.linalg.slogdet(L)[1]
+    return _divergence(R @ P @ L, R @ P @ WF - Q1.T @ F / noise_std, log_dets)
+
+
+def posterior_root(B, s) -> tuple[np.ndarray, ...]:
     """Q₁ (..., N, k), Q₂ and R (..., k, k) of [B/s; I] = [Q₁; Q₂] R, and log det M.
 
     M = RᵀR, R G = Q₁ᵀ/s and Q₂ = R⁻¹, so that B G = Q₁Q₁ᵀ and G = Q₂Q₁ᵀ/s.
@@ -112,10 +126,9 @@ def _posterior_root(B, s) -> tuple[np.ndarray, ...]:
     return Q[..., :-k, :], Q[..., -k:, :], R, log_det
 
 
-def _divergence(R, miss, root_v, log_dets) -> np.ndarray:
-    """E KL(N(W x, diag v) ‖ N(G x, M⁻¹)) with M = RᵀR and miss = R (W − G) Σ^½, as sums of squares: never negative."""
-    k = R.shape[-1]
-    return 0.5 * (np.maximum(_square(R * root_v) - k - log_dets, 0) + _square(miss))
+def _divergence(spread, miss, log_dets) -> np.ndarray:
+    """E KL(N(W x, L Lᵀ) ‖ N(G x, M⁻¹)) with M = RᵀR, spread = R L, miss = R (W − G) Σ^½: as squares, never negative."""
+    return 0.5 * (np.maximum(_square(spread) - spread.shape[-1] - log_dets, 0) + _square(miss))
 
 
 def _square(matrices) -> np.ndarray:

@@ -8,7 +8,7 @@ signed permutations (and rotations within repeated eigenvalues): the principal a
 
 import numpy as np
 
-from betavae_core.theory import alignment, gaussian, search
+from betavae_core.theory import identity, search
 from betavae_core.theory.identity import optimum_given_decoder, single_beta
 
 FAMILIES = ("diagonal", "full")
@@ -53,10 +53,8 @@ def rotated_tie(process, beta: float, rotation, family: str = "diagonal") -> flo
     scale = np.sqrt(np.maximum(process.noise_std**2 + singular**2 - level, 0))
     D = left * scale @ Q
     _, W, variance = optimum_given_decoder(D, level)
-    covariance = np.linalg.inv(np.eye(len(Q)) + D.T @ D / level) if family == "full" else np.diag(variance)
-    gain, precision = gaussian.posterior(process.mixing, process.noise_std**2)
-    x = np.sqrt(len(D)) * np.linalg.cholesky(process.covariance).T  # N points with second moment Σ
-    return alignment.true_inference_error(x @ W.T, covariance, x @ gain.T, precision)[0]
+    root = identity.posterior_root(D, np.sqrt(level))[1] if family == "full" else np.diag(np.sqrt(variance))
+    return float(identity.true_inference_error(process, W, root))
 
 
 def right_rotation(process) -> np.ndarray:
