@@ -151,6 +151,13 @@ def test_multiplicity_counts_what_is_random():
     assert verdicts.multiplicity([random] * 20)[1:] == (1.0, 3.0)  # 2 or fewer in 92 of a hundred books, 3 in 98
 
 
+def test_what_rounds_to_zero_has_no_minus_and_what_rounds_up_no_digit_more():
+    assert [verdicts.written(value, "+.3f") for value in (-0.0004, -0.0, -0.0006)] == ["+0.000", "+0.000", "−0.001"]
+    values = {0.9996: "1.00", 9.996: "10.0", 99.96: "100", 999.6: "1000", 0.0009996: "0.00100", 0.9994: "0.999"}
+    assert [tables.significant(value) for value in values] == [*values.values()]
+    assert tables.significant(float("nan")) == "–"
+
+
 def test_verdicts_travel_through_the_build(tmp_path, monkeypatch):
     found = [verdicts.exact("elbo-peak", "−1", True), verdicts.exact("likelihood-falls", "+1", False)]
     shown = {"elbo-peak": "p3", "likelihood-falls": "p-mie"}

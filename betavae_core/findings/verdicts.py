@@ -158,11 +158,11 @@ def _range(found, form: str) -> str:
 
 
 def written(value: float, form: str = ".2g") -> str:
-    """A number in a format of Python's, with a true minus sign, powers of ten in full and no sign of zero.
+    """A number in a format of Python's, with a true minus sign but none before a zero, and powers of ten in full.
 
-    >>> written(-0.0), written(-0.123), written(8.9e-16), written(np.inf, "+.3g")
-    ('0', '−0.12', '8.9 × 10⁻¹⁶', '+∞')
+    >>> written(-0.0), written(-0.123), written(8.9e-16), written(np.inf, "+.3g"), written(-0.0004, "+.3f")
+    ('0', '−0.12', '8.9 × 10⁻¹⁶', '+∞', '+0.000')
     """
-    mantissa, _, exponent = f"{value + 0.0:{form}}".partition("e")  # −0 + 0 is 0
+    mantissa, _, exponent = f"{value:{form.replace('.', 'z.')}}".partition("e")
     power = f" × 10{str(int(exponent)).translate(SUPERSCRIPTS)}" if exponent else ""
     return mantissa.replace("-", "−").replace("inf", "∞") + power

@@ -55,12 +55,13 @@ def difference(value: float) -> str:
 def significant(value: float) -> str:
     """A positive number to three digits, never in powers of ten.
 
-    >>> significant(1234.0), significant(0.98765), significant(float("inf"))
-    ('1230', '0.988', '∞')
+    >>> significant(1234.0), significant(0.98765), significant(0.9996), significant(float("inf"))
+    ('1230', '0.988', '1.00', '∞')
     """
     if not 0 < value < math.inf:
-        return "∞" if value > 0 else "0"
-    return f"{float(f'{value:.3g}'):.{max(0, 2 - math.floor(math.log10(value)))}f}"
+        return "–" if math.isnan(value) else "∞" if value > 0 else "0"
+    rounded = f"{value:.2e}"
+    return f"{float(rounded):.{max(0, 2 - int(rounded.partition('e')[2]))}f}"
 
 
 def table(header: list[str], rows: list[list[str]], caption: str, name: str, kind: str = "betavae-numbers"):
