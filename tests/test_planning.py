@@ -174,6 +174,7 @@ def test_seeds_are_paired_across_beta_and_the_pair_is_fixed_where_promised():
         (("mixing",), {"warmup": [0.1]}, r"warmup must be a number; got \[0.1\]"),
         (("mixing",), {"learning_rate": float("nan")}, "learning_rate must be finite and > 0; got nan"),
         (("mixing",), {"family": None}, "family must be a name; got None"),
+        (("mixing",), {"optimiser": "soap", "output": "solved"}, "output must be trained with soap.*; got solved"),
     ],
 )
 def test_bad_plans_are_refused_in_one_line(arguments, options, message):

@@ -58,7 +58,9 @@ class Specification:
     )
     output: str = field(
         default="trained",
-        metadata={"help": "The decoder's last layer: trained, or solved by least squares at the end."},
+        metadata={
+            "help": "The decoder's last layer: trained, or solved by least squares at the end, as soap always does."
+        },
     )
     start: int = field(default=0, metadata={"help": "Other initial weights and draws on the same images."})
 
@@ -81,6 +83,8 @@ class Specification:
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise UsageError(f"{name} must be {' or '.join(known)}; got {getattr(self, name)}")
+        if self.optimiser == "soap" and self.output != "trained":
+            raise UsageError(f"output must be trained with soap, which solves it anyway; got {self.output}")
         if self.aim.learned:
             experiments.white_noise(self.experiment, self.scaling)
 
