@@ -227,7 +227,7 @@ from betavae_core.findings import latents, prediction
 from betavae_core.images import experiments
 from betavae_core.showing import deep
 from betavae_workshop.sweeping import crews, running, tasks
-from betavae_core.results import members, planning, sweep
+from betavae_core.results import planning, sweep
 if __name__ == "__main__":
     lacks, wanted = missing(), planning.plan("disc", "smoke", realizations=1)
     key = wanted[0].key
@@ -238,7 +238,6 @@ if __name__ == "__main__":
     rows.append(tasks.draw_atlas(wanted[0], key)[0].pictures.shape)
     gap = deep.discrepancy_rows(stored, prediction.prediction("disc", stored.beta.values, [0]))
     status = betavae("status disc --profile smoke")
-    members._digits_hash.cache_clear()
     os.environ["BETAVAE_DIGITS"] = OTHER
     print(json.dumps([lacks, rows, len(gap), wanted[0].key == key, status]))
 """.replace("OTHER", repr(str(other)))

@@ -165,14 +165,10 @@ def test_other_arrays_half_a_pair_and_a_missing_file_are_told(sound, tmp_path):
 
 @pytest.mark.parametrize("line", ["sweep mixing --explain", "book", "chapter theory", "page theory"])
 def test_a_command_that_needs_digits_says_so_before_it_does_anything(line, tmp_path, monkeypatch):
-    from betavae_core.results import members
-
     file = tmp_path / "digits.csv"
     file.write_text("5,0,0\n")
     monkeypatch.setenv("BETAVAE_DIGITS", str(file))
-    members._digits_hash.cache_clear()
     done = CliRunner().invoke(cli.main, line.split())
-    members._digits_hash.cache_clear()
     assert done.exit_code == 2
     assert done.stderr.startswith(f"betavae: {file} is text, such as CSV; wanted are")
     assert done.stderr.count("\n") == 1

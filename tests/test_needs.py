@@ -11,7 +11,7 @@ from betavae_core import paths
 from betavae_core.errors import UsageError
 from betavae_core.images import digits, experiments
 from betavae_core.paths import BUILD
-from betavae_core.results import members, planning, store
+from betavae_core.results import planning, store
 from betavae_core.showing import interactive
 from betavae_core.showing import parameters as rules
 from betavae_core.theory.gaussian import LinearGaussian
@@ -72,12 +72,8 @@ def test_a_profile_of_two_betas_is_refused_before_anything_runs(results):
 def test_other_digits_are_told_that_nothing_is_stored_of_them(tmp_path, monkeypatch):
     images, labels = digits.load()
     monkeypatch.setenv("BETAVAE_DIGITS", str(digits.write(tmp_path / "other.npz", images[::-1], labels[::-1])))
-    members._digits_hash.cache_clear()
-    try:
-        with pytest.raises(UsageError, match=r"no realization of the digits in .*other\.npz is stored"):
-            execution.require_networks("mixing", {})
-    finally:
-        members._digits_hash.cache_clear()
+    with pytest.raises(UsageError, match=r"no realization of the digits in .*other\.npz is stored"):
+        execution.require_networks("mixing", {})
 
 
 def test_a_realization_is_whole_with_every_beta_of_its_plan(results):

@@ -437,7 +437,7 @@ def test_results_of_other_digits_do_not_fill_a_cell(stores, monkeypatch):
     publishing.publish([member(realization=r) for r in range(2)])
     shutil.rmtree(stores / "working")
     assert store.collect([member(realization=r) for r in range(2)]).attrs["published"] == 2
-    monkeypatch.setattr("betavae_core.results.members._digits_hash", lambda: "other")
+    monkeypatch.setattr("betavae_core.images.digits.fingerprint", lambda: "other")
     found = store.collect([member(realization=r) for r in range(2)])
     assert found.attrs["published"] == 0
     assert np.isnan(found.tie).all()

@@ -26,14 +26,23 @@ def load(file: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
     Raises DigitsError if the file is missing, unreadable or no file of digits, or its pixels do not have the recorded
     SHA-256.
     """
-    file = Path(file or paths.digits())
+    return _loaded(*_stamped(Path(file or paths.digits())))
+
+
+def fingerprint() -> str:
+    """SHA-256 that tells the digits in use from others: of pixels, and of labels unless they are the embedded ones."""
+    return _fingerprint(*_stamped(paths.digits()))
+
+
+def _stamped(file: Path) -> tuple[Path, tuple | None]:
+    """A file, and a stamp that stands for it as it is now."""
     stamp = file.stat() if file.exists() else None
-    return _loaded(file, stamp and (stamp.st_mtime_ns, stamp.st_size, stamp.st_ino))
+    return file, stamp and (stamp.st_mtime_ns, stamp.st_size, stamp.st_ino)
 
 
 @functools.lru_cache(maxsize=1)
 def _loaded(file: Path, _stamp) -> tuple[np.ndarray, np.ndarray]:
-    """Digits of a file as it is now, which the stamp stands for: every drawing asks for them."""
+    """Digits of a stamped file: every drawing asks for them."""
     images, labels = digit_files.read(file)
     if file == paths.EMBEDDED_DIGITS and pixel_hash(images) != EMBEDDED_SHA256:
         raise DigitsError(f"{file} is damaged: its pixels are not those that come with the project; git checkout")
@@ -42,8 +51,10 @@ def _loaded(file: Path, _stamp) -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
-def fingerprint(images: np.ndarray, labels: np.ndarray) -> str:
-    """SHA-256 that tells digits from others: of the pixels, and of the labels unless they are the embedded digits'."""
+@functools.lru_cache(maxsize=1)
+def _fingerprint(file: Path, stamp) -> str:
+    """`fingerprint` of a stamped file: every key of a member asks for it."""
+    images, labels = _loaded(file, stamp)
     told = hashlib.sha256(np.ascontiguousarray(labels, np.uint8).tobytes()).hexdigest()
     pixels = pixel_hash(images)
     return pixels if told == EMBEDDED_LABELS_SHA256 else hashlib.sha256((pixels + told).encode()).hexdigest()

@@ -1,7 +1,6 @@
 """What a member of a sweep is, and what tells it from every other. Nothing here trains or stores."""
 
 import dataclasses
-import functools
 import hashlib
 import json
 import math
@@ -166,11 +165,12 @@ class Member:
         pixels and labels if images are made of them, and the version of the code that draws, trains and evaluates,
         `NUMERICS_VERSION`.
         """
+        of_digits = experiments.experiment(self.specification.experiment).digits
         identity = {
             **self.specification.identity,
             "beta": float(self.beta),
             "realization": int(self.realization),
-            **({"digits": _digits_hash()} if experiments.experiment(self.specification.experiment).digits else {}),
+            **({"digits": digits.fingerprint()} if of_digits else {}),
             "numerics": NUMERICS_VERSION,
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
@@ -189,8 +189,3 @@ class Member:
     def with_latents(self) -> bool:
         """Whether the latents of some images are kept with the member."""
         return self.realization < WITH_LATENTS
-
-
-@functools.cache
-def _digits_hash() -> str:
-    return digits.fingerprint(*digits.load())
