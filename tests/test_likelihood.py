@@ -33,6 +33,18 @@ def test_linear_model_at_both_ends_of_the_grid(process, beta, rng):
     assert ess.min() > 100
 
 
+@pytest.mark.parametrize("draws", [1, 2, 10, 50])
+def test_as_many_latents_are_drawn_as_are_asked_for(draws, process, rng, monkeypatch):
+    D, W, v = linear.optimum(process, 1.0)
+    _, x = process.sample(3, rng)
+    q, seen = Posterior(x @ W.T, np.broadcast_to(np.log(v), (3, 2))), []
+    joint = likelihood.log_joint
+    monkeypatch.setattr(likelihood, "log_joint", lambda decoder, x, z: seen.append(z.shape) or joint(decoder, x, z))
+    log_p, ess = likelihood.log_likelihood(linear_decoder(D), x, q, rng, draws)
+    assert seen[-1] == (3, draws, 2)
+    assert np.isfinite(log_p).all() and (ess <= draws * (1 + 1e-12)).all()
+
+
 def test_defensive_draws_beat_the_encoder_alone(process, rng):
     """What the mixture is for: draws from q alone have an ESS of a few where q is far too wide."""
     D, W, v = linear.optimum(process, 0.02)

@@ -122,7 +122,7 @@ def obliqueness(decoder: Decoder, z) -> float:
     return float(cosines.max((-2, -1)).mean())
 
 
-def log_likelihood(decoder: Decoder, x, q: Posterior, rng, draws: int = 400) -> tuple[np.ndarray, np.ndarray]:
+def log_likelihood(decoder: Decoder, x, q: Posterior, rng, draws: int) -> tuple[np.ndarray, np.ndarray]:
     """Importance-sampled log p(x) of each image, and the effective sample size of its draws.
 
     Returns log_p: (n,) in nats; ess: (n,), (Σw)²/Σw², at most `draws`.
@@ -131,13 +131,14 @@ def log_likelihood(decoder: Decoder, x, q: Posterior, rng, draws: int = 400) -> 
     ----------
     x : (n, p) standardised images
     q : the encoder's posterior of each image
-    draws : int, latents for each image
+    draws : int ≥ 1, latents for each image
     """
     n, k = q.mean.shape
     centre, precision = modes(decoder, x, q.mean)
     root = np.linalg.cholesky(np.linalg.inv(precision)) * INFLATION
-    counts = [round(share * draws) for share in SHARES]
-    noise = rng.standard_normal((n, sum(counts), k))
+    from_q, from_prior = (round(share * draws) for share in SHARES[1:])
+    counts = [draws - from_q - from_prior, from_q, from_prior]
+    noise = rng.standard_normal((n, draws, k))
     laplace, encoder, prior = np.split(noise, np.cumsum(counts)[:-1], axis=1)
     q = q.of_draws()
     z = np.concatenate([centre[:, None] + laplace @ np.swapaxes(root, -1, -2), q.sample(encoder), prior], axis=1)
@@ -149,7 +150,7 @@ def log_likelihood(decoder: Decoder, x, q: Posterior, rng, draws: int = 400) -> 
         q.log_density(z),
         -0.5 * (z**2).sum(-1) + constant,
     ]
-    log_r = logsumexp(components, axis=0, b=np.reshape(counts, (3, 1, 1)) / sum(counts))
+    log_r = logsumexp(components, axis=0, b=np.reshape(counts, (3, 1, 1)) / draws)
     log_w = log_joint(decoder, x, z) - log_r
     log_sum = logsumexp(log_w, axis=1)
-    return log_sum - np.log(sum(counts)), np.exp(2 * log_sum - logsumexp(2 * log_w, axis=1))
+    return log_sum - np.log(draws), np.exp(2 * log_sum - logsumexp(2 * log_w, axis=1))
