@@ -144,5 +144,5 @@ def posterior_correlation(process: LinearGaussian) -> float:
 
 
 def _largest_rise(values) -> float:
-    """Largest of values[j] − values[i] over all i < j; 0 for a single value."""
+    """Largest of values[j] − values[i] over all i < j, or 0 where none is positive."""
     return float((values - np.minimum.accumulate(values)).max())
