@@ -77,7 +77,7 @@ def test_bad_mixing_matrices_are_refused_in_one_line(mixing, message):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("noise_std", [0, -1.0, float("nan"), float("inf"), "1", None, True, [1.0]])
+@pytest.mark.parametrize("noise_std", [0, -1.0, float("nan"), float("inf"), "1", None, True, [1.0], np.complex64(1)])
 def test_bad_noise_is_refused(noise_std):
     with pytest.raises(ValueError, match="noise_std must be"):
         LinearGaussian(np.eye(2), noise_std)

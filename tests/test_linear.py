@@ -219,6 +219,18 @@ def test_bad_beta_is_refused(process, beta, message):
             call(process, beta)
 
 
+@pytest.mark.parametrize("variance", [0, -1, float("nan"), float("inf")])
+def test_bad_decoder_variance_is_refused(process, variance):
+    for decoder in (None, process.mixing):
+        with pytest.raises(ValueError, match=f"decoder variance must be finite and > 0; got {variance}"):
+            linear.sweep(process, 1.0, decoder, variance)
+
+
+def test_no_beta_has_no_terms(process):
+    for decoder in (None, process.mixing):
+        assert linear.sweep(process, [], decoder).tie.shape == (0,)
+
+
 @pytest.mark.parametrize(
     ("covariance", "latents", "message"),
     [
@@ -226,6 +238,8 @@ def test_bad_beta_is_refused(process, beta, message):
         ([[1, 2], [0, 1]], 1, "symmetric"),
         (np.eye(2), 3, "between 1 and 2"),
         (np.eye(2), None, "between 1 and 2"),
+        (np.eye(2), 2.0, "a whole number between 1 and 2 .*; got 2.0"),
+        (np.eye(2), True, "a whole number between 1 and 2 .*; got True"),
         (LinearGaussian(np.eye(2)), 2, "its own number of latents"),
     ],
 )

@@ -350,6 +350,11 @@ def test_a_least_error_just_below_a_threshold_is_found():
     assert least <= min(rotation.rotated_tie(process, beta, turn, "full") for beta in np.linspace(0.99, 1.01, 50))
 
 
+def test_a_function_that_is_no_number_somewhere_is_not_searched():
+    with pytest.raises(ValueError, match=r"a number on the whole grid; got NaN at 0\.5"):
+        search.least(lambda x: float("nan") if x == 0.5 else x, np.linspace(0, 1, 3))
+
+
 @pytest.mark.parametrize("weakest", [2.0, 1.0, 1e-2])
 def test_a_strong_source_does_not_make_the_others_silent(weakest):
     """λ₁ = 10¹⁰ σ²; the learned variance is that of the directions without signal, and many sources have full rank."""

@@ -40,6 +40,12 @@ def test_sap_uses_the_r_squared_of_a_straight_line(sources):
     assert scores.sap(sources, latents) == pytest.approx(np.mean([max(row) - min(row) for row in r2]))
 
 
+def test_scores_of_lists_are_those_of_arrays(sources):
+    latents = turned(sources, 20)
+    for score in (scores.mig, scores.sap):
+        assert score(sources.tolist(), latents.tolist()) == score(sources, latents)
+
+
 def test_mutual_information_of_gaussians(rng):
     """−½ log(1 − ρ²); bins lose a little of it."""
     a, b = rng.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], 200_000).T

@@ -113,6 +113,7 @@ def test_two_sources_lose_one_minus_the_cosine(seed, angle):
 
 def test_law_counts_angles_and_halves_them():
     assert [linear.label_law(k, m) for k, m in [(1, 7), (2, 10), (4, 30), (8, 100)]] == [0, 0.05, 0.1, 0.14]
+    assert linear.label_law(np.int32(50_000), np.int32(1)) == linear.label_law(50_000, 1)
     for wrong in [(0, 3), (2, 0), (2.0, 3), (True, 3), ("2", 3), (2, -1)]:
         with pytest.raises(ValueError, match="must be a whole number >= 1"):
             linear.label_law(*wrong)

@@ -36,7 +36,7 @@ def mig(sources, latents) -> float:
 
     Source: Chen et al., 2018, section 4.1
     """
-    information = np.array([[mutual_information(s, z) for z in np.transpose(latents)] for s in sources.T])
+    information = np.array([[mutual_information(s, z) for z in np.transpose(latents)] for s in np.transpose(sources)])
     return _gap(information / np.log(BINS))
 
 

@@ -65,7 +65,7 @@ def align(second_moment, cross, precision) -> tuple[np.ndarray, np.ndarray]:
     """
     diagonal = np.diagonal(second_moment, axis1=-2, axis2=-1)
     off_diagonal = second_moment - diagonal[..., None] * np.eye(len(precision))
-    if np.abs(off_diagonal).max() <= DIAGONAL * np.abs(diagonal).max():
+    if np.abs(off_diagonal).max(initial=0) <= DIAGONAL * np.abs(diagonal).max(initial=0):
         gain = np.abs(cross) - 0.5 * diagonal[..., None] * np.diag(precision)
         columns = assign(gain)
         sign = np.where(np.take_along_axis(cross, columns[..., None], -1) < 0, -1.0, 1.0)
@@ -90,7 +90,7 @@ def assign(gain) -> np.ndarray:
 
     flat = gain.reshape(-1, *gain.shape[-2:])
     columns = [linear_sum_assignment(matrix, maximize=True)[1] for matrix in flat]
-    return np.array(columns).reshape(gain.shape[:-1])
+    return np.array(columns, int).reshape(gain.shape[:-1])
 
 
 def eigenspaces(values, noise_variance: float) -> list[list[int]]:

@@ -135,8 +135,8 @@ def spectrum(source, latents: int | None = None) -> tuple[np.ndarray, np.ndarray
     N = len(covariance)
     if covariance.shape != (N, N) or not np.allclose(covariance, covariance.T, atol=1e-9 * np.abs(covariance).max()):
         raise ValueError(f"a data covariance must be square and symmetric; got shape {covariance.shape}")
-    if latents is None or not 1 <= latents <= N:
-        raise ValueError(f"latents must be between 1 and {N} for this covariance; got {latents}")
+    if isinstance(latents, bool) or not isinstance(latents, int | np.integer) or not 1 <= latents <= N:
+        raise ValueError(f"latents must be a whole number between 1 and {N} for this covariance; got {latents}")
     values, vectors = np.linalg.eigh(covariance)
     if values[0] < -INDEFINITE * values[-1]:
         raise ValueError(f"a data covariance has no negative eigenvalue; got {values[0]:.4g}")
@@ -162,7 +162,7 @@ def _checked_mixing(mixing) -> np.ndarray:
 
 
 def _checked_noise(noise_std) -> float:
-    if isinstance(noise_std, bool) or not isinstance(noise_std, int | float | np.number):
+    if isinstance(noise_std, bool) or not isinstance(noise_std, int | float | np.integer | np.floating):
         raise ValueError(f"noise_std must be a number; got {noise_std!r}")
     if not (np.isfinite(noise_std) and noise_std > 0):
         raise ValueError(f"noise_std must be finite and > 0; got {noise_std}")

@@ -30,6 +30,13 @@ def checked_beta(beta) -> np.ndarray:
     return array.astype(float)
 
 
+def water_level(beta, decoder_variance: float) -> np.ndarray:
+    """b = β σ_x², shaped like β; ValueError as in `checked_beta`, and unless the decoder variance is finite and > 0."""
+    if not (np.isfinite(decoder_variance) and decoder_variance > 0):
+        raise ValueError(f"the decoder variance must be finite and > 0; got {decoder_variance}")
+    return checked_beta(beta) * decoder_variance
+
+
 def single_beta(beta) -> float:
     """One β as a float; ValueError as in `checked_beta`, and for more than one."""
     array = checked_beta(beta)
@@ -46,7 +53,7 @@ def optimum_given_decoder(decoder, beta, decoder_variance: float = 1.0) -> Param
     Parameters as in `optimum`, with decoder D (N, k). The encoder does not depend on the data.
     """
     decoder = np.asarray(decoder, float)
-    level = (checked_beta(beta) * decoder_variance)[..., None]
+    level = water_level(beta, decoder_variance)[..., None]
     gram = decoder.T @ decoder
     encoder = np.linalg.solve(gram + level[..., None] * np.eye(len(gram)), decoder.T)
     return Parameters(

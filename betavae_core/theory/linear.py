@@ -20,7 +20,14 @@ from scipy import optimize
 
 from betavae_core.theory import alignment
 from betavae_core.theory.gaussian import LinearGaussian, spectrum
-from betavae_core.theory.identity import Parameters, checked_beta, optimum_given_decoder, single_beta, terms
+from betavae_core.theory.identity import (
+    Parameters,
+    checked_beta,
+    optimum_given_decoder,
+    single_beta,
+    terms,
+    water_level,
+)
 from betavae_core.theory.rotation import checked_rotation, rotated_tie  # noqa: F401 what a rotation does is looked for here
 from betavae_core.theory.stationarity import solve_stationarity  # noqa: F401 the thesis's route is looked for here
 from betavae_core.theory.terms import attributes
@@ -34,7 +41,7 @@ def optimum(source, beta, latents: int | None = None, decoder_variance: float = 
     Returns `Parameters`. Signs and order of the latents are free. Where an eigenvalue repeats, any rotation within its
     eigenspace is optimal too: for a process the one with the least true inference error is returned. (A signal-free
     direction is interchangeable with the noise; TIE does not depend on which is taken.) Raises ValueError on a bad β,
-    covariance or number of latents, and for repeated eigenvalues above six latents.
+    σ_x², covariance or number of latents, and for repeated eigenvalues above six latents.
 
     Parameters
     ----------
@@ -43,7 +50,7 @@ def optimum(source, beta, latents: int | None = None, decoder_variance: float = 
     latents : int k, with a bare covariance only (a process has its own k)
     decoder_variance : float σ_x²
     """
-    level = (checked_beta(beta) * decoder_variance)[..., None]
+    level = water_level(beta, decoder_variance)[..., None]
     values, vectors = spectrum(source, latents)
     scale = np.sqrt(np.maximum(values - level, 0))  # d, (..., k)
     if isinstance(source, LinearGaussian):
@@ -177,7 +184,7 @@ def label_law(sources: int, labels: int) -> float:
     for name, count in {"sources": sources, "labels": labels}.items():
         if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
             raise ValueError(f"{name} must be a whole number >= 1; got {count!r}")
-    return float(sources * (sources - 1) / (4 * labels))
+    return int(sources) * (int(sources) - 1) / (4 * int(labels))
 
 
 def learned_decoder_variance(covariance, beta: float, latents: int) -> float:

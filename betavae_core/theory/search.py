@@ -14,8 +14,14 @@ def least(error, grid, **options) -> tuple[float, float]:
     >>> where, value = least(lambda x: (x - 0.3) ** 2, np.linspace(-1, 1, 9))
     >>> round(where, 6), round(value, 6)
     (0.3, 0.0)
+
+    Raises ValueError where it is NaN at a point of the grid.
     """
     values = np.array([error(point) for point in grid])
+    if np.isnan(values).any():
+        raise ValueError(
+            f"the function must be a number on the whole grid; got NaN at {grid[np.isnan(values).argmax()]}"
+        )
     around = np.pad(values, 1, constant_values=np.inf)
     dips = np.flatnonzero((values <= around[:-2]) & (values <= around[2:]))
     found = []
