@@ -14,12 +14,14 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"  # befo
 os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 os.environ.pop("OPENBLAS_CORETYPE", None)  # other kernels, other last digits than in the project's own processes
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import settings
 from playwright.sync_api import sync_playwright
 
 from betavae_core import paths
+from betavae_core.networks.atlas import SIDE
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_workshop import environment
 from betavae_workshop.building import pdf
@@ -174,6 +176,13 @@ class Copy:
 
 
 HALF_WRITTEN = shutil.ignore_patterns("*.pyc.*")  # a whole .pyc is worth a copy: it saves each copy its compiling
+
+
+def pictures(found):
+    """Images of an atlas in grey levels, (SIDE, SIDE, side, side): z₂ falls with the row, z₁ grows with the column."""
+    sheet = cv2.imdecode(np.frombuffer(found.image, np.uint8), cv2.IMREAD_GRAYSCALE)
+    side = len(sheet) // SIDE
+    return (sheet.reshape(SIDE, side, SIDE, side).swapaxes(1, 2) - 128.0) / 127 * found.scale
 
 
 def copied(folder, chapters):

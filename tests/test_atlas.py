@@ -13,6 +13,7 @@ from betavae_core.networks import atlas, training
 from betavae_core.results import atlases, planning
 from betavae_workshop import cli
 from betavae_workshop.sweeping import running, writing
+from tests.conftest import pictures
 
 PLACES = [(0, 14, (3.5, 3.5)), (7, 7, (0, 0)), (14, 3, (-2, -3.5)), (2, 0, (-3.5, 2.5))]
 STEPS = 3.0  # of 255: root mean square error of the pictures' compression, one to two for trained networks
@@ -31,7 +32,7 @@ def drawn():
 def test_each_picture_is_the_decoder_s_at_its_point(drawn, row, column, z):
     weights, data, found = drawn
     expected = data.unstandardise(weights.decode(np.array([[z]]))[0, 0])
-    error = (found.pictures[row, column] - expected) / found.scale * 127
+    error = (pictures(found)[row, column] - expected) / found.scale * 127
     assert np.sqrt((error**2).mean()) < STEPS
     assert np.abs(expected).max() <= found.scale * (1 + 1e-6)
 
@@ -82,7 +83,7 @@ def test_an_atlas_of_other_digits_never_takes_the_place_of_one(results, drawn, m
 def test_a_foreign_atlas_is_none_and_a_damaged_one_is_refused(results, drawn):
     one, other = planning.plan("mixing", "smoke", realizations=1)
     writing.write_atlas(one, drawn[2], {})
-    assert np.array_equal(atlases.read(one).pictures, drawn[2].pictures)
+    assert np.array_equal(pictures(atlases.read(one)), pictures(drawn[2]))
     files = [atlases.path(one).with_suffix(kind) for kind in (".json", ".webp")]
     for file in files:
         file.with_stem(f"{other.beta:g}").write_bytes(file.read_bytes())

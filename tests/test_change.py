@@ -223,6 +223,8 @@ def test_images_that_are_not_digits_are_a_record_and_a_drawing(copy, missing, tm
     other = digits.write(tmp_path / "other.npz", images[::-1], labels[::-1])
     seen = """
 import os
+import cv2
+import numpy as np
 from betavae_core.findings import latents, prediction
 from betavae_core.images import experiments
 from betavae_core.showing import deep
@@ -235,7 +237,7 @@ if __name__ == "__main__":
     stored = sweep.load("disc", "smoke", realizations=1)
     rows = [deep.sheets(stored)[1.0][0].shape, experiments.gallery("disc", 3).shape]
     rows.append(latents.latent_scores(stored).mig.shape)
-    rows.append(tasks.draw_atlas(wanted[0], key)[0].pictures.shape)
+    rows.append(cv2.imdecode(np.frombuffer(tasks.draw_atlas(wanted[0], key)[0].image, np.uint8), 0).shape)
     gap = deep.discrepancy_rows(stored, prediction.prediction("disc", stored.beta.values, [0]))
     status = betavae("status disc --profile smoke")
     os.environ["BETAVAE_DIGITS"] = OTHER
@@ -243,7 +245,7 @@ if __name__ == "__main__":
 """.replace("OTHER", repr(str(other)))
     lacks, *found, status = copy.told(seen)
     assert lacks == [*missing, 26]
-    assert found == [[[4, 7, 24, 24], [10, 3, 24, 24], [2, 1], [15, 15, 24, 24]], 2, True]
+    assert found == [[[4, 7, 24, 24], [10, 3, 24, 24], [2, 1], [360, 360]], 2, True]
     assert "disc,samples=100,epochs=20: 2 of 4" in status
     assert len(copy.touched) == 2
 

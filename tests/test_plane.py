@@ -18,6 +18,7 @@ from betavae_core.theory.alignment import true_inference_error
 from betavae_core.theory.gaussian import kl_divergence
 from betavae_workshop.building import book, execution, pdf
 from betavae_workshop.sweeping import tasks, writing
+from tests.conftest import pictures
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>t</title><link rel="icon" href="data:,">
 <link rel="stylesheet" href="_static/companion.css"></head>
@@ -74,7 +75,7 @@ def decoded(page):
 
 def stored(found, row, column):
     """The picture of the stored sheet at a grid point, as bytes."""
-    return np.round(found.pictures[row, column] / found.scale * 127 + 128).astype(int)
+    return np.round(pictures(found)[row, column] / found.scale * 127 + 128).astype(int)
 
 
 def at(page):

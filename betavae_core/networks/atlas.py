@@ -31,24 +31,10 @@ class Atlas:
     std: np.ndarray
 
     @property
-    def pictures(self) -> np.ndarray:
-        """The sheet in grey levels, (SIDE, SIDE, side, side): z₂ falls with the row, z₁ grows with the column."""
-        import cv2
-
-        sheet = cv2.imdecode(np.frombuffer(self.image, np.uint8), cv2.IMREAD_GRAYSCALE)
-        canvas = len(sheet) // SIDE
-        return (sheet.reshape(SIDE, canvas, SIDE, canvas).swapaxes(1, 2) - 128.0) / 127 * self.scale
-
-    @property
     def record(self) -> dict:
         """All but the picture, of which it holds the SHA-256, as JSON takes it."""
         rounded = {"mean": self.mean.round(3).tolist(), "std": self.std.round(4).tolist()}
         return {"image": hashlib.sha256(self.image).hexdigest(), "scale": float(self.scale), **rounded}
-
-    def gap(self, means) -> float:
-        """The largest difference between its means and others of the same images, at the precision of the others."""
-        ours = self.mean[: len(means)].astype(means.dtype)
-        return float(np.abs(ours.astype(float) - means[: len(ours)]).max())
 
     @classmethod
     def of(cls, record: dict, image: bytes) -> "Atlas":
