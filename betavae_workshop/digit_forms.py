@@ -1,17 +1,21 @@
-"""The forms in which `data import` takes files of digits: those that are read anyway, and the IDX files of MNIST.
+"""The forms in which `data import` takes files of digits, and the one in which it keeps them.
+
+Those that are read anyway are taken, and the IDX files of MNIST.
 
 Those of Fashion-MNIST are IDX, too; compressed or not, with the labels beside the images.
 """
 
+import io
 import math
 import zlib
 from pathlib import Path
 
 import numpy as np
 
+from betavae_core import files
 from betavae_core.errors import first_line
 from betavae_core.images import digit_files
-from betavae_core.images.digit_files import WANTED, Digits, DigitsError
+from betavae_core.images.digit_files import WANTED, Digits, DigitsError, pixel_hash
 
 GZIP = b"\x1f\x8b"  # how such a stream begins
 
@@ -28,6 +32,14 @@ def read(file: Path, labels: Path | None = None) -> Digits:
     if labels and start.startswith(b"PK"):
         raise DigitsError(f"{file} has its own labels; {labels} would not be read")
     return digit_files.read(file)
+
+
+def write(file: Path, images, labels) -> Path:
+    """Keep digits in this project's form, with the SHA-256 of their pixels; the file appears whole or not at all."""
+    content = io.BytesIO()
+    np.savez_compressed(content, images=images, labels=labels, sha256=pixel_hash(images))
+    files.write(file, content.getvalue())
+    return file
 
 
 def partner(file: Path) -> Path:

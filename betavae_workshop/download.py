@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from betavae_core import paths
-from betavae_core.images import digits
-from betavae_workshop import environment
+from betavae_workshop import digit_forms, environment
+
+DIGITS = paths.DATA / "mnist_full.npz"
 
 
 def fetch() -> Path:
@@ -19,4 +20,4 @@ def fetch() -> Path:
         (images, labels), _ = tf.keras.datasets.mnist.load_data()
     except Exception as error:
         raise OSError(f"full MNIST could not be downloaded ({error}); the embedded digits need no internet") from None
-    return digits.write(paths.FULL_DIGITS, images, labels)
+    return digit_forms.write(DIGITS, images, labels)

@@ -11,6 +11,7 @@ import pytest
 from betavae_core.images import digits
 from betavae_core.images.experiments import EXPERIMENTS
 from betavae_core.paths import ROOT
+from betavae_workshop import digit_forms
 from tests.conftest import HALF_WRITTEN
 
 
@@ -220,7 +221,7 @@ def test_images_that_are_not_digits_are_a_record_and_a_drawing(copy, missing, tm
     record = f"\n    Experiment({words}),\n)\nEXPERIMENTS"
     copy.change("betavae_core/images/experiments.py", ("\n)\nEXPERIMENTS", record))
     images, labels = digits.load()
-    other = digits.write(tmp_path / "other.npz", images[::-1], labels[::-1])
+    other = digit_forms.write(tmp_path / "other.npz", images[::-1], labels[::-1])
     seen = """
 import os
 import cv2

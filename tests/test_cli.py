@@ -7,9 +7,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from betavae_core import paths
 from betavae_core.results import planning
-from betavae_workshop import cli
+from betavae_workshop import cli, download
 from tests.conftest import betavae, lines, without
 
 
@@ -104,4 +103,4 @@ def test_fetch_without_internet_says_so_and_leaves_nothing(tmp_path, monkeypatch
     (told,) = lines(done.stderr)
     assert told.startswith("betavae: full MNIST could not be downloaded")
     assert told.endswith("the embedded digits need no internet")
-    assert not paths.FULL_DIGITS.exists()
+    assert not download.DIGITS.exists()

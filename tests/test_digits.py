@@ -7,6 +7,7 @@ import pytest
 
 from betavae_core import paths
 from betavae_core.images import digits
+from betavae_workshop import digit_forms
 
 
 def test_embedded_digits_are_the_first_hundred_of_each_class():
@@ -30,7 +31,7 @@ def test_a_damaged_file_is_named(tmp_path, damage):
         file.write_bytes(file.read_bytes()[:5000])
     else:
         images, labels = digits.load()
-        digits.write(file, images, labels)
+        digit_forms.write(file, images, labels)
         changed = images.copy()
         changed[3, 10, 10] ^= 1
         np.savez(file, images=changed, labels=labels, sha256=digits.pixel_hash(images))

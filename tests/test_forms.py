@@ -35,7 +35,7 @@ def bare(folder, images, labels):
 
 
 def project(folder, images, labels):
-    return [digits.write(folder / "own.npz", images, labels)]
+    return [digit_forms.write(folder / "own.npz", images, labels)]
 
 
 def ubyte(folder, images, labels, end=""):

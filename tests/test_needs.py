@@ -15,6 +15,7 @@ from betavae_core.results import planning, store
 from betavae_core.showing import interactive
 from betavae_core.showing import parameters as rules
 from betavae_core.theory.gaussian import LinearGaussian
+from betavae_workshop import digit_forms
 from betavae_workshop.building import chapters, execution, parameters
 from betavae_workshop.sweeping import survey
 from tests.conftest import betavae
@@ -71,7 +72,7 @@ def test_a_profile_of_two_betas_is_refused_before_anything_runs(results):
 
 def test_other_digits_are_told_that_nothing_is_stored_of_them(tmp_path, monkeypatch):
     images, labels = digits.load()
-    monkeypatch.setenv("BETAVAE_DIGITS", str(digits.write(tmp_path / "other.npz", images[::-1], labels[::-1])))
+    monkeypatch.setenv("BETAVAE_DIGITS", str(digit_forms.write(tmp_path / "other.npz", images[::-1], labels[::-1])))
     with pytest.raises(UsageError, match=r"no realization of the digits in .*other\.npz is stored"):
         execution.require_networks("mixing", {})
 

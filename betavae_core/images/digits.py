@@ -2,13 +2,12 @@
 
 import functools
 import hashlib
-import io
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from betavae_core import files, paths
+from betavae_core import paths
 from betavae_core.images import digit_files
 from betavae_core.images.digit_files import DigitsError, pixel_hash
 
@@ -58,14 +57,6 @@ def _fingerprint(file: Path, stamp) -> str:
     told = hashlib.sha256(np.ascontiguousarray(labels, np.uint8).tobytes()).hexdigest()
     pixels = pixel_hash(images)
     return pixels if told == EMBEDDED_LABELS_SHA256 else hashlib.sha256((pixels + told).encode()).hexdigest()
-
-
-def write(file: Path, images, labels) -> Path:
-    """Keep digits in this project's form, with the SHA-256 of their pixels; the file appears whole or not at all."""
-    content = io.BytesIO()
-    np.savez_compressed(content, images=images, labels=labels, sha256=pixel_hash(images))
-    files.write(file, content.getvalue())
-    return file
 
 
 def paste(tile: np.ndarray, offset=(0.0, 0.0)) -> np.ndarray:

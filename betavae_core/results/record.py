@@ -162,15 +162,6 @@ def latents_of(dataset: xr.Dataset) -> np.ndarray:
     return np.isfinite(dataset.latent_mean).all(("sample", "latent")).values
 
 
-def without_latents(dataset: xr.Dataset) -> np.ndarray:
-    """Which networks (beta, realization) ought to be stored with latents and have none there."""
-    betas, realizations = dataset.key.shape
-    there = latents_of(dataset)[:, :realizations]
-    lacking = np.broadcast_to(np.arange(realizations) < WITH_LATENTS, (betas, realizations)).copy()
-    lacking[:, : there.shape[-1]] &= ~there
-    return lacking
-
-
 def _fill(dtype):
     """What stands for a missing value."""
     return {"f": np.nan, "u": 0, "b": False}.get(np.dtype(dtype).kind, "")

@@ -173,14 +173,13 @@ def import_(file, labels, target):
     Set BETAVAE_DIGITS to the path that is printed to use them.
     """
     from betavae_core import paths
-    from betavae_core.images import digits
     from betavae_workshop import digit_forms
 
-    target = target or paths.IMPORTED_DIGITS
+    target = target or paths.DATA / "imported.npz"
     if target.resolve() == paths.EMBEDDED_DIGITS:
         raise UsageError(f"{target} holds the digits that come with the project; --to another file")
     images, told = digit_forms.read(file, labels)
-    digits.write(target, images, told)
+    digit_forms.write(target, images, told)
     click.echo(f"digits: {target} ({len(images):,}; BETAVAE_DIGITS={target} uses them)")
 
 

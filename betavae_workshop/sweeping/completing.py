@@ -13,7 +13,7 @@ BATCH = 20  # networks filled in at a time: a published file is written whole
 def lacking(members: list[Member]) -> list[Member]:
     """Stored members that did not diverge and have no value of some term of today, or no latents but should."""
     found = store.collect(members)
-    absent = found[list(SCALARS)].to_array().isnull().any("variable") | record.without_latents(found)
+    absent = found[list(SCALARS)].to_array().isnull().any("variable") | publishing.without_latents(found)
     absent &= (found.key != "") & ~found.diverged
     return [member for member in members if bool(absent.sel(beta=member.beta, realization=member.realization))]
 

@@ -7,7 +7,7 @@ import numpy as np
 from betavae_core import paths
 from betavae_core.errors import UsageError
 from betavae_core.results import record, store
-from betavae_core.results.members import Member
+from betavae_core.results.members import WITH_LATENTS, Member
 from betavae_core.theory.terms import SCALARS, attributes
 from betavae_workshop import pipes
 from betavae_workshop.sweeping import survey, writing
@@ -59,7 +59,7 @@ def complete(found: dict[Member, dict]) -> list[float]:
         if whole is not None and member.key in places:
             b, r = places[member.key]
             gaps.append(_filled_in(whole, (b, r), values))
-            whole = record.with_details(whole, b, r, values) if record.without_latents(whole)[b, r] else whole
+            whole = record.with_details(whole, b, r, values) if without_latents(whole)[b, r] else whole
         elif (own := store.read(member)) is None:
             raise UsageError(f"{member.key} is not stored")
         else:
@@ -72,6 +72,15 @@ def complete(found: dict[Member, dict]) -> list[float]:
         whole.attrs = base.attrs
         _save(whole, store.published(specification))
     return gaps
+
+
+def without_latents(dataset) -> np.ndarray:
+    """Which networks (beta, realization) ought to be stored with latents and have none there."""
+    betas, realizations = dataset.key.shape
+    there = record.latents_of(dataset)[:, :realizations]
+    lacking = np.broadcast_to(np.arange(realizations) < WITH_LATENTS, (betas, realizations)).copy()
+    lacking[:, : there.shape[-1]] &= ~there
+    return lacking
 
 
 def _filled_in(cells, index: tuple, values: dict) -> float:
