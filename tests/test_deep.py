@@ -133,6 +133,10 @@ def test_the_table_of_optima_has_training_and_fresh_images():
     pair = stores["mixing-one-pair"]
     texts = deep.texts(pair, pair, prediction.prediction("mixing", [1.0], [0]))
     assert rows[5][3] == f"{texts['tie']} ({texts['tie_range']})"
+    one = (pair.realization == 0) & (pair.beta == float(texts["elbo"]))
+    without = deep.texts(pair.assign(elbo=pair.elbo.where(~one, -1e6)), pair, prediction.prediction("mixing", [1.0], [0]))
+    assert without["elbo"] != texts["elbo"], "one network moves the mean"
+    assert without["median_elbo"] == texts["median_elbo"], "and not the median"
     for found in stores.values():  # in pixel mixing fresh images have their least TIE elsewhere
         told = deep.texts(found, found, prediction.prediction("mixing", [1.0], [0]))
         gap = (found.elbo - found.elbo_heldout).mean("realization").values

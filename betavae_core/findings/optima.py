@@ -70,11 +70,6 @@ def least_mean(dataset, name: str) -> float:
     return float(dataset.beta[int(dataset[name].mean("realization").argmin("beta"))])
 
 
-def largest_median(stored) -> float:
-    """β of the largest median ELBO over realizations, which one network does not move."""
-    return float(stored.beta[int(stored.elbo.median("realization").argmax("beta"))])
-
-
 def exact_peak(dataset) -> float:
     """β of the analytical model's largest ELBO: 1 if that is within rounding of it (beyond collapse ELBO is flat)."""
     largest, at_one = float(dataset.elbo.max()), float(dataset.elbo.sel(beta=1.0))
