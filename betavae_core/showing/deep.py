@@ -131,8 +131,8 @@ def texts(stored: xr.Dataset, live: xr.Dataset, predicted: xr.Dataset) -> dict[s
     found, fresh = optima.best(stored), optima.optimum(stored, f"tie{HELDOUT}").value
     median = stored.elbo.median("realization")  # which one network does not move
     quoted = {name: f"{e.value:g}" for name, e in found.items()}
-    quoted |= {f"{name}_range": between(e) for name, e in found.items()}
     return quoted | {
+        "tie_range": between(found["tie"]),
         "tie_single": "{1:g} to {2:g}".format(*optima.single(stored, "tie")),
         "tie_fresh": f"{fresh:g}",
         "least_tie_fresh": f"{float(stored.tie_heldout.sel(beta=fresh).mean()):.2f}",

@@ -9,7 +9,7 @@ from betavae_core.results import planning, record, store, train_live
 from betavae_core.showing import tables
 from betavae_core.showing.curves import mean
 from betavae_core.theory.gaussian import log_density_constant
-from betavae_core.theory.terms import HELDOUT, PANELS, TERMS
+from betavae_core.theory.terms import HELDOUT, TERMS
 
 EQUAL = 1e-4  # nats; evaluation on another processor adds in another order
 FEW = 2  # live networks that a table shows one by one; of more it shows
@@ -42,14 +42,12 @@ def of_page(stored: xr.Dataset, shown: xr.Dataset) -> dict[str, dict[float, str]
 
 
 def over_beta(shown: xr.Dataset, predicted: xr.Dataset, settled: xr.Dataset) -> dict[str, dict[float, str]]:
-    """Means that prose quotes at each β, by symbol and whose they are: tie, tie_fresh, tie_linear, tie_settled."""
-    away, found = shift(shown.experiment), {}
-    for name in PANELS:
-        for whose, dataset in {"": shown, "_fresh": shown, "_linear": predicted, "_settled": settled}.items():
-            term = name + HELDOUT * (whose == "_fresh")
-            if term in dataset:  # the linear model has no MIE
-                found[TERMS[name].symbol.lower() + whose] = mean(dataset, term, "", away.get(name, 0.0)).said()
-    return found
+    """Means that prose quotes at each β, by symbol and whose they are."""
+    away = shift(shown.experiment)
+    quoted = {"elbo": (shown, "elbo"), "c": (shown, "kl_prior"), "mie": (shown, "mie"), "tie": (shown, "tie")}
+    quoted |= {"tie_fresh": (shown, f"tie{HELDOUT}"), "tie_settled": (settled, "tie")}
+    quoted |= {"tie_linear": (predicted, "tie"), "c_linear": (predicted, "kl_prior")}
+    return {name: mean(dataset, term, "", away.get(term, 0.0)).said() for name, (dataset, term) in quoted.items()}
 
 
 def _who(values: np.ndarray, own: bool) -> str:
