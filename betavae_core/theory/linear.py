@@ -18,16 +18,9 @@ import numpy as np
 import xarray as xr
 from scipy import optimize
 
-from betavae_core.theory import alignment
+from betavae_core.theory import alignment, identity
 from betavae_core.theory.gaussian import LinearGaussian, spectrum
-from betavae_core.theory.identity import (
-    Parameters,
-    checked_beta,
-    optimum_given_decoder,
-    single_beta,
-    terms,
-    water_level,
-)
+from betavae_core.theory.identity import Parameters, checked_beta, optimum_given_decoder, single_beta, terms
 from betavae_core.theory.rotation import checked_rotation, rotated_tie  # noqa: F401 what a rotation does is looked for here
 from betavae_core.theory.stationarity import solve_stationarity  # noqa: F401 the thesis's route is looked for here
 from betavae_core.theory.terms import attributes
@@ -50,7 +43,7 @@ def optimum(source, beta, latents: int | None = None, decoder_variance: float = 
     latents : int k, with a bare covariance only (a process has its own k)
     decoder_variance : float σ_x²
     """
-    level = water_level(beta, decoder_variance)[..., None]
+    level = identity.water_level(beta, decoder_variance)[..., None]
     values, vectors = spectrum(source, latents)
     scale = np.sqrt(np.maximum(values - level, 0))  # d, (..., k)
     if isinstance(source, LinearGaussian):

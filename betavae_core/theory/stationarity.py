@@ -10,6 +10,7 @@ from scipy import optimize
 
 from betavae_core.theory.identity import Parameters, optimum_given_decoder, single_beta, terms
 
+STARTS = 8  # of which the best solution is taken
 ASCENT = 3_000  # steps that lead away from saddle points; after 50 some of six latents are still at one
 
 
@@ -107,12 +108,12 @@ def _ascended(D, Sigma, beta: float, steps: int) -> np.ndarray:
     return D
 
 
-def solve_stationarity(process, beta: float, starts: int = 8, rng=None) -> Parameters:
+def solve_stationarity(process, beta: float) -> Parameters:
     """Best solution of the stationarity equations among led random starts; see `stationary_points`.
 
     Raises ValueError if no start converged.
     """
-    points = stationary_points(process, beta, starts, rng or np.random.default_rng(0), ASCENT)
+    points = stationary_points(process, beta, STARTS, np.random.default_rng(0), ASCENT)
     if not points:
-        raise ValueError(f"none of {starts} starts solved the stationarity equations at beta = {beta}")
+        raise ValueError(f"none of {STARTS} starts solved the stationarity equations at beta = {beta}")
     return points[0]
