@@ -60,8 +60,8 @@ def test_a_pack_gives_each_member_its_own_numbers(pack, xla):
     specification = Specification("localisation", samples=100, epochs=40)
     members = [Member(specification, float(1 + i), i % 3) for i in range(pack - 1)]
     members.append(Member(specification, 1e30, 1))  # float32 overflows
-    together = train_member.train(members, xla)
-    [(alone, _)] = train_member.train(members[1:2])
+    together = train_member.trained(members, xla)[2]
+    [(alone, _)] = train_member.trained(members[1:2])[2]
     assert np.isnan(together[-1][0]["tie"])
     assert together[1][1]["pack"] == pack
     assert set(together[1][0]) == set(alone)
@@ -181,7 +181,7 @@ def test_threads_of_one_worker_do_not_share_a_trainer(results):
         threads = [pool.submit(tasks.task, [member], [member.key], False) for member in members]
         together = [thread.result()[0][0] for thread in threads]
     for member, values in zip(members, together, strict=True):
-        [(alone, _)] = train_member.train([member])
+        [(alone, _)] = train_member.trained([member])[2]
         assert values["tie"] == pytest.approx(alone["tie"], rel=PACKED)
 
 
@@ -196,7 +196,7 @@ def test_another_start_trains_other_weights_on_the_same_images():
 @pytest.mark.parametrize("experiment", REMEMBERED)
 def test_remembered_members_come_out_the_same(experiment):
     """A silent change of numerics is caught: short members, re-trained and compared with committed numbers."""
-    [(values, _)] = train_member.train([Member(Specification(experiment, samples=100, epochs=20), 2.0, 1)])
+    [(values, _)] = train_member.trained([Member(Specification(experiment, samples=100, epochs=20), 2.0, 1)])[2]
     for name, expected in REMEMBERED[experiment].items():
         assert values[name] == pytest.approx(expected, rel=SAME_NUMERICS, abs=SAME_NUMERICS), name
 

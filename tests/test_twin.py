@@ -92,7 +92,7 @@ def test_weights_as_arrays_encode_as_the_ensemble_that_was_trained(family):
 
 def test_a_pipeline_gives_the_numbers_of_a_sweep_and_says_where_time_goes():
     members = planning.plan("mixing", "smoke", samples=20, epochs=2, realizations=3, start=1)
-    expected = {member: values for member, (values, _) in zip(members, train_member.train(members), strict=True)}
+    expected = {member: values for member, (values, _) in zip(members, train_member.trained(members)[2], strict=True)}
     busy = collections.defaultdict(float)
     with crews.single_threaded(), crews.pool(2) as pool:
         found = {

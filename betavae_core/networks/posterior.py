@@ -31,7 +31,8 @@ class Posterior:
     @classmethod
     def of_head(cls, head, latents: int) -> Self:
         """q from the outputs of the encoder's head (..., outputs)."""
-        return cls(head[..., :latents], head[..., latents : 2 * latents])
+        parts = head[..., :latents], head[..., latents : 2 * latents], head[..., 2 * latents :]
+        return cls(*parts[: len(fields(cls))])
 
     def sample(self, noise):
         """z = μ + L ε for standard normal noise ε (..., k), with L Lᵀ the covariance."""
@@ -121,11 +122,6 @@ class Full(Posterior):
     def outputs(latents: int) -> int:
         """Means, log-variances, and the entries of N."""
         return 2 * latents + latents * (latents - 1) // 2
-
-    @classmethod
-    def of_head(cls, head, latents: int) -> Self:
-        """q from the outputs of the encoder's head (..., outputs)."""
-        return cls(head[..., :latents], head[..., latents : 2 * latents], head[..., 2 * latents :])
 
     def sample(self, noise):
         """z = μ + L ε for standard normal noise ε (..., k)."""

@@ -33,28 +33,23 @@ def alone(members: list[Member], keys: list[str]):
         yield
 
 
-def train(members: list[Member], xla: bool = False) -> list[tuple[dict, dict]]:
-    """Train and evaluate members of one specification together in this process; each as if it were alone.
-
-    Returns, for each, the numbers that are stored, NaN if training diverged, and attributes that say how it was made.
-    """
-    _, _, found = _trained(members, xla)
-    return found
-
-
 def train_and_draw(member: Member, key: str, progress=None) -> tuple[dict, dict, Atlas | None]:
-    """A member as of `train`, and its atlas if it has a plane and did not diverge: what a page shows of its own.
+    """A member as of `trained`, and its atlas if it has a plane and did not diverge: what a page shows of its own.
 
     `progress` is told how many epochs were just done.
     """
     with alone([member], [key]):
-        weights, data, [(values, provenance)] = _trained([member], progress=progress)
+        weights, data, [(values, provenance)] = trained([member], progress=progress)
         plane = weights.latents == 2 and np.isfinite(values["tie"])
         return values, provenance, atlas.draw(weights, data) if plane else None
 
 
-def _trained(members: list[Member], xla: bool = False, progress=None):
-    """The weights, the first member's training images, and what `train` returns."""
+def trained(members: list[Member], xla: bool = False, progress=None):
+    """Train and evaluate members of one specification together in this process; each as if it were alone.
+
+    Returns weights; the first member's training images; for each the numbers that are stored, NaN if training diverged,
+    and attributes that say how it was made.
+    """
     started = time.perf_counter()
     weights, drawn, curves = fitted(members, xla, progress)
     values = evaluated(weights, members, drawn, curves)

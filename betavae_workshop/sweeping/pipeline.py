@@ -51,7 +51,7 @@ def sweep_packs(members: list[Member], pack: int | None = None, jobs: int | None
 
 
 def run(members: list[Member], trainer_of, pack: int, pool, busy=None) -> Iterator[tuple[Member, dict, dict]]:
-    """Train and evaluate members of one specification; yields each as `train_member.train` returns it, and the member.
+    """Train and evaluate members of one specification; yields each as `train_member.trained` gives it, and the member.
 
     Parameters
     ----------

@@ -9,9 +9,9 @@ from betavae_core.results.members import Member
 
 
 def task(members: list[Member], keys: list[str], xla: bool) -> list[tuple[dict, dict]]:
-    """`train_member.train` on one thread, in a worker that has the digits and the numerics version of the keys."""
+    """`train_member.trained` on one thread, in a worker that has the digits and the numerics version of the keys."""
     with train_member.alone(members, keys):
-        return train_member.train(members, xla)
+        return train_member.trained(members, xla)[2]
 
 
 def draw_atlas(member: Member, key: str) -> tuple[Atlas, dict]:

@@ -32,7 +32,7 @@ def member(experiment: str, epochs: int, folder: Path) -> Path:
 
     os.environ["BETAVAE_RESULTS"] = str(folder)
     wanted = Member(Specification(experiment, epochs=epochs), 1.0, REALIZATION)
-    [(values, provenance)] = train_member.train([wanted])
+    [(values, provenance)] = train_member.trained([wanted])[2]
     return writing.write(wanted, values, provenance)
 
 
