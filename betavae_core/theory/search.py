@@ -9,19 +9,15 @@ DIPS = 3  # the deepest may look shallower than another on the grid
 
 
 def least(error, grid, **options) -> tuple[float, float]:
-    """Where a function of a float is least, and its value there: the deepest dips of a grid, refined on either side.
+    """Where a function is least, and its value there: the deepest dips of a grid, refined; ValueError on NaN.
 
     >>> where, value = least(lambda x: (x - 0.3) ** 2, np.linspace(-1, 1, 9))
     >>> round(where, 6), round(value, 6)
     (0.3, 0.0)
-
-    Raises ValueError where it is NaN at a point of the grid.
     """
     values = np.array([error(point) for point in grid])
-    if np.isnan(values).any():
-        raise ValueError(
-            f"the function must be a number on the whole grid; got NaN at {grid[np.isnan(values).argmax()]}"
-        )
+    if (wrong := np.isnan(values)).any():
+        raise ValueError(f"the function must be a number on the whole grid; got NaN at {grid[wrong.argmax()]}")
     around = np.pad(values, 1, constant_values=np.inf)
     dips = np.flatnonzero((values <= around[:-2]) & (values <= around[2:]))
     found = []
