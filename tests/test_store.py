@@ -16,7 +16,7 @@ from betavae_core import files, paths
 from betavae_core.errors import UsageError
 from betavae_core.findings import latents
 from betavae_core.results import netcdf, planning, record, store
-from betavae_core.results.members import Member, Specification
+from betavae_core.results.members import DETAILED, Member, Specification
 from betavae_core.theory.terms import SCALARS
 from betavae_workshop.sweeping import completing, publishing, survey, writing
 
@@ -182,7 +182,7 @@ def test_a_damaged_published_file_is_refused_in_one_line(damage):
 def test_collecting_labels_what_there_is_and_leaves_the_rest_empty():
     members = [member(beta, realization) for realization in range(7) for beta in (1.0, 5.0)]
     for m in members[:-1]:
-        writing.write(m, values(int(10 * m.beta) + m.realization, m.detailed), {})
+        writing.write(m, values(int(10 * m.beta) + m.realization, m.realization < DETAILED), {})
     dataset = store.collect(members)
     assert dict(dataset.sizes).items() >= {"beta": 2, "realization": 7, "detailed": 5}.items()
     assert float(dataset.tie.sel(beta=5.0, realization=3)) == values(53)["tie"]
@@ -197,7 +197,7 @@ def test_latents_of_more_realizations_than_pictures_are_kept_and_filled_in_where
     members = [member(realization=r) for r in range(8)]
     pictures = ("curve", "reconstructions", "traversals", "grey_scale")
     for m in members:
-        left_out = () if m.detailed else pictures if m.realization > 5 else tuple(record.DETAILS)
+        left_out = () if m.realization < DETAILED else pictures if m.realization > 5 else tuple(record.DETAILS)
         writing.write(m, {n: v for n, v in values(m.realization).items() if n not in left_out}, {})
     publishing.publish(members[:6])
     assert store.load_published(SPEC).sizes["detailed"] == 5

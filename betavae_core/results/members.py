@@ -165,12 +165,12 @@ class Member:
         pixels and labels if images are made of them, and the version of the code that draws, trains and evaluates,
         `NUMERICS_VERSION`.
         """
-        of_digits = experiments.experiment(self.specification.experiment).digits
+        record = experiments.experiment(self.specification.experiment)
         identity = {
             **self.specification.identity,
             "beta": float(self.beta),
             "realization": int(self.realization),
-            **({"digits": digits.fingerprint()} if of_digits else {}),
+            **({"digits": digits.fingerprint()} if record.digits else {}),
             "numerics": NUMERICS_VERSION,
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
@@ -179,13 +179,3 @@ class Member:
     def seed(self) -> int:
         """Seed of weights and draws: the realization, or a number no realization has where `start` is not 0."""
         return self.realization + self.specification.start * MOST_MEMBERS
-
-    @property
-    def detailed(self) -> bool:
-        """Whether its curve and pictures are kept with the member."""
-        return self.realization < DETAILED
-
-    @property
-    def with_latents(self) -> bool:
-        """Whether the latents of some images are kept with the member."""
-        return self.realization < WITH_LATENTS

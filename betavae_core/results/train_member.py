@@ -15,7 +15,7 @@ from betavae_core.images.factors import Images
 from betavae_core.machine import SINGLE_THREAD
 from betavae_core.networks import atlas, output_layer
 from betavae_core.networks.atlas import Atlas
-from betavae_core.results.members import Member, Specification
+from betavae_core.results.members import DETAILED, WITH_LATENTS, Member, Specification
 from betavae_core.theory.terms import HELDOUT, SCALARS
 
 ONE_AT_A_TIME = threading.Lock()  # a process keeps one compiled trainer, whatever the number of its worker's threads
@@ -47,8 +47,7 @@ def train_and_draw(member: Member, key: str, progress=None) -> tuple[dict, dict,
 def trained(members: list[Member], xla: bool = False, progress=None):
     """Train and evaluate members of one specification together in this process; each as if it were alone.
 
-    Returns weights; the first member's training images; for each the numbers that are stored, NaN if training diverged,
-    and attributes that say how it was made.
+    Returns weights; the first member's training images; what is stored of each, NaN if it diverged, and how it was made.
     """
     started = time.perf_counter()
     weights, drawn, curves = fitted(members, xla, progress)
@@ -122,11 +121,11 @@ def evaluated(weights, members, drawn, curves) -> list[dict]:
         for name, column in found.items():
             for i, value in zip(sound, column, strict=True):
                 values[i][name + suffix] = float(value)
-    if kept := [i for i in sound if members[i].with_latents]:
+    if kept := [i for i in sound if members[i].realization < WITH_LATENTS]:
         q = weights.posterior([d for d, _ in drawn])
         for i in kept:
             values[i] |= {name: part.astype(np.float16) for name, part in q[i][:LATENTS].stored().items()}
-    if detailed := [i for i in sound if members[i].detailed]:
+    if detailed := [i for i in sound if members[i].realization < DETAILED]:
         for i, details in _pictures(weights, [d for d, _ in drawn], detailed).items():
             values[i] |= details | {"curve": curves[i, :: max(1, curves.shape[1] // 100)].astype(np.float32)}
     return values
