@@ -1,6 +1,4 @@
-"""The forms in which `data import` takes files of digits, and the one in which it keeps them.
-
-Those that are read anyway are taken, and the IDX files of MNIST.
+"""The forms in which `data import` takes files of digits: those that are read anyway, and the IDX files of MNIST.
 
 Those of Fashion-MNIST are IDX, too; compressed or not, with the labels beside the images.
 """

@@ -5,8 +5,6 @@ from pathlib import Path
 from betavae_core import paths
 from betavae_workshop import digit_forms, environment
 
-DIGITS = paths.DATA / "mnist_full.npz"
-
 
 def fetch() -> Path:
     """Get the 60,000 MNIST training digits through Keras, which verifies its download, and keep them.
@@ -20,4 +18,4 @@ def fetch() -> Path:
         (images, labels), _ = tf.keras.datasets.mnist.load_data()
     except Exception as error:
         raise OSError(f"full MNIST could not be downloaded ({error}); the embedded digits need no internet") from None
-    return digit_forms.write(DIGITS, images, labels)
+    return digit_forms.write(paths.DATA / "mnist_full.npz", images, labels)

@@ -7,8 +7,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from betavae_core import paths
 from betavae_core.results import planning
-from betavae_workshop import cli, download
+from betavae_workshop import cli
 from tests.conftest import betavae, lines, without
 
 
@@ -103,4 +104,4 @@ def test_fetch_without_internet_says_so_and_leaves_nothing(tmp_path, monkeypatch
     (told,) = lines(done.stderr)
     assert told.startswith("betavae: full MNIST could not be downloaded")
     assert told.endswith("the embedded digits need no internet")
-    assert not download.DIGITS.exists()
+    assert not (paths.DATA / "mnist_full.npz").exists()

@@ -47,7 +47,7 @@ def train_and_draw(member: Member, key: str, progress=None) -> tuple[dict, dict,
 def trained(members: list[Member], xla: bool = False, progress=None):
     """Train and evaluate members of one specification together in this process; each as if it were alone.
 
-    Returns weights; the first member's training images; what is stored of each, NaN if it diverged, and how it was made.
+    Returns weights; the first member's training images; what is stored of each, NaN if it diverged, how it was made.
     """
     started = time.perf_counter()
     weights, drawn, curves = fitted(members, xla, progress)

@@ -9,7 +9,6 @@ signed permutations (and rotations within repeated eigenvalues): the principal a
 import numpy as np
 
 from betavae_core.theory import identity, search
-from betavae_core.theory.identity import optimum_given_decoder, single_beta
 
 FAMILIES = ("diagonal", "full")
 ORTHOGONAL = 1e-6  # largest entry of QᵀQ − I that a rotation given with few digits may have
@@ -45,14 +44,14 @@ def rotated_tie(process, beta: float, rotation, family: str = "diagonal") -> flo
 
     Source: new here.
     """
-    level = single_beta(beta)
+    level = identity.single_beta(beta)
     left, singular, _ = np.linalg.svd(process.mixing, full_matrices=False)
     Q = checked_rotation(rotation, len(singular))
     if family not in FAMILIES:
         raise ValueError(f"family must be one of: {', '.join(FAMILIES)}; got {family!r}")
     scale = np.sqrt(np.maximum(process.noise_std**2 + singular**2 - level, 0))
     D = left * scale @ Q
-    _, W, variance = optimum_given_decoder(D, level)
+    _, W, variance = identity.optimum_given_decoder(D, level)
     root = identity.posterior_root(D, np.sqrt(level))[1] if family == "full" else np.diag(np.sqrt(variance))
     return float(identity.true_inference_error(process, W, root))
 

@@ -10,8 +10,7 @@ from scipy import optimize
 
 from betavae_core.theory.identity import Parameters, optimum_given_decoder, single_beta, terms
 
-STARTS = 8  # of which the best solution is taken
-ASCENT = 3_000  # steps that lead away from saddle points; after 50 some of six latents are still at one
+STARTS, ASCENT = 8, 3_000  # steps that lead away from saddle points; after 50 some of six latents are still at one
 
 
 class Layers(NamedTuple):

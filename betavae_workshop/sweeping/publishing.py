@@ -78,7 +78,7 @@ def without_latents(dataset) -> np.ndarray:
     """Which networks (beta, realization) ought to be stored with latents and have none there."""
     betas, realizations = dataset.key.shape
     there = record.latents_of(dataset)[:, :realizations]
-    lacking = np.broadcast_to(np.arange(realizations) < WITH_LATENTS, (betas, realizations)).copy()
+    lacking = np.tile(np.arange(realizations) < WITH_LATENTS, (betas, 1))
     lacking[:, : there.shape[-1]] &= ~there
     return lacking
 

@@ -97,6 +97,5 @@ def _beside(member: Member, atlas: Atlas) -> dict:
     if "latent_mean" not in stored:
         return {"same_as_stored": None}
     means = stored.latent_mean.values[0, member.realization][: len(atlas.mean)]
-    ours = atlas.mean[: len(means)].astype(means.dtype).astype(float)  # at the precision of what is stored
-    gap = float(np.abs(ours - means).max())
+    gap = float(np.abs(atlas.mean[: len(means)].astype(means.dtype).astype(float) - means).max())  # at their precision
     return {"same_as_stored": gap == 0, "largest_difference": round(gap, 4)}
