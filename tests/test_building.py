@@ -21,6 +21,7 @@ import pytest
 
 from betavae_core import files, notes, paths
 from betavae_core.errors import BuildError, UsageError
+from betavae_core.findings import claims
 from betavae_workshop.building import chapters, execution, kept, processes, progress, worker
 from betavae_workshop.building.progress import Progress
 from tests.conftest import copied
@@ -282,9 +283,34 @@ def test_what_was_damaged_after_it_was_executed_is_named_and_made_good(trio, bui
 def stage(tmp_path):
     """A stage with one chapter, executed and with verdicts, as a build leaves it."""
     (tmp_path / "book").mkdir()
-    (tmp_path / "book/theory.claims.json").write_text("[]")
+    claims.pending("theory", tmp_path).write_text("[]")
     execution.keep(processes.Job("theory", {}, "digest"), chapters.notebook("theory"), 1.0, tmp_path)
     return tmp_path
+
+
+def test_a_failed_execution_leaves_the_last_verdicts_and_one_without_withdraws_them(trio, built):
+    """`theory` judges otherwise and fails; `first` judged once, and does no more."""
+    trio.restore(built)
+    old, withdrawn = (claims.file(chapter, trio.folder / "_build/executed") for chapter in ("theory", "first"))
+    before = shutil.copyfile(old, withdrawn).read_text()
+    theory, first = (trio.folder / f"book/{chapter}.md" for chapter in ("theory", "first"))
+    judged = theory.read_text().replace('"1", "0 to 2"', '"third", "0 to 2"')
+    theory.write_text(judged.replace("note('ends')", "assert False"))
+    first.write_text(first.read_text().replace("Text.", "Other text."))
+    assert trio.make("book", "JOBS=2").returncode == 2
+    assert "first ends" in trio.log()[-3:]
+    assert (old.read_text(), withdrawn.exists()) == (before, False)
+    assert trio.make("claims").returncode == 0
+
+
+def test_a_chapter_of_text_alone_has_no_verdicts(tmp_path, monkeypatch):
+    """Neither those of when it had code, nor those of an execution that failed."""
+    monkeypatch.setattr(paths, "BUILD", tmp_path)
+    (tmp_path / "book").mkdir()
+    for file in (claims.file, claims.pending):
+        file("references", tmp_path).write_text("[]")
+    execution.bring_up_to_date({"references": {}}, tmp_path, lambda line: None)
+    assert sorted(file.name for file in (tmp_path / "book").iterdir()) == ["references.ipynb", "references.json"]
 
 
 def is_done(stage):
@@ -547,7 +573,10 @@ def test_an_unchanged_variant_is_neither_executed_nor_rendered_again(trio, built
     assert "claims: as executed before" in first.stdout.splitlines()  # it quotes the same verdicts
     page = trio.folder / "_build/variants/theory/html/book/theory.html"
     log, rendered = trio.log(), page.stat().st_mtime_ns
+    withdrawn = claims.file("first", trio.folder / "_build/variants/theory/executed")
+    withdrawn.write_text("[]")
     again = trio.make("chapter", "CHAPTER=theory")
+    assert not withdrawn.exists()
     assert again.stdout.splitlines()[-2:] == ["pages: up to date", f"page: {page}"]
     assert (trio.log(), page.stat().st_mtime_ns) == (log, rendered)
 

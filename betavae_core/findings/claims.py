@@ -52,21 +52,28 @@ class Verdict:
 
 
 def file(chapter: str, stage) -> Path:
+    """Where the verdicts of a chapter's last whole execution lie."""
     return Path(stage) / "book" / f"{chapter}.claims.json"
 
 
+def pending(chapter: str, stage) -> Path:
+    """Where the verdicts of a chapter that still runs lie, or of one that failed."""
+    return file(f"{chapter}.pending", stage)
+
+
 def record(chapter: str, verdicts: list[Verdict], targets: dict[str, str]) -> None:
-    """Write a chapter's verdicts into the build that executes it; a chapter run by hand records nothing.
+    """Write a chapter's verdicts for the build that executes it, which takes them over if the chapter runs to its end.
+
+    A chapter run by hand records nothing.
 
     targets : for each id the label of what shows it
     """
     if unknown := {verdict.id for verdict in verdicts} ^ set(targets):
         raise ValueError(f"each verdict needs a target, and each target a verdict: {', '.join(sorted(unknown))}")
-    stage = paths.stage()
-    if stage:
+    if stage := paths.stage():
         placed = [dataclasses.replace(v, evidence=chapter, target=targets[v.id]) for v in verdicts]
         text = json.dumps([dataclasses.asdict(verdict) for verdict in placed], indent=1, ensure_ascii=False)
-        files.write_text(file(chapter, stage), text + "\n")
+        files.write_text(pending(chapter, stage), text + "\n")
 
 
 def load(chapters: list[str], stage) -> list[Verdict]:

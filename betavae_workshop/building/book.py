@@ -16,6 +16,7 @@ from pathlib import Path
 
 from betavae_core import paths
 from betavae_core.errors import UsageError
+from betavae_core.findings import claims
 from betavae_core.images import digits
 from betavae_core.paths import BUILD, CHAPTERS, EXECUTED
 from betavae_workshop import pipes
@@ -85,6 +86,8 @@ def build_variant(chapter: str, values: dict, report=print) -> Path:
         _stage_assets(stage)
         quoting = [name for name in chapters.QUOTING if name in chapters.names() and not chapters.quotes_runs(name)]
         again = {name: {} for name in quoting} | {chapter: values}  # others stay as old as they are: see `rendering`
+        for name in {*chapters.names()} - {*again}:
+            claims.file(name, stage).unlink(missing_ok=True)  # the book proper may have none any more
         for file in (base / "book").glob("*.*"):
             if file.is_file() and file.name.split(".")[0] not in again:
                 shutil.copy2(file, stage / "book" / file.name)

@@ -7,11 +7,13 @@ Python version and what else could change a number (`environment.decisive`).
 import hashlib
 import json
 import math
+import os
 import sys
 from pathlib import Path
 
 from betavae_core import built, files, paths
 from betavae_core.errors import BuildError, UsageError
+from betavae_core.findings import claims
 from betavae_core.paths import CHAPTERS, EXECUTED
 from betavae_workshop import environment
 from betavae_workshop.building import chapters, kept, parameters, processes
@@ -69,6 +71,8 @@ def bring_up_to_date(wanted: dict[str, dict], stage: Path, report=print, limit: 
             work = [job for job in left if chapters.has_code(job.chapter)]
             for job in work:
                 require_networks(job.chapter, job.values)
+            for job in left:
+                claims.pending(job.chapter, stage).unlink(missing_ok=True)  # of an execution that failed
             if group not in LAST:
                 progress.planned([job.chapter for job in work], [name for name in QUOTING if name in wanted])
             elif work:
@@ -181,9 +185,11 @@ def _record(chapter: str, stage: Path) -> dict:
 
 
 def keep(job: Job, notebook, seconds: float, stage: Path) -> None:
-    """Write an executed chapter and, once that is whole, what is known of its execution."""
+    """Write an executed chapter, with its verdicts if it recorded some, and then what is known of its execution."""
     target = _file(stage, job.chapter, ".ipynb")
     files.write_text(target, json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True))
+    verdicts, recorded = claims.file(job.chapter, stage), claims.pending(job.chapter, stage)
+    os.replace(recorded, verdicts) if recorded.exists() else verdicts.unlink(missing_ok=True)
     known = {"chapter": job.chapter, "seconds": round(seconds, 1), "parameters": job.values, "digest": job.digest}
     known["files"] = _checksums(job.chapter, stage)
     files.write_text(_file(stage, job.chapter, ".json"), json.dumps(known))
