@@ -10,8 +10,11 @@ import yaml
 from betavae_core import paths
 from betavae_core.errors import UsageError
 from betavae_core.paths import ROOT
+from betavae_core.results import planning
+from betavae_core.theory.terms import SCALARS
 from betavae_workshop.building import book, chapters, execution, parameters
 from betavae_workshop.commands import books
+from betavae_workshop.sweeping import writing
 from tests.test_house import FOLDERS
 
 
@@ -216,6 +219,16 @@ def test_the_hash_follows_what_others_left_and_what_is_stored(monkeypatch, tmp_p
     (tmp_path / "mixing").mkdir()
     (tmp_path / "mixing/0123.nc").touch()
     assert len(found) == 2 and execution.digest("mixing", {}, []) != before
+
+
+def test_the_hash_follows_what_is_filled_in_for_a_stored_network(results):
+    """`betavae evaluate` writes a file anew under the same name."""
+    member, found = planning.plan("mixing", "smoke", realizations=1)[0], []
+    for tie in (1.0, 2.0):
+        writing.write(member, dict.fromkeys(SCALARS, tie), {})
+        found += [execution.digest("mixing", {}, []) for _ in range(2)]
+    assert (found[0], found[2]) == (found[1], found[3])
+    assert found[0] != found[2]
 
 
 def test_a_checkout_has_the_bytes_that_were_written_whatever_git_does_to_line_ends(tmp_path):

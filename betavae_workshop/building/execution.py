@@ -4,6 +4,7 @@ A chapter's content is its text, what its code can reach of the package and of t
 Python version and what else could change a number (`environment.decisive`).
 """
 
+import contextlib
 import hashlib
 import json
 import math
@@ -33,8 +34,16 @@ def digest(chapter: str, values: dict, records: list[Path]) -> str:
     for name, found in DATA.items():
         parts += found() if name in reached.mentioned else []
     stored = paths.working_store().glob("*/*.nc") if "working_store" in reached.mentioned else ()
-    working = sorted(file.name for file in stored)  # names that stand for contents
+    working = sorted((file.name, _seal(file)) for file in stored)
     return kept.digest([sys.version, environment.decisive(), values, working], parts)
+
+
+def _seal(file: Path) -> str:
+    """The SHA-256 at the end of a stored network, which stands for its content; "" if it cannot be read."""
+    with contextlib.suppress(OSError), open(file, "rb") as handle:
+        handle.seek(max(handle.seek(0, os.SEEK_END) - files.SEAL, 0))
+        return handle.read().hex()
+    return ""
 
 
 def _published(kinds: tuple[str, ...]) -> list[Path]:
