@@ -12,7 +12,7 @@ from betavae_core.errors import UsageError
 from betavae_core.paths import ROOT
 from betavae_core.results import planning
 from betavae_core.theory.terms import SCALARS
-from betavae_workshop.building import book, chapters, execution, parameters
+from betavae_workshop.building import book, chapters, execution, parameters, rendering
 from betavae_workshop.commands import books
 from betavae_workshop.sweeping import writing
 from tests.test_house import FOLDERS
@@ -229,6 +229,26 @@ def test_the_hash_follows_what_is_filled_in_for_a_stored_network(results):
         found += [execution.digest("mixing", {}, []) for _ in range(2)]
     assert (found[0], found[2]) == (found[1], found[3])
     assert found[0] != found[2]
+
+
+def test_pages_that_are_gone_or_cut_are_not_up_to_date(tmp_path):
+    """What was added to them, as the whole page that is printed, is let pass."""
+    target = tmp_path / "html"
+
+    def is_current_after(change):
+        shutil.rmtree(target, ignore_errors=True)
+        (tmp_path / "made").mkdir()
+        for name in ("index.html", "theory.html"):
+            (tmp_path / "made" / name).write_text("a page")
+        rendering._put_in_place(tmp_path / "made", target, tmp_path)
+        change(target / "theory.html")
+        return rendering.is_current(tmp_path, target)
+
+    assert is_current_after(lambda page: page.with_name("whole.html").touch())
+    assert not is_current_after(lambda page: page.unlink())
+    assert not is_current_after(lambda page: page.write_text("a"))
+    assert not is_current_after(lambda page: (target / rendering.MADE_FROM).write_text(""))
+    assert not is_current_after(lambda page: (target / rendering.MADE_FROM).unlink())
 
 
 def test_a_checkout_has_the_bytes_that_were_written_whatever_git_does_to_line_ends(tmp_path):

@@ -22,13 +22,13 @@ from betavae_workshop.building import kept
 CONFIG, CONTENTS = ROOT / "_config.yml", ROOT / "_toc.yml"
 SCRATCH = BUILD / "render-here"  # where pages are made
 READ = BUILD / "read"  # what Sphinx read of the book: documents, and pictures that stand in notebooks
-MADE_FROM = ".made-from"  # beside the pages, and in `READ`: the hash of what they were rendered from
+MADE_FROM = ".made-from"  # beside the pages, and in `READ`: the hash of what they were rendered from, and their sizes
 
 
 def is_current(stage: Path, target: Path, chapter: str | None = None) -> bool:
-    """Whether the pages in `target`, all of them or that of a chapter, were rendered from what is in `stage` now."""
+    """Whether the pages in `target`, all or a chapter's, are whole, and were rendered from what is in `stage` now."""
     record = target / MADE_FROM
-    return record.exists() and record.read_text() == _digest(stage, chapter)
+    return record.exists() and {*record.read_text(encoding="utf-8").split("\n")} <= {*_lines(target, stage, chapter)}
 
 
 def render(stage: Path, target: Path, builder: str = "html") -> Path:
@@ -38,9 +38,9 @@ def render(stage: Path, target: Path, builder: str = "html") -> Path:
         command = [sys.executable, "-c", program, "build", _source(stage), "--path-output", SCRATCH]
         command += ["--builder", builder, "--config", CONFIG, "--toc", CONTENTS]
         _run([*command, "--all", "-W", "-n", "--keep-going"])
-        _put_in_place(SCRATCH / "_build" / builder, target, _digest(stage))
+        _put_in_place(SCRATCH / "_build" / builder, target, stage)
         if builder == "html":
-            files.write_text(SCRATCH / "_build" / MADE_FROM, _digest(stage))
+            _mark(SCRATCH / "_build", stage)
             shutil.rmtree(READ, ignore_errors=True)
             os.replace(SCRATCH / "_build", READ)
     return target / "index.html"
@@ -70,7 +70,7 @@ def render_changes(stage: Path, names: list[str], pages: Path, target: Path) -> 
         shutil.rmtree(made / "_static", ignore_errors=True)  # the same
         for folder in (pages, made):
             shutil.copytree(folder, whole, dirs_exist_ok=True)
-        _put_in_place(whole, target, _digest(stage))
+        _put_in_place(whole, target, stage)
     return target / "index.html"
 
 
@@ -91,7 +91,7 @@ def render_page(stage: Path, target: Path, chapter: str) -> Path:
     pages, source = SCRATCH / "html", stage / "book" / f"{chapter}.ipynb"
     with _into(target):
         _run([sys.executable, "-m", __name__, "--lenient", stage, pages, source])
-        _put_in_place(pages, target, _digest(stage, chapter))
+        _put_in_place(pages, target, stage, chapter)
     return target / "book" / f"{chapter}.html"
 
 
@@ -113,12 +113,22 @@ def restore(target: Path) -> None:
     shutil.rmtree(_last(target), ignore_errors=True)
 
 
-def _put_in_place(pages: Path, target: Path, made_from: str) -> None:
-    files.write_text(pages / MADE_FROM, made_from)
+def _put_in_place(pages: Path, target: Path, stage: Path, chapter: str | None = None) -> None:
+    _mark(pages, stage, chapter)
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         os.replace(target, _last(target))
     os.replace(pages, target)
+
+
+def _mark(pages: Path, stage: Path, chapter: str | None = None) -> None:
+    files.write_text(pages / MADE_FROM, "\n".join(_lines(pages, stage, chapter)))
+
+
+def _lines(pages: Path, stage: Path, chapter: str | None) -> list[str]:
+    """The hash of what pages are rendered from, then the size and name of each of their files."""
+    there = sorted(file for file in pages.rglob("*") if file.is_file() and file.name != MADE_FROM)
+    return [_digest(stage, chapter), *(f"{file.stat().st_size} {file.relative_to(pages)}" for file in there)]
 
 
 def _last(target: Path) -> Path:
