@@ -91,3 +91,12 @@ def test_a_foreign_atlas_is_none_and_a_damaged_one_is_refused(results, drawn):
     files[1].write_bytes(files[1].read_bytes()[:-1])
     with pytest.raises(UsageError, match=r"1\.json is damaged \(the picture is another's.*\); git checkout"):
         atlases.read(one)
+
+
+@pytest.mark.parametrize("record", ["[]", "3", "null"])
+def test_a_record_of_an_atlas_that_is_none_is_refused(record, results):
+    (one,) = planning.plan("mixing", "smoke", betas=[1], realizations=1)
+    atlases.path(one).parent.mkdir(parents=True)
+    atlases.path(one).write_text(record)
+    with pytest.raises(UsageError, match=r"1\.json is damaged \(.*\); git checkout"):
+        atlases.read(one)

@@ -22,5 +22,5 @@ def read(member: Member) -> Atlas | None:
         return Atlas.of(record_, file.with_suffix(".webp").read_bytes()) if record_["key"] == member.key else None
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{file} is damaged ({first_line(error)}); git checkout brings it back") from None
