@@ -86,6 +86,16 @@ def test_a_bad_file_is_moved_aside_and_its_member_is_missing(damage):
     assert store.read(member()) is not None
 
 
+def test_a_bad_file_that_cannot_be_moved_aside_is_told_to_stay():
+    """`moved to` was said, and the file stayed."""
+    file = writing.write(member(), values(), {})
+    file.write_bytes(b"")
+    (file.with_suffix(".bad") / "in the way").mkdir(parents=True)
+    with pytest.warns(UserWarning, match=rf"{file.name} is not a stored member .*; it cannot be moved to .*\.bad: "):
+        assert store.read(member()) is None
+    assert file.exists()
+
+
 CANNOT = [(files, "read_sealed", error) for error in (MemoryError(), PermissionError(13, "denied"), OSError(5, "I/O"))]
 
 

@@ -5,7 +5,6 @@ data/results/<experiment>.nc over dims beta × realization, which git tracks. A 
 moved aside if it is not what it should be; `sweeping.writing` of the workshop writes them.
 """
 
-import contextlib
 import functools
 import os
 import warnings
@@ -33,7 +32,7 @@ def published(specification: Specification) -> Path:
 
 
 def read(member: Member) -> xr.Dataset | None:
-    """A stored member, checked; None if it is absent. A bad file is moved aside with a warning and counts as absent.
+    """A stored member, checked; None if it is absent. A bad file counts as absent; it is moved aside with a warning.
 
     Raises UsageError if a later version of this package wrote it, or what reads it is not installed; the file is left
     alone; OSError if it cannot be read.
@@ -47,10 +46,12 @@ def read(member: Member) -> xr.Dataset | None:
         return None
     except files.Damaged as error:
         aside = file.with_suffix(".bad")
-        with contextlib.suppress(OSError):
+        told = f"moved to {aside.name}"
+        try:
             os.replace(file, aside)
-        reason = first_line(error)
-        warnings.warn(f"{file.name} is not a stored member ({reason}); moved to {aside.name}", stacklevel=2)
+        except OSError as refused:
+            told = f"it cannot be moved to {aside.name}: {refused.strerror}"
+        warnings.warn(f"{file.name} is not a stored member ({first_line(error)}); {told}", stacklevel=2)
         return None
     return dataset
 
