@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from http.server import ThreadingHTTPServer
 
 import pytest
 
@@ -75,6 +76,14 @@ def test_contents_have_pages_and_the_title_comes_before_them(blank):
     assert page.locator(".title-page p").all_inner_texts() == ["a companion", "somebody", "MIT", "Commit 123"]
     assert page.locator(".title-page + #jb-print-toc").count() == 1
     assert page.title() == "A book"
+
+
+def test_a_folder_is_no_longer_served_once_its_reader_has_failed(tmp_path, monkeypatch):
+    shutdown, ended = ThreadingHTTPServer.shutdown, []
+    monkeypatch.setattr(ThreadingHTTPServer, "shutdown", lambda server: ended.append(shutdown(server)))
+    with pytest.raises(RuntimeError, match="on purpose"), pdf.served(tmp_path):
+        raise RuntimeError("on purpose")
+    assert len(ended) == 1
 
 
 def test_what_is_for_hands_alone_is_not_on_paper(blank):
