@@ -47,6 +47,13 @@ def test_everything_can_be_overridden():
     assert members[0].specification == Specification("mixing", 50, 7, 0.1, "global")
 
 
+def test_a_beta_of_minus_zero_is_zero():
+    """It was another member, with a key of its own."""
+    minus, zero = (planning.plan("mixing", betas=[beta], realizations=1) for beta in (-0.0, 0.0))
+    assert [member.key for member in minus] == [member.key for member in zero]
+    assert len(planning.plan("mixing", betas=[-0.0, 0.0], realizations=1)) == 1
+
+
 CHANGED = {  # a value other than the default for each setting; a new setting needs its own
     "experiment": "localisation",
     "samples": 10,

@@ -63,7 +63,7 @@ def plan(
     count = default_count if realizations is None else realizations
     if count < 1:
         raise UsageError(f"realizations must be >= 1; got {count}")
-    betas = sorted(set(map(float, default_betas if betas is None else betas)))
+    betas = sorted({float(beta) + 0.0 for beta in (default_betas if betas is None else betas)})  # −0 is 0
     if not betas:
         raise UsageError(f"a plan needs one β or more; got none for {experiment}")
     for beta in betas:
