@@ -43,6 +43,8 @@ if __name__ == "__main__":
     parser.add_argument("--beta", type=float, default=100.0, help="weight of the KL term (default 100)")
     parser.add_argument("--epochs", type=int, default=400, help="steps, each on all images (default 400)")
     given = parser.parse_args()
+    if not (1e-9 <= given.beta <= 1e9 and given.epochs >= 1):
+        parser.error(f"--beta must be from 1e-9 to 1e9, --epochs 1 or more; got {given.beta:g} and {given.epochs}")
     print(f"β = {given.beta:g}, {given.epochs} epochs      network   linear optimum")
     with environment.muted():
         rows = one_network(given.beta, given.epochs)
