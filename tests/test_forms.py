@@ -188,6 +188,19 @@ def test_an_import_never_replaces_the_digits_that_come_with_the_project(sound, t
     assert paths.EMBEDDED_DIGITS.read_bytes() == before
 
 
+def test_an_import_replaces_other_digits_and_no_other_file(sound, tmp_path):
+    (file,) = bare(tmp_path, *sound)
+    target = tmp_path / "README.md"
+    target.write_text("precious")
+    words = ["data", "import", str(file), "--to", str(target)]
+    done = CliRunner().invoke(cli.main, words)
+    assert (done.exit_code, done.stderr) == (2, f"betavae: {target} is there and holds no digits; --to another file\n")
+    assert target.read_text() == "precious"
+    digits.write(target, sound[0][::-1], sound[1][::-1])
+    assert CliRunner().invoke(cli.main, words).exit_code == 0
+    assert (digits.load(target)[0] == sound[0]).all()
+
+
 def test_several_gzip_streams_and_zeros_behind_them_are_one_file(sound, tmp_path):
     images, labels = sound
     content = idx(images)

@@ -173,11 +173,17 @@ def import_(file, labels, target):
     Set BETAVAE_DIGITS to the path that is printed to use them.
     """
     from betavae_core import paths
+    from betavae_core.images import digit_files
     from betavae_workshop import digit_forms
 
     target = target or paths.DATA / "imported.npz"
     if target.resolve() == paths.EMBEDDED_DIGITS:
         raise UsageError(f"{target} holds the digits that come with the project; --to another file")
+    if target.exists():  # it gives way to digits only if it holds some
+        try:
+            digit_files.read(target)
+        except digit_files.DigitsError:
+            raise UsageError(f"{target} is there and holds no digits; --to another file") from None
     images, told = digit_forms.read(file, labels)
     digit_forms.write(target, images, told)
     click.echo(f"digits: {target} ({len(images):,}; BETAVAE_DIGITS={target} uses them)")
