@@ -8,9 +8,14 @@ import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
+
+from betavae_core import paths
+
+MOVED_BY = {paths.working_store: "; BETAVAE_RESULTS moves it", paths.published_store: "; BETAVAE_PUBLISHED moves it"}
 
 
 def started(command: list, **settings) -> tuple[subprocess.Popen, TextIO]:
@@ -30,11 +35,21 @@ def answer() -> TextIO:
     return os.fdopen(end, "w", buffering=1)
 
 
+def writable(of: Callable[[], Path]) -> Path:
+    """The folder that a function returns, which is made; OSError that says what moves it, if it cannot be written."""
+    folder = of()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # only trying tells, and why not
+            return folder
+    except OSError as error:
+        raise OSError(f"the folder {folder} cannot be written ({error.strerror}){MOVED_BY.get(of, '')}") from None
+
+
 @contextlib.contextmanager
 def alone(of: Callable[[], Path], told: str) -> Iterator[None]:
     """One process at a time for the folder that a function returns, which is made; who has to wait is told so."""
-    of().mkdir(parents=True, exist_ok=True)
-    with open(of() / ".lock", "w") as lock:
+    with open(writable(of) / ".lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,6 +1,8 @@
 """What a user can get wrong on the command line or in a chapter's parameters: one line, exit code 2, no trace."""
 
+import errno
 import re
+import tempfile
 
 import pytest
 from click.testing import CliRunner
@@ -8,6 +10,8 @@ from click.testing import CliRunner
 from betavae_core import paths
 from betavae_workshop import cli
 from betavae_workshop.building import book
+from betavae_workshop.sweeping import crews
+from betavae_workshop.timing import bench
 
 CHAPTERS = [  # chapter, parameters, what the line says
     ("analytical", {"beta": "-1"}, r"beta must be from 1e-9 to 1e9 .*diverge at 0\); got -1\.0"),
@@ -202,6 +206,34 @@ def test_a_store_that_is_a_file_or_a_link_to_nothing(variable, words, results, m
     for name, what in (("file", "is a file"), ("link", "is a link to nothing")):
         monkeypatch.setenv(variable, str(tmp_path / name))
         refused(words, f"{variable} must be a folder, or absent; .*/{name} {what}", results)
+
+
+UNWRITABLE = [  # words, the folder in which they write, what moves it
+    ("publish mixing --profile smoke", "/published", "; BETAVAE_PUBLISHED moves it"),
+    ("atlas mixing --profile smoke", "/published", "; BETAVAE_PUBLISHED moves it"),
+    ("page theory", "/_build", ""),
+    ("book", "/_build", ""),
+    ("chapter analytical -p beta 4", "/_build", ""),
+    ("bench", "/_build", ""),
+    ("bench --json {}/rows.json", "", ""),
+    (f"data import {paths.EMBEDDED_DIGITS}", "", ""),
+    (f"data import {paths.EMBEDDED_DIGITS} --to {{}}/digits.npz", "", ""),
+]
+
+
+@pytest.mark.parametrize(("words", "folder", "after"), UNWRITABLE)
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(words, folder, after, results, monkeypatch, tmp_path):
+    def read_only(**_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", read_only)
+    monkeypatch.setattr(paths, "IMPORTED_DIGITS", tmp_path / "imported.npz")
+    monkeypatch.setattr(book, "BUILD", tmp_path / "_build")
+    monkeypatch.setattr(bench, "ROWS", tmp_path / "_build/bench.json")
+    monkeypatch.setattr(bench, "run", lambda *_, **__: pytest.fail("something was timed"))
+    monkeypatch.setattr(crews, "each_done", lambda *_: pytest.fail("something was trained"))
+    message = f"the folder {tmp_path}{folder} cannot be written (Read-only file system){after}"
+    refused(words.format(tmp_path).split(), re.escape(f"{message}\n"), results)
 
 
 def test_serve_says_that_nothing_is_built(results, monkeypatch, tmp_path):

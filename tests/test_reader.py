@@ -279,6 +279,7 @@ def test_a_build_folder_that_cannot_be_written_is_one_line(trio):
         command = [sys.executable, "-m", "betavae_workshop", "book"]
         done = subprocess.run(command, capture_output=True, text=True, cwd=trio.folder)
         assert (done.returncode, done.stderr.count("\n"), trio.log()) == (2, 1, [])
-        assert done.stderr.startswith("betavae: [Errno 30] Read-only file system")
+        told = f"betavae: the folder {trio.folder / '_build'} cannot be written (Read-only file system)\n"
+        assert done.stderr == told
     finally:
         subprocess.run(["umount", trio.folder / "_build"], check=True)

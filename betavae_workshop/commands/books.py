@@ -176,7 +176,7 @@ def import_(file, labels, target):
     from betavae_core.images import digit_files
     from betavae_workshop import digit_forms
 
-    target = target or paths.DATA / "imported.npz"
+    target = target or new_file(None, None, paths.DATA / "imported.npz")
     if target.resolve() == paths.EMBEDDED_DIGITS:
         raise UsageError(f"{target} holds the digits that come with the project; --to another file")
     if target.exists():  # it gives way to digits only if it holds some

@@ -31,12 +31,13 @@ def bench(only, chosen, rounds, file):
     """
     from tabulate import tabulate
 
-    from betavae_workshop import speed
+    from betavae_workshop import pipes, speed
     from betavae_workshop.timing import bench
 
     wanted = bench.tasks(only, chosen, rounds)
     if file and len(rows := bench.read(file)) > len(bench.mine(rows)):  # refused before any work is done for it
         raise UsageError(f"{file} has rows of another machine; remove it to start anew, or name another file")
+    pipes.writable(lambda: bench.ROWS.parent)
     click.echo(f"rows are kept in {bench.ROWS}; remove it to measure all of them anew", err=True)
     rows = following.with_time_left(bench.run, wanted)
     for made in (speed.optimum_table, speed.table, speed.whole_table):

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from betavae_core import typed
+from betavae_workshop import pipes
 
 
 class Number(click.ParamType):
@@ -49,12 +50,13 @@ def address(_context, _option, text):
 
 
 def new_file(_context, _option, text):
-    """The path of a file that is to be written, or None; refused before any work is done for it."""
+    """The path of a file that can be written, or None; BadParameter or OSError before any work is done for it."""
     if text is None:
         return None
     file = Path(text)
     if not file.name or file.is_dir() or not file.parent.is_dir():
         raise click.BadParameter(f"must name a file in a folder that is there; got {text!r}")
+    pipes.writable(lambda: file.parent)
     return file
 
 

@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
 from betavae_core import paths
 from betavae_core.results import atlases, record, store
 from betavae_core.results.members import Member
+from betavae_workshop import pipes
 from betavae_workshop.sweeping import crews, tasks, writing
 
 
@@ -79,6 +80,7 @@ def draw_atlases(members: Iterable[Member], crew=None, report=None) -> Iterator[
         writing.refuse_others(file, [member], {(member.beta, member.realization): json.loads(file.read_text())["key"]})
     if not missing:
         return
+    pipes.writable(paths.published_store)
     if report:
         report(f"{len(missing)} to draw; each network is trained again for it")
     for member, drawn in crews.each_done(crew, tasks.draw_atlas, {m: (m, m.key) for m in missing}):

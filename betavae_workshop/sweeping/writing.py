@@ -6,7 +6,6 @@ A file is written beside its place and moved there whole, sealed with its SHA-25
 import contextlib
 import io
 import json
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from betavae_core.errors import UsageError
 from betavae_core.networks.atlas import Atlas
 from betavae_core.results import atlases, record, store
 from betavae_core.results.members import Member
+from betavae_workshop import pipes
 
 COMPRESSED = {"zlib": True, "complevel": 9, "shuffle": True}
 WHOLE = 4  # dims of a variable, at most, that is compressed in one piece; pictures compress better in several
@@ -35,14 +35,7 @@ def check_writable() -> None:
         import h5netcdf  # noqa: F401 xarray loads it when the first network is trained
     except ImportError as error:
         raise UsageError(f"networks cannot be stored: {error}; `make env` installs what is missing") from None
-    folder = paths.working_store()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):  # only trying tells, and why not
-            pass
-    except OSError as error:
-        reason = f"the working store {folder} cannot be written ({error.strerror}); BETAVAE_RESULTS moves it"
-        raise OSError(reason) from None
+    pipes.writable(paths.working_store)
 
 
 def write(member: Member, values: dict, provenance: dict) -> Path:
