@@ -92,6 +92,10 @@ COMMANDS = [  # words, what the line says
     (["chapter"], "Missing argument 'NAME'"),
     (["chapter", "analytical", "-p", "beta"], "requires 2 arguments"),
     (["chapter", "analytical", "--params", "beta"], "name=value"),
+    (
+        ["chapter", "analytical", "--params", "mixing_matrix=[[1, 2],[2,4]]"],
+        r"name=value, separated by spaces \(quote a value that has any\); got 2\],\[2,4\]\]",
+    ),
     (["chapter", "analytical", "--params", "beta='4"], "unclosed quote"),
     (["chapter", "analytical", "--params", ""], "PARAMS is empty; leave it out for the defaults"),
     (["chapter", "analytical", "--params", "beta=4 beta=5"], "beta must be given once; got 4 and 5"),

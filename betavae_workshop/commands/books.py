@@ -117,7 +117,7 @@ def split_pairs(params: str | None) -> list[tuple[str, str]]:
         raise UsageError(f"PARAMS has an unclosed quote ({error}); got {params}") from None
     for word in words:
         if "=" not in word:
-            raise UsageError(f"PARAMS must be name=value, separated by spaces; got {word}")
+            raise UsageError(f"PARAMS must be name=value, separated by spaces (quote a value that has any); got {word}")
     return [tuple(word.split("=", 1)) for word in words]
 
 
