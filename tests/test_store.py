@@ -264,6 +264,7 @@ def test_published_results_are_enough_and_working_ones_fill_their_gaps(stores):
     assert publishing.publish(more) == file
     assert file.read_bytes() == before
     writing.write(member(9.0), values(9), {})
+    assert publishing.publish([member(7.0)]) is None  # what is published is of others
     assert publishing.publish([member(9.0)]) == file  # publishing a few keeps the others
     assert len(survey.published_keys(SPEC)) == 6
     assert store.collect([member(7.0)]).key.values.tolist() == [[""]]

@@ -17,7 +17,7 @@ WAITS = "another process is publishing; waiting for it"
 
 @pipes.alone(paths.published_store, WAITS)
 def publish(members: list[Member]) -> Path | None:
-    """Merge what is stored of these members into the tracked file, which keeps what it has; None if there is nothing.
+    """Merge what is stored of these members into the tracked file, which keeps what it has; None if none is there.
 
     Without anything new the file keeps its bytes. UsageError, and nothing written, where other networks have a place.
     """
@@ -26,7 +26,7 @@ def publish(members: list[Member]) -> Path | None:
     base = store.load_published(specification)
     new = {member: found for member in members if member.key not in known and (found := store.read(member)) is not None}
     if not new:
-        return target if known else None
+        return target if any(member.key in known for member in members) else None
     writing.refuse_others(target, new, {cell: key for key, (cell, _) in known.items()})
     betas = sorted({member.beta for member in new} | set([] if base is None else base.beta.values.tolist()))
     count = max([member.realization + 1 for member in new] + ([] if base is None else [base.sizes["realization"]]))
