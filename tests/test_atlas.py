@@ -60,6 +60,8 @@ def test_what_is_missing_is_drawn_and_compared_with_the_stored_network(results, 
     members = planning.plan("mixing", "smoke", realizations=1)
     list(running.run(members[:1], crew))  # the other is not stored
     assert list(running.draw_atlases(members[:1], crew)) == members[:1]
+    one = CliRunner().invoke(cli.main, ["atlas", "mixing", "--profile", "smoke", "--beta", "1"])
+    assert one.output.startswith(f"{members[0].specification.label}: 1 atlas in ")
     assert list(running.draw_atlases(members, crew)) == members[1:]
     records = [json.loads(atlases.path(member).read_text()) for member in members]
     assert [found["same_as_stored"] for found in records] == [True, None]

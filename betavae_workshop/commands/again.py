@@ -26,10 +26,10 @@ def atlas(names, profile, betas, jobs):
     from betavae_core.images import experiments
     from betavae_workshop.sweeping import crews, running
 
-    names = names or [record.name for record in experiments.RECORDS if record.latents == 2]
+    names = names or [record.name for record in experiments.RECORDS if record.latents == atlas.latents]
     planned = planned_for(names, profile, betas=betas, realizations=1)
     for name in names:
-        if (latents := experiments.experiment(name).latents) != 2:
+        if (latents := experiments.experiment(name).latents) != atlas.latents:
             raise UsageError(f"an atlas is drawn of networks with 2 latents; those of {name} have {latents}")
     for label, members in planned:
         drawing = running.draw_atlases(
@@ -38,7 +38,10 @@ def atlas(names, profile, betas, jobs):
         with following.one_interrupt():
             for member in drawing:
                 click.echo(f"{label}, beta {member.beta:.10g}: drawn", err=True)
-        click.echo(f"{label}: {len(members)} atlases in {paths.atlases() / label}")
+        click.echo(f"{label}: {len(members)} atlas{'es' * (len(members) != 1)} in {paths.atlases() / label}")
+
+
+atlas.latents = 2  # a plane's
 
 
 @click.command(cls=PlannedCommand)

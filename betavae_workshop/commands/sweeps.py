@@ -14,12 +14,15 @@ from betavae_workshop.commands.values import Number, Whole, address, beta_list
 class AboutExperiments(click.Command):
     """A command whose help lists the experiments and profiles, looked up then: `betavae --help` answers at once."""
 
+    latents = None  # of the experiments that it takes, if not all
+
     def format_epilog(self, ctx, formatter):
         from betavae_core.images import experiments
         from betavae_core.results import planning
 
+        wanted = [record for record in experiments.RECORDS if self.latents in (None, record.latents)]
         with formatter.section("Experiments"):
-            formatter.write_dl([(record.name, record.shows) for record in experiments.RECORDS])
+            formatter.write_dl([(record.name, record.shows) for record in wanted])
         formatter.write_paragraph()
         formatter.write_text(f"Profiles: {', '.join(planning.PROFILES)}.")
 
@@ -28,7 +31,8 @@ class PlannedCommand(AboutExperiments):
     """The same with an option for each setting of a member."""
 
     def get_params(self, ctx):
-        return [*super().get_params(ctx), *_setting_options()]
+        *own, help_option = super().get_params(ctx)
+        return [*own, *_setting_options(), help_option]
 
 
 @functools.cache
