@@ -77,6 +77,11 @@ def test_what_is_imported_is_declared():
     assert "myst-nb" in code  # only chapters import it
 
 
+def test_the_size_of_an_installation_is_told_alike():
+    told = [re.search(r"into \S+ \((\S+ GB)", (ROOT / file).read_text())[1] for file in ("README.md", "tools/env.sh")]
+    assert told == ["2.7 GB"] * 2
+
+
 def test_the_locks_agree():
     base, gpu, test, audit = pins(), *(pins(f"requirements-{extra}.lock") for extra in ("gpu", "test", "audit"))
     assert base.items() <= gpu.items()

@@ -122,7 +122,7 @@ hold
 if ! ready; then
     case "$(cat "$venv/ready" 2>/dev/null)" in "$place"*) [ -x "$python" ] && anew="" || anew=yes ;; *) anew=yes ;; esac
     [ -z "$anew" ] || suitable
-    echo "make env: installing requirements.lock into $venv (3 GB; half a minute or a few, as the network is)" >&2
+    echo "make env: installing requirements.lock into $venv (2.7 GB; half a minute or a few, as the network is)" >&2
     [ -z "$anew" ] || create
     rm -f "$venv"/ready*
     configure
