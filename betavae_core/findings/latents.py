@@ -109,7 +109,7 @@ def code(data) -> np.ndarray:
 
 
 def motion_angle(data, mean) -> float:
-    """Degrees, 0 to 90, between the directions in which two latents move the code r (n, 2) of an image; mean over images.
+    """Degrees, 0 to 90, between the directions in which two latents move the code r (n, 2), on average over images.
 
     Latents may be curved functions of r: the means (n, 2) are fitted by polynomials in r, of degree `CURVED` in each of
     its numbers. Where z₁ moves an image and z₂ stays, r moves at right angles to the gradient of z₂; so the angle at an

@@ -85,11 +85,6 @@ class Experiment:
     settings: dict = field(default_factory=dict)
 
     @property
-    def on_the_grid(self) -> bool:
-        """Whether its β are the grid that experiments share."""
-        return set(self.betas) >= set(BETAS)
-
-    @property
     def latents(self) -> int:
         """Number of sources, and of latents."""
         return len(self.mixing[0])
@@ -106,7 +101,7 @@ class Experiment:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of what decides the images of a realization: drawing, A, σ, and whether all have the same ones."""
+        """Hash of what decides the images of a realization (drawing, A, σ, and whether all have the same ones)."""
         decisive = [self.draw.__qualname__, np.array(self.mixing, float).tolist(), self.noise_std, self.one_drawing]
         decisive += [] if self.canvas == CANVAS else [self.canvas]
         return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]
