@@ -353,7 +353,7 @@ from pathlib import Path
 from betavae_core import paths
 from betavae_workshop.building import execution
 from betavae_core.findings import claims
-execution.bring_up_to_date({"theory": {"models": 2}}, paths.EXECUTED, lambda line: None)
+execution.bring_up_to_date({"theory": {"models": 10}}, paths.EXECUTED, lambda line: None)
 found = claims.load(["theory"], paths.EXECUTED)[-1]
 print(json.dumps([*found.entry, found.evidence, found.estimate, found.interval, found.word]))
 """)

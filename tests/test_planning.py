@@ -165,9 +165,9 @@ def test_seeds_are_paired_across_beta_and_the_pair_is_fixed_where_promised():
     [
         (("nowhere",), {}, "no experiment 'nowhere'; experiments: mixing"),
         (("mixing", "huge"), {}, "no profile 'huge'; profiles: smoke"),
-        (("mixing",), {"betas": [-1.0]}, "beta must be from 0 to 1e.09; got -1.0"),
-        (("mixing",), {"betas": [float("nan")]}, "beta must be from 0 to 1e.09; got nan"),
-        (("mixing",), {"betas": [float("inf")]}, "beta must be from 0 to 1e.09; got inf"),
+        (("mixing",), {"betas": [-1.0]}, "beta must be from 0 to 1e9; got -1.0"),
+        (("mixing",), {"betas": [float("nan")]}, "beta must be from 0 to 1e9; got nan"),
+        (("mixing",), {"betas": [float("inf")]}, "beta must be from 0 to 1e9; got inf"),
         (("mixing",), {"realizations": 0}, "realizations must be >= 1; got 0"),
         (("mixing",), {"realizations": 7693}, "at most 100,000 members; got 13 β × 7,693 realizations of mixing"),
         (("mixing",), {"epochs": 0}, "epochs must be from 1 to 100,000; got 0"),

@@ -47,7 +47,7 @@ class Verdict:
 
     @property
     def word(self) -> str:
-        """The verdict in the words of its kind: held, yes, shown, …"""
+        """The verdict in the words of its kind, such as held, yes or shown."""
         return WORDS[self.entry.kind][self.verdict]
 
 

@@ -121,7 +121,7 @@ class Specification:
 
     @property
     def schedule(self):
-        """A function of the epochs done: Adam's step, and what β is multiplied by."""
+        """A function of the epochs done, which returns Adam's step and what β is multiplied by."""
         return architecture.schedule(self.epochs, self.learning_rate, self.settling, self.warmup)
 
     @property
@@ -177,5 +177,5 @@ class Member:
 
     @property
     def seed(self) -> int:
-        """Seed of weights and draws: the realization, or a number no realization has where `start` is not 0."""
+        """Seed of weights and draws, the realization or, where `start` is not 0, a number that no realization has."""
         return self.realization + self.specification.start * MOST_MEMBERS

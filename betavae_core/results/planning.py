@@ -68,7 +68,7 @@ def plan(
         raise UsageError(f"a plan needs one β or more; got none for {experiment}")
     for beta in betas:
         if not 0 <= beta <= LARGEST_BETA:
-            raise UsageError(f"beta must be from 0 to {LARGEST_BETA:g}; got {beta}")
+            raise UsageError(f"beta must be from 0 to 1e9; got {beta}")
     if count * len(betas) > MOST_MEMBERS:
         asked = f"{len(betas)} β × {count:,} realizations"
         raise UsageError(f"a plan has at most {MOST_MEMBERS:,} members; got {asked} of {experiment}")

@@ -55,7 +55,8 @@ def _who(values: np.ndarray, own: bool) -> str:
     there = values[np.isfinite(values)]
     if len(there) < 2:
         one = "the network trained in this build" if own else "the one network stored"
-        return f"in {one}" + ("" if len(there) else ", which diverged")
+        apart = ", whose images may be easier or harder than those of other realizations" if own else ""
+        return f"in {one}{apart}" if len(there) else f"in {one}, which diverged"
     _, median, spread = _spread(there)
     named = f"{len(there)} {'networks trained in this build' if own else 'stored networks'}"
     return f"on average over {named} (median {median}, range {spread})"

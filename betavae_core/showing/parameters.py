@@ -113,7 +113,7 @@ KINDS = {
     float: ("a number", typed.number),
     int: ("a whole number", typed.whole),
     bool: ("True or False", ast.literal_eval),
-    list: ("a list", _literal),
+    list: ("a list of numbers, such as [[2,1],[0.5,1.5]]", _literal),
 }
 
 

@@ -77,7 +77,7 @@ class Clock:
 
     @property
     def end(self) -> str:
-        """How the run ended: reached, stopped at its cap, or over without either."""
+        """How the run ended (reached, stopped at its cap, or over without either)."""
         return "reached" if self.below <= WITHIN else "stopped" if self.spent >= self.most else "over"
 
 
