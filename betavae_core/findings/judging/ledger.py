@@ -151,7 +151,7 @@ HEADLINES = {
     "A trained network’s ELBO is largest near β = 1": ("mixing-elbo-peak", "localisation-elbo-peak"),
     "A trained network reconstructs worse as β grows": ("mixing-r-falls", "localisation-r-falls"),
     "Higher β lowers the correlation of latents": ("mixing-factorised", "localisation-factorised"),
-    "Latents move a digit along orthogonal axes": ("localisation-axes",),
+    "Axes of motion are nearer to right angles than chance has them": ("localisation-axes",),
     "Is conditional dependence needed for a finite best β?": ("conflict-needed",),
     "With the true decoder, does a diagonal q move the best β?": ("diagonal-moves",),
     "Does the likelihood of the data fall as β grows?": ("likelihood-falls",),
