@@ -136,7 +136,7 @@ ENTRIES = {
 
 # What the ledger says in short, each with the ids behind it, all of one kind.
 HEADLINES = {
-    "As β grows, reconstruction and C fall; ELBO is largest at 1": (
+    "At the optimum, reconstruction and C fall as β grows; ELBO is largest at 1": (
         "objective-falls",
         "r-falls",
         "c-falls",
