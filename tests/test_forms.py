@@ -196,7 +196,7 @@ def test_an_import_replaces_other_digits_and_no_other_file(sound, tmp_path):
     done = CliRunner().invoke(cli.main, words)
     assert (done.exit_code, done.stderr) == (2, f"betavae: {target} is there and holds no digits; --to another file\n")
     assert target.read_text() == "precious"
-    digits.write(target, sound[0][::-1], sound[1][::-1])
+    digit_forms.write(target, sound[0][::-1], sound[1][::-1])
     assert CliRunner().invoke(cli.main, words).exit_code == 0
     assert (digits.load(target)[0] == sound[0]).all()
 

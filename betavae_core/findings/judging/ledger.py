@@ -136,7 +136,7 @@ ENTRIES = {
 
 # What the ledger says in short, each with the ids behind it, all of one kind.
 HEADLINES = {
-    "At the optimum, reconstruction and C fall as β grows; ELBO is largest at 1": (
+    "In theory reconstruction and C fall; ELBO is largest at 1": (
         "objective-falls",
         "r-falls",
         "c-falls",
@@ -151,7 +151,7 @@ HEADLINES = {
     "A trained network’s ELBO is largest near β = 1": ("mixing-elbo-peak", "localisation-elbo-peak"),
     "A trained network reconstructs worse as β grows": ("mixing-r-falls", "localisation-r-falls"),
     "Higher β lowers the correlation of latents": ("mixing-factorised", "localisation-factorised"),
-    "Axes of motion are nearer to right angles than chance has them": ("localisation-axes",),
+    "Axes of motion are nearer to 90° than by chance": ("localisation-axes",),
     "Is conditional dependence needed for a finite best β?": ("conflict-needed",),
     "With the true decoder, does a diagonal q move the best β?": ("diagonal-moves",),
     "Does the likelihood of the data fall as β grows?": ("likelihood-falls",),
