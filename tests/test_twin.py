@@ -20,7 +20,7 @@ from betavae_core.networks.objective import PLAIN, Objective
 from betavae_core.results import planning, sweep, train_member
 from betavae_core.theory.terms import SCALARS
 from betavae_workshop.cli import main
-from betavae_workshop.sweeping import crews, pipeline, running
+from betavae_workshop.sweeping import pipeline, running
 from betavae_workshop.timing import gpu
 
 BETAS, SEEDS, EPOCHS = [1.0, 20.0, 500.0], [0, 4, 4], 10
@@ -90,11 +90,11 @@ def test_weights_as_arrays_encode_as_the_ensemble_that_was_trained(family):
     np.testing.assert_array_equal(same.some(slice(1, 2)).decode(z[1:])[0], same.decode(z)[1])
 
 
-def test_a_pipeline_gives_the_numbers_of_a_sweep_and_says_where_time_goes():
+def test_a_pipeline_gives_the_numbers_of_a_sweep_and_says_where_time_goes(crew):
     members = planning.plan("mixing", "smoke", samples=20, epochs=2, realizations=3, start=1)
     expected = {member: values for member, (values, _) in zip(members, train_member.trained(members)[2], strict=True)}
     busy = collections.defaultdict(float)
-    with crews.single_threaded(), crews.pool(2) as pool:
+    with crew as [pool]:
         found = {
             member: (values, how) for member, values, how in pipeline.run(members, jax_training.Trainer, 4, pool, busy)
         }
@@ -107,19 +107,19 @@ def test_a_pipeline_gives_the_numbers_of_a_sweep_and_says_where_time_goes():
     assert {"train", "evaluation, all processes", "drawing, all processes"} <= set(busy)
 
 
-def test_a_pipeline_solves_output_layers_where_that_is_wanted():
+def test_a_pipeline_solves_output_layers_where_that_is_wanted(crew):
     """Of a pack that is not full, too: R is larger, C the same."""
     found = []
     for output in ("trained", "solved"):
         members = planning.plan("mixing", "smoke", samples=20, epochs=2, realizations=1, output=output)
-        with crews.single_threaded(), crews.pool(1) as pool:
+        with crew as [pool]:
             found.append([values for _, values, _ in pipeline.run(members, jax_training.Trainer, 4, pool)])
     for trained, solved in zip(*found, strict=True):
         assert solved["reconstruction"] > trained["reconstruction"] + 1
         assert solved["kl_prior"] == pytest.approx(trained["kl_prior"])
 
 
-def test_ctrl_c_ends_training_and_keeps_what_is_trained():
+def test_ctrl_c_ends_training_and_keeps_what_is_trained(crew):
     class Interrupted(jax_training.Trainer):
         def fit(self, *arguments):
             if len(fitted) == 2:
@@ -129,7 +129,7 @@ def test_ctrl_c_ends_training_and_keeps_what_is_trained():
 
     fitted, kept = [], []
     members = planning.plan("mixing", "smoke", samples=20, epochs=1, realizations=6)
-    with crews.single_threaded(), crews.pool(1) as pool, pytest.raises(KeyboardInterrupt):
+    with crew as [pool], pytest.raises(KeyboardInterrupt):
         for member, _, _ in pipeline.run(members, Interrupted, 4, pool):
             kept.append(member)
     assert set(kept) == set(members[:8])
