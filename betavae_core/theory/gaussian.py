@@ -20,8 +20,7 @@ def kl_divergence(mean_q, covariance_q, mean_p, covariance_p) -> float:
 
     Parameters
     ----------
-    mean_q, mean_p : (k,) array
-    covariance_q, covariance_p : (k, k) array, symmetric and positive definite
+    mean_q, covariance_q, mean_p, covariance_p : (k,) means, and (k, k) covariances, symmetric and positive definite
 
     Examples
     --------
