@@ -372,7 +372,8 @@ def test_a_beta_that_is_not_stored_gets_a_place_of_its_own_beside_those_that_are
     spread = f"(median {np.median(values):.2f}, range {values.min():.2f} to {values.max():.2f})"
     assert said["who"][3.0].endswith(spread)
     one = live.of_page(stored, record.joined(stored, trained.isel(realization=[0])))
-    assert one["who"][3.0].startswith("in the network trained in this build, whose images may be easier or harder")
+    apart = "whose images may be easier or harder than those of other realizations"
+    assert one["who"][3.0] == f"in the network trained in this build, {apart}"
     assert set(deep.sheets(shown)) == {2.0, 3.0, 5.0}
     assert "nearest to it, networks are stored at β = 2 and 5." in live.elsewhere(stored, 3.0)
     assert live.elsewhere(stored, 5e8).count("nearest to it, networks are stored at β = 5.") == 1

@@ -20,7 +20,7 @@ from betavae_core.networks.objective import PLAIN, Objective
 from betavae_core.results import planning, sweep, train_member
 from betavae_core.theory.terms import SCALARS
 from betavae_workshop.cli import main
-from betavae_workshop.sweeping import pipeline, running
+from betavae_workshop.sweeping import crews, pipeline, running
 from betavae_workshop.timing import gpu
 
 BETAS, SEEDS, EPOCHS = [1.0, 20.0, 500.0], [0, 4, 4], 10
@@ -90,11 +90,11 @@ def test_weights_as_arrays_encode_as_the_ensemble_that_was_trained(family):
     np.testing.assert_array_equal(same.some(slice(1, 2)).decode(z[1:])[0], same.decode(z)[1])
 
 
-def test_a_pipeline_gives_the_numbers_of_a_sweep_and_says_where_time_goes(crew):
+def test_a_pipeline_gives_the_numbers_of_a_sweep_and_says_where_time_goes():
     members = planning.plan("mixing", "smoke", samples=20, epochs=2, realizations=3, start=1)
     expected = {member: values for member, (values, _) in zip(members, train_member.trained(members)[2], strict=True)}
     busy = collections.defaultdict(float)
-    with crew as [pool]:
+    with crews.single_threaded(), crews.pool(2) as pool:
         found = {
             member: (values, how) for member, values, how in pipeline.run(members, jax_training.Trainer, 4, pool, busy)
         }

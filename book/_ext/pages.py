@@ -113,11 +113,10 @@ def _listed(lines: list[str]) -> list[str]:
     for number, line in enumerate(lines):
         if line.startswith("-----"):
             return found + lines[number:]
-        if FIELD.match(line):
-            found += [] if item else [""]
-            item = True
-        item = item and bool(line)
-        found.append(f"- {line}" if FIELD.match(line) else f"  {line}" if item else line)
+        begins = FIELD.match(line)
+        found += [""] if begins and not item else []
+        item = bool(line and (begins or item))
+        found.append(f"- {line}" if begins else f"  {line}" if item else line)
     return found
 
 

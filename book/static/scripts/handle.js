@@ -156,10 +156,13 @@ const button = (text, pressed) => {
 };
 const plural = (count) => `${count} label${count > 1 ? "s" : ""}`;
 
+/** How many labels there are before a reader chooses. */
+const usual = (data) => data.offered.at(-2);
+
 /** What labels did, in words. */
 function wordsOf(data, state, after, before) {
   if (!state.count && !state.angle && state.sign > 0)
-    return `As trained. Drag the handle on the rim, or let labels turn it: ${data.offered.at(-2)} uses those below.`;
+    return `As trained. Drag the handle on the rim, or let labels turn it: ${usual(data)} uses those below.`;
   if (!state.count) return `Turned by hand. The best turn of all leaves ${number(tie(data, best(data)))}\u00a0nats.`;
   const way = after < before ? "falls" : "rises";
   const one = state.count === 1,
@@ -177,7 +180,6 @@ function wordsOf(data, state, after, before) {
 function start(root) {
   const data = JSON.parse(root.querySelector("script").textContent),
     before = tie(data, data.trained),
-    usual = data.offered.at(-2), // labels
     sheet = new Image();
   sheet.src = data.sheet;
   const state = { angle: 0, sign: 1, count: 0, draw: 0, chosen: [], margin: NaN };
@@ -208,7 +210,7 @@ function start(root) {
       after = tie(data, T),
       values = terms(data, T);
     // before labels turn anything, those are shown that would
-    const chosen = state.count ? state.chosen : drawn(state.draw, usual, data.pool.length);
+    const chosen = state.count ? state.chosen : drawn(state.draw, usual(data), data.pool.length);
     map.show(
       T,
       state.angle,
@@ -235,7 +237,7 @@ function start(root) {
   choice.append(...counts, anyElement("span", {}, "labels"));
   const others = anyElement("div", { class: "choice" });
   others.append(
-    button("other labels", () => byLabels(state.count || usual, state.draw + 1)),
+    button("other labels", () => byLabels(state.count || usual(data), state.draw + 1)),
     button("as trained", () => byHand(0, 1)),
     mirror,
   );
