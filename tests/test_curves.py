@@ -635,6 +635,7 @@ def test_a_table_of_numbers_that_scrolls_is_framed_and_says_how_long_it_is(visit
     (site_folder / "long.html").write_text(PAGE.format(interactive.curves("fig-x", panels).data))
     page = visit("long.html")
     page.get_by_text("Numbers as a table").click()
+    page.locator("table").last.wait_for()
     assert page.locator("table caption").all_inner_texts() == ["A, nats: 60 rows, scroll", "B, nats"]
 
 
