@@ -12,7 +12,7 @@ from betavae_core.networks import architecture, objective, posterior
 from betavae_core.networks.architecture import LEARNING_RATE
 
 NUMERICS_VERSION = 1  # part of each member's key: raise it when a change of code may change numbers (CHANGES.md)
-DETAILED, WITH_LATENTS = 5, 20  # realizations 0-4 keep curves and pictures, 0-19 latents
+DETAILED, WITH_LATENTS = 5, 20  # realizations 0-4 keep curves and pictures, 0-19, or all that start anew, latents
 MOST_MEMBERS = 100_000  # of a plan, which is held in memory
 LARGEST_BETA = 1e9  # far beyond every threshold of collapse, and squares of gradients are still finite in float32
 LIMITS = {"samples": (10, 100_000), "epochs": (1, 100_000)}  # covariances of latents have full rank, memory; days

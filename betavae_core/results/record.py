@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from betavae_core.errors import UsageError
-from betavae_core.results.members import DETAILED, WITH_LATENTS, Member
+from betavae_core.results.members import DETAILED, Member
 from betavae_core.theory.terms import SCALARS, attributes
 
 FORMAT = 1  # of stored files; one that does not say has format 1
@@ -144,7 +144,7 @@ def place(dataset: xr.Dataset, member: Member, stored: xr.Dataset) -> xr.Dataset
 
 def with_details(dataset: xr.Dataset, b: int, r: int, found) -> xr.Dataset:
     """The Dataset with the details that are `found` of a network at the b-th β of a realization."""
-    given = {name: np.asarray(found[name]) for name in DETAILS if name in found and r < WITH_LATENTS}
+    given = {name: np.asarray(found[name]) for name in DETAILS if name in found}
     dataset = with_room(dataset, r + 1) if given else dataset
     for name, value in given.items():
         if name not in dataset:

@@ -121,7 +121,7 @@ def evaluated(weights, members, drawn, curves) -> list[dict]:
         for name, column in found.items():
             for i, value in zip(sound, column, strict=True):
                 values[i][name + suffix] = float(value)
-    if kept := [i for i in sound if members[i].realization < WITH_LATENTS]:
+    if kept := [i for i in sound if members[i].realization < WITH_LATENTS or members[i].specification.start]:
         q = weights.posterior([d for d, _ in drawn])
         for i in kept:
             values[i] |= {name: part.astype(np.float16) for name, part in q[i][:LATENTS].stored().items()}
