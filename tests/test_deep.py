@@ -20,7 +20,7 @@ from betavae_core.networks.posterior import Posterior
 from betavae_core.results import planning, record, store, sweep, train_live
 from betavae_core.showing import curves, deep, figures, interactive, live, tables
 from betavae_core.theory import linear, terms
-from betavae_core.theory.gaussian import LinearGaussian, log_density_constant
+from betavae_core.theory.gaussian import log_density_constant
 from betavae_workshop import environment
 from betavae_workshop.building import processes
 from betavae_workshop.building.progress import Progress
@@ -100,10 +100,10 @@ def test_images_are_drawn_anew_as_the_networks_had_them(samples, scaling, result
 @pytest.mark.parametrize("still", [0, 1])
 @pytest.mark.parametrize("value", [0.0, 0.25, -3.1])
 def test_a_latent_that_does_not_move_has_no_angle(still, value, rng):
-    data, mean = experiments.training("mixing", 0, 20), rng.standard_normal((20, 2))
-    assert 0 <= latents.motion_angle(data, mean) <= 90
+    code, mean = rng.standard_normal((2, 20, 2))
+    assert 0 <= latents.motion_angle(code, mean) <= 90
     mean[:, still] = value + 1e-12 * rng.standard_normal(20)
-    assert np.isnan(latents.motion_angle(data, mean))
+    assert np.isnan(latents.motion_angle(code, mean))
 
 
 def test_scores_of_the_linear_model_are_those_of_principal_components_at_every_beta():
@@ -150,7 +150,8 @@ def test_the_table_of_optima_has_training_and_fresh_images():
 def test_what_the_code_adds_to_pixels():
     """The images of a code are its map times it, and the digits overlap."""
     data, _ = experiments.draw("mixing-diagonal", 0, samples=200)
-    code, F = latents.code(data), prediction.code_in_pixels(prediction.coordinates(data))
+    code = experiments.drawing("mixing-diagonal", 0, samples=200).drawn[0][1]
+    F = prediction.code_in_pixels(prediction.coordinates(data))
     pixels, code = (values - values.mean(0) for values in (data.standardised, code))
     images = np.linalg.pinv(code) @ pixels  # (code, 1600)
     assert code @ images == pytest.approx(pixels, abs=1e-6)
@@ -160,18 +161,14 @@ def test_what_the_code_adds_to_pixels():
 @pytest.mark.parametrize("angle", [20.0, 60.0, 90.0, 140.0])
 def test_the_angle_between_axes_of_motion(angle):
     """Latents that are coordinates of the position along two known directions."""
-    data, _ = experiments.draw("localisation", 0, samples=300)
-    process = LinearGaussian(experiments.MIXING, 0.5)
-    code = data.posterior_mean @ data.posterior_precision @ np.linalg.inv(process.mixing) * 0.25
-    assert process.posterior_mean(code) == pytest.approx(data.posterior_mean)
+    code = experiments.drawing("localisation", 0, samples=300).drawn[0][1]
     axes = np.array([[1.0, 0.0], [np.cos(np.radians(angle)), np.sin(np.radians(angle))]])
-    assert latents.motion_angle(data, code @ np.linalg.inv(axes)) == pytest.approx(min(angle, 180 - angle))
+    assert latents.motion_angle(code, code @ np.linalg.inv(axes)) == pytest.approx(min(angle, 180 - angle))
 
 
 def test_the_angle_between_axes_of_motion_of_curved_latents():
     """Places are moved until one latent has changed a little and the other not at all, by Newton's method."""
-    data, _ = experiments.draw("localisation", 0, samples=300)
-    place = latents.code(data)
+    place = experiments.drawing("localisation", 0, samples=300).drawn[0][1]
     bent = lambda r: np.stack([2 * r[0] + 0.1 * r[1] ** 2 + 0.2 * r[1], r[1] - 0.2 * r[0] + 0.02 * r[0] ** 2])  # noqa: E731
     step, angles = 1e-3, []
     for start in place:
@@ -184,16 +181,16 @@ def test_the_angle_between_axes_of_motion_of_curved_latents():
             moved.append(r - start)
         angles.append(np.degrees(np.arccos(abs(moved[0] @ moved[1]) / np.prod(np.linalg.norm(moved, axis=1)))))
     assert np.ptp(angles) > 30
-    assert latents.motion_angle(data, bent(place.T).T) == pytest.approx(np.mean(angles), abs=0.1)
-    assert np.isnan(latents.motion_angle(experiments.training("tiles-4", 0, 300), np.eye(300)[:, :2]))  # codes of four
+    assert latents.motion_angle(place, bent(place.T).T) == pytest.approx(np.mean(angles), abs=0.1)
+    assert np.isnan(latents.motion_angle(np.eye(300)[:, :4], np.eye(300)[:, :2]))  # codes of four
 
 
 def test_the_angle_is_measured_with_the_matrix_of_the_experiment():
     """The exact posterior's means are coordinates in which orthogonal columns move the code at right angles."""
-    data, _ = experiments.draw("mixing-diagonal", 0, samples=300)
-    assert latents.motion_angle(data, data.posterior_mean) == pytest.approx(90.0)
-    skew, _ = experiments.draw("mixing", 0, samples=300)
-    assert latents.motion_angle(skew, skew.posterior_mean) < 80
+    straight, skew = (experiments.drawing(name, 0, samples=300) for name in ("mixing-diagonal", "mixing"))
+    for drawing, low, high in ((straight, 89.9, 90), (skew, 0, 80)):
+        code = drawing.drawn[0][1]
+        assert low < latents.motion_angle(code, drawing.process.posterior_mean(code)) <= high
 
 
 def test_what_is_not_stored_is_told_in_a_sentence_and_never_as_nan(results):

@@ -213,7 +213,7 @@ def test_latents_of_more_realizations_than_pictures_are_kept_and_filled_in_where
     assert store.load_published(SPEC).sizes["detailed"] == 5
     before = store.collect(members)
     assert before.sizes["detailed"] == 8
-    assert latents.kept(before) == [0, 1, 2, 3, 4, 6, 7]
+    assert latents.with_latents(before) == [0, 1, 2, 3, 4, 6, 7]
     assert completing.lacking(members) == [members[5]]
     assert publishing.complete({members[5]: values(5)}) == [0]
     after = store.collect(members)
@@ -222,7 +222,7 @@ def test_latents_of_more_realizations_than_pictures_are_kept_and_filled_in_where
         expected = values(r)
         np.testing.assert_array_equal(after.latent_mean.values[0, r], expected["latent_mean"])
         np.testing.assert_array_equal(after.traversals.values[0, r], expected["traversals"] if r < 6 else 0)
-    assert latents.kept(store.collect(members[:3])) == [0, 1, 2]
+    assert latents.with_latents(store.collect(members[:3])) == [0, 1, 2]
     other, five = after.assign_coords(beta=[2.0]), after.isel(detailed=slice(5))
     for shown, whole in (
         (record.joined(five, other), 1),
@@ -230,7 +230,7 @@ def test_latents_of_more_realizations_than_pictures_are_kept_and_filled_in_where
         (record.joined(after, other), 0),
     ):
         np.testing.assert_array_equal(shown.latent_mean.values[1, :5], after.latent_mean.values[0, :5])
-        assert latents.kept(shown.isel(beta=[whole])) == [*range(8)]
+        assert latents.with_latents(shown.isel(beta=[whole])) == [*range(8)]
 
 
 def test_a_diverged_member_says_so_and_never_enters_a_mean():

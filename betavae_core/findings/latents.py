@@ -10,6 +10,7 @@ from betavae_core.images.datasets import ImageData
 from betavae_core.networks import posterior
 from betavae_core.networks.posterior import Posterior
 from betavae_core.results import record
+from betavae_core.results.kept import kept
 from betavae_core.theory.alignment import align
 
 ACTIVE = 0.01  # nats of KL to the prior, above which a latent counts as used
@@ -20,22 +21,22 @@ SCORES = ("mig", "sap", "correlation")
 NAMES = (*SCORES, *(name + DRAWN for name in SCORES), "axes", "active")
 
 
+@kept
 def latent_scores(stored: xr.Dataset) -> xr.Dataset:
     """Scores of the realizations whose latents are stored, over β.
 
     mig, sap, and correlation (the largest |ρ| between two latents), of means and of one draw z ~ q of each image
     (`*_drawn`); axes (`motion_angle`); active latents.
     """
-    realizations = kept(stored)
+    realizations = with_latents(stored)
     found = np.full((len(NAMES), stored.sizes["beta"], len(realizations)), np.nan)
     for i, r in enumerate(realizations):
-        data = images_of(stored, r)
+        sources, code = (part[: stored.sizes["sample"]] for part in drawn(stored, r))
         noise = np.random.default_rng([r, 1]).standard_normal(stored.latent_mean.shape[2:])  # the same at every β
         for b in range(stored.sizes["beta"]):
             if (q := stored_posterior(stored, b, r)) is not None:
-                sources = data.sources[: len(q.mean)]
                 judged = [*scored(sources, q.mean), *scored(sources, q.sample(noise))]
-                found[:, b, i] = *judged, motion_angle(data, q.mean), in_use_by(q).sum()
+                found[:, b, i] = *judged, motion_angle(code, q.mean), in_use_by(q).sum()
     return over_realizations(NAMES, found, stored.beta.values, realizations)
 
 
@@ -44,12 +45,17 @@ def images_of(stored: xr.Dataset, r: int) -> ImageData:
     return experiments.training(stored.experiment, r, *drawn_as(stored))
 
 
+def drawn(stored: xr.Dataset, r: int) -> tuple[np.ndarray, np.ndarray]:
+    """The sources (n, k) and codes (n, N) of these images, of which none is rendered."""
+    return experiments.drawing(stored.experiment, r, drawn_as(stored)[0]).drawn[0]
+
+
 def drawn_as(stored: xr.Dataset) -> tuple[int, str]:
     """How many images each realization has, and how they are scaled."""
     return stored.attrs.get("samples", 1000), stored.attrs.get("scaling", "global")
 
 
-def kept(stored: xr.Dataset) -> list[int]:
+def with_latents(stored: xr.Dataset) -> list[int]:
     """The realizations whose latents are stored, at one β or more."""
     return np.flatnonzero(record.latents_of(stored).any(0)).tolist()
 
@@ -99,26 +105,16 @@ def exact_in_latents(mean, std, data) -> tuple[np.ndarray, np.ndarray]:
     return exact @ P, P.T @ np.linalg.inv(M) @ P
 
 
-def code(data) -> np.ndarray:
-    """The code r of each image (n, N), up to what lies outside A's span.
-
-    The exact posterior's mean is M⁻¹ Aᵀ r/σ², so r is σ² A (AᵀA)⁻¹ M times it.
-    """
-    process = data.process
-    return process.noise_std**2 * data.posterior_mean @ process.posterior_precision @ np.linalg.pinv(process.mixing)
-
-
-def motion_angle(data, mean) -> float:
+def motion_angle(code, mean) -> float:
     """Degrees, 0 to 90, between the directions in which two latents move the code r (n, 2), on average over images.
 
-    Latents may be curved functions of r: the means (n, 2) are fitted by polynomials in r, of degree `CURVED` in each of
-    its numbers. Where z₁ moves an image and z₂ stays, r moves at right angles to the gradient of z₂; so the angle at an
-    image is that between the two gradients. NaN where a latent is the same for all images, or r is not of two numbers.
+    Latents may be curved functions of r: their means (n, 2) are fitted by polynomials in r, of degree `CURVED` in each
+    of its numbers. Where z₁ moves an image and z₂ stays, r moves at right angles to the gradient of z₂; so the angle at
+    an image is that between the two gradients. NaN where a latent is the same for all, or r is not of two numbers.
     """
-    place = code(data)[: len(mean)]
-    if place.shape[1] != 2 or mean[:, :2].std(0).min() < LEAST_STD:
+    if code.shape[1] != 2 or mean[:, :2].std(0).min() < LEAST_STD:
         return np.nan
-    place = (place - place.mean(0)) / place.std()  # one scale for both, which leaves angles as they are
+    place = (code - code.mean(0)) / code.std()  # one scale for both, which leaves angles as they are
     design = polynomial.polyvander2d(*place.T, (CURVED, CURVED))
     fitted = np.linalg.lstsq(design, mean[:, :2], rcond=None)[0].reshape(CURVED + 1, CURVED + 1, 2)
     slopes = [polynomial.polyval2d(*place.T, polynomial.polyder(fitted, axis=axis)) for axis in (0, 1)]

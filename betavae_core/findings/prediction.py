@@ -132,7 +132,8 @@ def code_in_pixels(images: Coordinates) -> np.ndarray:
     Only for images that are linear in the code, with as many codes as sources: the axes span them. The code's noise has
     covariance σ² FᵀF there.
     """
-    code = latents.code(images)
+    process = images.process
+    code = images.posterior_mean @ process.posterior_precision @ np.linalg.pinv(process.mixing) * process.noise_std**2
     return np.linalg.lstsq(code - code.mean(0), images.along, rcond=None)[0]
 
 

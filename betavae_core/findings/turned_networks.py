@@ -141,7 +141,7 @@ def read(stored: xr.Dataset, b: int, r: int, data) -> Images | None:
 def networks(stored: xr.Dataset, beta: float) -> Iterator[tuple[int, Images, ImageData]]:
     """Each realization whose latents at the nearest β are stored, with its images."""
     b = int(abs(stored.beta.values - beta).argmin())
-    for r in latents.kept(stored):
+    for r in latents.with_latents(stored):
         data = latents.images_of(stored, r)
         if (images := read(stored, b, r, data)) is not None:
             yield r, images, data
@@ -190,7 +190,7 @@ def study(stored: xr.Dataset, labels=LABELS) -> xr.Dataset:
     Returns a Dataset over beta × realization: `parts`; and × labels × draw: tie, began, margin. NaN where nothing is
     stored.
     """
-    realizations, k = latents.kept(stored), experiments.experiment(stored.experiment).latents
+    realizations, k = latents.with_latents(stored), experiments.experiment(stored.experiment).latents
     draws, found = DRAWS.get(k, min(DRAWS.values())), {}
     for i, r in enumerate(realizations):
         data = latents.images_of(stored, r)
