@@ -29,7 +29,7 @@ def test_training_reaches_the_optimum_of_random_processes(rng, monkeypatch):
         closed = linear.terms(process, linear.optimum(process, beta), beta)
         reached = networks.measured(network, sample, beta)
         assert reached["objective"] <= closed["objective"] + 1e-9 * max(1, abs(closed["objective"]))
-        assert analytical.has_settled("objective", closed, reached), (process, beta)
+        assert analytical.has_converged("objective", closed, reached), (process, beta)
 
 
 def test_a_stop_gives_the_network_after_so_many_steps(process, monkeypatch):
@@ -61,7 +61,7 @@ def test_cases_in_which_plain_weights_diverged(mixing, noise_std, monkeypatch):
     assert network["objective"] == pytest.approx(closed["objective"], abs=0.01)
     assert network["tie"] == pytest.approx(closed["tie"], rel=0.05)
     told = analytical.training_sentence(analytical.STEPS, closed, network)
-    assert told.endswith(("both have settled.", "the objective has settled but TIE has not."))
+    assert told.endswith(("both have converged.", "the objective has converged but TIE has not."))
 
 
 def test_measured_terms_are_those_of_the_optimum_at_the_optimum(process):
@@ -109,9 +109,9 @@ def test_measured_terms_of_any_linear_network_are_those_of_dense_algebra(seed):
 def test_what_has_not_settled_is_said_and_never_as_nan():
     closed = dict.fromkeys(LINEAR, 2.0)
     for changed, told in (
-        ({}, "both have settled"),
-        ({"tie": 2.1}, "the objective has settled but TIE has not"),
-        ({"objective": 1.9}, "The objective has not settled, so this network says nothing about the optimum"),
+        ({}, "both have converged"),
+        ({"tie": 2.1}, "the objective has converged but TIE has not"),
+        ({"objective": 1.9}, "The objective has not converged, so this network says nothing about the optimum"),
         ({"tie": np.nan}, "training has diverged"),
         ({"objective": -np.inf, "tie": np.nan}, "training has diverged"),
     ):

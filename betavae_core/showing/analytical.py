@@ -13,7 +13,7 @@ from betavae_core.theory.terms import LINEAR, TERMS
 
 STARTS, STEPS, EARLY_STEPS = 40, 10_000, 2_000
 ROUNDING = 1e-7  # of an objective, relative or in nats
-SETTLED = {"objective": 1e-3, "tie": 1e-2}  # gap to the optimum, relative or in nats, below which training has settled
+CONVERGED = {"objective": 1e-3, "tie": 1e-2}  # gap to the optimum, relative or in nats, below which training has converged
 
 
 def beta_grid(process: LinearGaussian, include) -> np.ndarray:
@@ -82,22 +82,22 @@ def trained_linear_network(process: LinearGaussian, beta: float) -> list[dict[st
     return [networks.measured(network, sample, beta) for [network] in stops]
 
 
-def has_settled(name: str, closed, network) -> bool:
-    """Whether a term of a trained network is as close to the optimum's as `SETTLED` asks."""
-    return bool(abs(network[name] - closed[name]) <= SETTLED[name] * max(1, abs(closed[name])))
+def has_converged(name: str, closed, network) -> bool:
+    """Whether a term of a trained network is as close to the optimum's as `CONVERGED` asks."""
+    return bool(abs(network[name] - closed[name]) <= CONVERGED[name] * max(1, abs(closed[name])))
 
 
 def training_sentence(steps: int, closed, network) -> str:
-    """What training came to: how far objective and TIE are from the optimum, and which of them has settled."""
+    """What training came to: how far objective and TIE are from the optimum, and which of them has converged."""
     if not np.isfinite([network[name] for name in LINEAR]).all():
         return f"After {steps:,} steps training has diverged, so this network says nothing about the optimum."
-    gaps = [tables.number(float(network[name] - closed[name]), 4) for name in SETTLED]
+    gaps = [tables.number(float(network[name] - closed[name]), 4) for name in CONVERGED]
     told = f"After {steps:,} steps the network's objective differs from the optimum by {gaps[0]} nats "
     told += f"and its TIE by {gaps[1]}"
-    objective, tie = (has_settled(name, closed, network) for name in SETTLED)
+    objective, tie = (has_converged(name, closed, network) for name in CONVERGED)
     if not objective:
-        return f"{told}. The objective has not settled, so this network says nothing about the optimum."
-    return f"{told}: {'both have settled' if tie else 'the objective has settled but TIE has not'}."
+        return f"{told}. The objective has not converged, so this network says nothing about the optimum."
+    return f"{told}: {'both have converged' if tie else 'the objective has converged but TIE has not'}."
 
 
 def route_rows(routes: dict) -> list[list[str]]:

@@ -94,14 +94,14 @@ def deep_network() -> Figure:
     return figure
 
 
-RECIPES = ["training", "images", "epochs", "optimiser", "step", "step falls in", "β rises in"]
+RECIPES = ["training", "experiment", "epochs", "optimiser", "learning rate", "rate falls in", "β rises in"]
 
 
 def recipe_rows() -> list[list[str]]:
-    """Rows under `RECIPES`: how networks are trained, as the thesis trains and until they settle."""
+    """Rows under `RECIPES`: how networks are trained, as the thesis trains and by the settling schedule."""
     recipes = {
         "the thesis's": {"all": experiments.THESIS},
-        "until settled": {
+        "settling schedule": {
             "mixing": experiments.SETTLING.settings,
             "localisation": experiments.SOON,
             "tiles, tiles-diagonal": experiments.TURNED,

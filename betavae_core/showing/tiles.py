@@ -212,10 +212,10 @@ def lead(profile: str) -> str:
     return (
         "Networks whose images follow the model agree with the theory: at the noise ratio their TIE still falls, by "
         f"{between(_positive(slope))} nats per unit of log β (theory: {-tiles.slope('tiles'):.3f}). "
-        "In a control, whose sources stay independent given the data, TIE should not fall. The planned comparison "
+        "In a control, whose sources stay independent given the data, TIE should be level there. The planned comparison "
         "was inconclusive, since some of the control's decoders had not turned to the principal axes. In an "
-        "exploratory comparison the control alone got longer training. Its decoders had turned, and per unit its "
-        f"TIE fell by {between(_positive(longer))} nats less than that of the others"
+        "exploratory comparison the control alone got longer training. Its decoders had turned, and its TIE fell by "
+        f"{between(_positive(longer))} nats per unit less than that of the others"
     )
 
 

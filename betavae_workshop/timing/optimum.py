@@ -41,7 +41,7 @@ class Recipe(NamedTuple):
 RECIPES = {
     "thesis": Recipe({"epochs": 100_000}),  # no step of it depends on how many there are; the cap ends it
     "schedule": Recipe(experiments.SETTLING.settings),
-    "settled": Recipe(experiments.SOON, whole=True),
+    "soap": Recipe(experiments.SOON, whole=True),
     "soonest": Recipe(experiments.SOONEST, whole=True),
     "solved": Recipe(None, whole=True),
 }
