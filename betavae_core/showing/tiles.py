@@ -32,7 +32,7 @@ def prediction_rows() -> list[list[str]]:
         A = np.array(experiments.experiment(name).mixing)
         at_one, at_best = (max(0.0, float(v)) for v in tiles.theory(name, [1.0, tiles.best(name)]).tie)
         diagonal = np.allclose(A.T @ A, np.diag(np.diag(A.T @ A)))
-        values = tiles.best(name), at_best, at_one, at_one - at_best
+        values = tiles.best(name), at_best, at_one, max(0.0, at_one - at_best)
         rows.append([name, "diagonal" if diagonal else "not diagonal", *(f"{value:.3f}" for value in values)])
     return rows
 
@@ -143,14 +143,14 @@ def between(found: Estimate, decimals: int = 3) -> str:
 
 
 def texts(stores: dict[str, xr.Dataset], longest: xr.Dataset, beta: float) -> dict[str, str]:
-    """What the prose quotes: what is missing or not settled, the result in a sentence, theory at this page's β."""
+    """What the prose quotes: what is missing or uses fewer latents, the result in a sentence, theory at this page's β."""
     wanted, there = sum(s.tie.size for s in stores.values()), sum(int((s.key != "").sum()) for s in stores.values())
     missing = f"{there} of {wanted} networks are stored; betavae sweep {' '.join(tiles.NAMES)} trains the rest."
     near, dead = (sum(count) for count in zip(*map(_unsettled, stores.values()), strict=True))
     live = tiles.theory("tiles", [beta / tiles.code_noise("tiles")]).tie[0] if beta > 0 else np.inf
     return {
         "missing": "" if there == wanted else missing,
-        "settled": f"{near - dead} of {near} networks" if near else "none is there to be judged, and none",
+        "settled": f"{near - dead} of the {near} trained as planned" if near else "none of them is stored",
         "result": _result(stores),
         "four": _four(stores["tiles-4"]),
         "longest": _longest(longest, stores["tiles"]),
