@@ -427,6 +427,18 @@ def test_searching_finds_the_page(site, blank):
     assert any("analytical.html" in link.get_attribute("href") for link in results.all())
 
 
+def test_what_a_search_shows_of_a_page_is_text(site, blank):
+    """No program of a folded cell, no TeX marks, and no contents that are for paper alone."""
+    page, found = blank, []
+    for words in ("noise ratio", "disentangling", "networks"):
+        page.goto(f"{site}/search.html?q={words}")
+        page.locator("#search-results p.context").first.wait_for()
+        page.wait_for_load_state("networkidle")
+        found += page.locator("#search-results p.context").all_inner_texts()
+    assert len(found) > 20
+    assert not [text for text in found if re.search(r"\\\(|name=\"|tables\.table|glue\(|Contents\s+The question", text)]
+
+
 def test_there_are_no_launch_links_without_a_repository(site, blank):
     page = blank
     page.goto(f"{site}/book/analytical.html")

@@ -580,6 +580,18 @@ def test_the_note_on_what_is_stored_stays_open_while_it_is_read(visit):
     assert page.locator(".page-beta code").is_visible()
 
 
+def test_the_note_opens_where_it_is_pressed(visit):
+    """It went up to where the control stands on the page, far out of sight."""
+    page = visit("chapter.html")
+    below = """document.querySelector(".page-beta").insertAdjacentHTML("afterend", "<p style='height: 300vh'></p>")"""
+    page.evaluate(f"{below}; scrollTo(0, 1200)")
+    note = page.locator(".page-beta summary")
+    before = note.bounding_box()["y"]
+    note.click()
+    assert 0 < note.bounding_box()["y"] < before + 60
+    assert page.locator(".page-beta code").bounding_box()["y"] < page.viewport_size["height"]
+
+
 def test_a_beta_of_which_nothing_is_stored_has_a_stop_of_its_own(visit, dataset):
     """The control, words, picture and marks are at it; a curve without a value there names its neighbours."""
     page = visit("seven.html")

@@ -41,7 +41,7 @@ def test_pages_hold_live_numbers_and_nothing_unresolved(book):
     assert f"TIE is least at β* = {linear.optimal_beta(process):.6g}" in text
     for file in (book.folder / "_build/html/book").glob("*.html"):
         html = file.read_text()
-        unresolved = re.search(r"Traceback|\{(glue|math|table|eq|ref)\b|&lt;Figure|```|:::|−0\.0+(?!\d)", html)
+        unresolved = re.search(r"Traceback|\{(glue|math|table|eq|ref)\b|&lt;Figure|```|:::|(−|>-)0\.0+(?!\d)", html)
         assert not unresolved, (file.name, unresolved)
 
 

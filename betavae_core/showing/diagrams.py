@@ -12,7 +12,7 @@ def _canvas(width: float, height: float, inches: float = WIDTH) -> tuple[Figure,
     """A figure as wide as one panel, with the pen in units of its own."""
     figure, [cell] = cells(1, 1, inches, inches * height / width)
     axis = cell.subplots()
-    axis.set(xlim=(0, width), ylim=(0, height), aspect="equal")
+    axis.set(xlim=(-0.05, width + 0.05), ylim=(-0.05, height + 0.05), aspect="equal")  # whole outlines
     axis.axis("off")
     return figure, axis
 

@@ -57,8 +57,19 @@ def drop_unused(app, exception):
         file.unlink()
 
 
+def plain_excerpts(app, exception):
+    """Of the pages that a search finds it shows text: no program, nothing that is for paper alone, no marks of TeX."""
+    if exception or app.builder.format != "html":
+        return
+    file = Path(app.outdir) / "_static" / "searchtools.js"
+    text = file.read_text(encoding="utf-8")
+    text = text.replace('".headerlink", "script", ', '".headerlink", ".cell_input", ".onlyprint", "script", ')
+    file.write_text(text.replace("Content.textContent;", r'Content.textContent.replace(/\\[()[\]]|\s+/g, " ");'), encoding="utf-8")
+
+
 def setup(app):
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", drop_unused)
+    app.connect("build-finished", plain_excerpts)
     app.connect("html-page-context", drop_scripts, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -149,7 +149,7 @@ HEADLINES = {
         "localisation-tie-optimum",
     ),
     "A trained network’s ELBO is largest near β = 1": ("mixing-elbo-peak", "localisation-elbo-peak"),
-    "A trained network reconstructs worse at each step of β": ("mixing-r-falls", "localisation-r-falls"),
+    "Reconstruction worsens at each step of β": ("mixing-r-falls", "localisation-r-falls"),
     "Higher β lowers the correlation of latents": ("mixing-factorised", "localisation-factorised"),
     "Axes of motion are nearer to 90° than by chance": ("localisation-axes",),
     "Is conditional dependence needed for a finite best β?": ("conflict-needed",),

@@ -163,7 +163,7 @@ const usual = (data) => data.offered.at(-2);
 function wordsOf(data, state, after, before) {
   if (!state.count && !state.angle && state.sign > 0)
     return `As trained. Drag the handle on the rim, or let labels turn it: ${usual(data)} uses those below.`;
-  if (!state.count) return `Turned by hand. The best turn of all leaves ${number(tie(data, best(data)))}\u00a0nats.`;
+  if (!state.count) return `${state.angle ? "Turned by hand" : "Mirrored"}. The best turn of all leaves ${number(tie(data, best(data)))}\u00a0nats.`;
   const way = after < before ? "falls" : "rises";
   const one = state.count === 1,
     doubt = one
@@ -250,9 +250,9 @@ function start(root) {
   }
   const key = anyElement("p", { class: "key" });
   key.append(
-    anyElement("span", { class: "q" }, "q, one standard deviation"),
+    anyElement("span", { class: "q" }, "q of other images, one standard deviation"),
     anyElement("span", { class: "exact" }, "exact posterior"),
-    anyElement("span", { class: "told" }, "from q’s mean to the label (+)"),
+    anyElement("span", { class: "told" }, "from the mean of a labelled image to its label (+)"),
   );
   const heading = anyElement("p", {}, "What training sees does not change with a turn, in nats:");
   aside.append(headline, heading, line, choice, others, words);

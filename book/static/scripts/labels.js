@@ -62,6 +62,7 @@ function meets([ax, ay], [bx, by], { left, right, top, bottom }) {
   return from <= to;
 }
 
+const level = (line) => line.every(([, y]) => y === line[0][1]); // on it a label would read as the line's name
 const crosses = (line, box) => line.some((point, i) => i > 0 && meets(line[i - 1], point, box));
 
 /** For each label the first of its places inside the frame that meets the least of lines and of boxes before it. */
@@ -74,7 +75,8 @@ export function placed(labels, frame, lines, boxes = []) {
     );
     const met = inside.map(
       ({ box }) =>
-        lines.filter((line) => crosses(line, box)).length + 10 * taken.filter((other) => overlap(other, box)).length,
+        lines.reduce((sum, line) => sum + (crosses(line, box) ? 1 + level(line) : 0), 0) +
+        10 * taken.filter((other) => overlap(other, box)).length,
     );
     const chosen = inside[met.indexOf(Math.min(...met))] ?? places[0];
     taken.push(chosen.box);

@@ -100,7 +100,7 @@ function scales(panel, width) {
     top = bent(least) + 1.06 * span;
   const unbent = (value) =>
     bend * (Math.abs(value) <= 1 ? value : Math.sign(value) * 10 ** (Math.abs(value) - 1));
-  const rows = bend ? ticks(unbent(bottom), unbent(top), bend) : ticks(least, Math.max(most, least + 1e-9)),
+  const rows = bend ? ticks(unbent(bottom), unbent(top), bend) : ticks(least, least + span),
     left = 8 + DIGIT * Math.max(...rows.map((row) => number(row).length), 2);
   const across = (width - left - RIGHT) / (high - low || 1);
   return {
@@ -220,7 +220,7 @@ export function drawPanel(svg, panel, networks = false, space = svg.clientWidth)
       }),
     ];
     const uprights = [...marks.map(({ beta }) => beta), ...(panel.across ? [] : [chosen])].map(upright);
-    const frame = { left, right: width, top: 0, bottom: HEIGHT - BOTTOM };
+    const frame = { left: left + 2, right: width, top: 0, bottom: HEIGHT - BOTTOM };
     for (const { text, attributes } of placed(labels, frame, [...lines, ...uprights], points))
       named.append(element("text", attributes, text));
   };
