@@ -57,6 +57,19 @@ def test_segregation_is_judged_where_both_latents_are_in_use(rng):
     assert "β = 100 minus at β = 0.1" in statements.segregation(always, "mixing")[1].estimate
 
 
+@pytest.mark.parametrize(("off", "high", "n"), [(1, 10, 19), (2, 10, 18), (3, 1, 20)])
+def test_a_few_realizations_with_a_latent_off_are_left_out_and_many_are_not(off, high, n, rng):
+    """Of twenty; their scores would turn the verdict round."""
+    found = xr.concat([scored([2, 2, 2, 1, 0], rng, mig=0.1) for _ in range(4)], "realization")
+    found = found.assign_coords(realization=range(20))
+    found.active[2, :off] = 1.0
+    for name in ("mig", "mig_drawn"):
+        found[name][2, :off] = -500.0
+    told = statements.segregation(found, "mixing")[1]
+    assert told.verdict == "held"
+    assert f"β = {high} minus at β = 0.1" in told.estimate and told.estimate.endswith(f"n = {n}")
+
+
 def test_where_no_two_beta_can_be_compared_nothing_is_judged(rng):
     found = statements.segregation(scored([2, 1, 0, 0, 0], rng), "mixing")
     assert {v.verdict for v in found} == {"undecided"}

@@ -10,6 +10,7 @@ from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian
 from betavae_core.theory.terms import HELDOUT
 
+OFTEN = 0.9  # of networks that use both latents, for latents to be compared at a β
 GENERAL = {  # ids, and the names of the statements of `propositions` whose violations decide
     "objective-falls": "objective",
     "c-falls": "kl_prior",
@@ -135,23 +136,22 @@ def deep(stored: xr.Dataset) -> list[Verdict]:
 def segregation(scored: xr.Dataset, name: str) -> list[Verdict]:
     """On segregation with β, while both latents are in use: factorised latents, and latents aligned with sources.
 
-    The largest β up to `verdicts.HIGH` at which both are in use in every network, against `verdicts.LOW`; for means of
-    q and for draws from it.
+    The largest β up to `verdicts.HIGH` at which most networks use both, against the smallest from `verdicts.LOW` on, in
+    the realizations whose networks use both at either; for means of q and for draws from it.
     """
-    used = latents.in_use(scored)
-    used = used[(used >= verdicts.LOW) & (used <= verdicts.HIGH)]
-    asked = [("factorised", "correlation", "correlation of the latents", -1), ("mig", "mig", "MIG", 1)]
-    found = []
-    for what, score, words, sign in [*asked, ("sap", "sap", "SAP", 1)]:
-        if len(used) < 2:
-            found.append(Verdict(f"{name}-{what}", "no two β with both latents in use", "–", UNDECIDED))
-            continue
-        ends = scored.sel(beta=used[[0, -1]])
-        means, drawn = (optima.complete(ends, score + of)[0] for of in ("", latents.DRAWN))
-        gains = {n: sign * (v[1] - v[0]) for n, v in (("on q’s means", means), ("on z ~ q", drawn))}
-        low, high = used[0], used[-1]
+    both = (scored.active >= 2).sel(beta=slice(verdicts.LOW, verdicts.HIGH))
+    used = both.beta.values[both.sum("realization") >= OFTEN * max(1, both.sizes["realization"])]
+    asked = [("correlation", "factorised", "correlation of the latents"), ("mig", "mig", "MIG"), ("sap", "sap", "SAP")]
+    if len(used) < 2:
+        return [Verdict(f"{name}-{what}", "no two β with both latents in use", "–", UNDECIDED) for _, what, _ in asked]
+    low, high = used[0], used[-1]
+    ends, found = scored.sel(beta=[low, high], realization=both.sel(beta=[low, high]).all("beta")), []
+    for score, what, words in asked:
+        means, drawn = (np.diff(optima.complete(ends, score + of)[0], axis=0)[0] for of in ("", latents.DRAWN))
+        sign = -1 if what == "factorised" else 1
         change = f"{words} at β = {high:g} minus at β = {low:g}"
         told = change if sign > 0 else f"fall of the {words} from β = {low:g} to {high:g}"
+        gains = {"on q’s means": sign * means, "on z ~ q": sign * drawn}
         found.append(verdicts.positive(f"{name}-{what}", told, gains))
     return found
 

@@ -13,7 +13,7 @@ from betavae_core.theory.terms import LINEAR, TERMS
 
 STARTS, STEPS, EARLY_STEPS = 40, 10_000, 2_000
 ROUNDING = 1e-7  # of an objective, relative or in nats
-CONVERGED = {"objective": 1e-3, "tie": 1e-2}  # gap to the optimum, relative or in nats, below which training has converged
+CONVERGED = {"objective": 1e-3, "tie": 1e-2}  # largest gap to the optimum, relative or in nats
 
 
 def beta_grid(process: LinearGaussian, include) -> np.ndarray:

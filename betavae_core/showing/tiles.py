@@ -143,7 +143,7 @@ def between(found: Estimate, decimals: int = 3) -> str:
 
 
 def texts(stores: dict[str, xr.Dataset], longest: xr.Dataset, beta: float) -> dict[str, str]:
-    """What the prose quotes: what is missing or uses fewer latents, the result in a sentence, theory at this page's β."""
+    """What the prose quotes: what is missing, the fitted networks, the result, theory at this page's β."""
     wanted, there = sum(s.tie.size for s in stores.values()), sum(int((s.key != "").sum()) for s in stores.values())
     missing = f"{there} of {wanted} networks are stored; betavae sweep {' '.join(tiles.NAMES)} trains the rest."
     near, dead = (sum(count) for count in zip(*map(_unsettled, stores.values()), strict=True))
@@ -212,8 +212,8 @@ def lead(profile: str) -> str:
     return (
         "Networks whose images follow the model agree with the theory: at the noise ratio their TIE still falls, by "
         f"{between(_positive(slope))} nats per unit of log β (theory: {-tiles.slope('tiles'):.3f}). "
-        "In a control, whose sources stay independent given the data, TIE should be level there. The planned comparison "
-        "was inconclusive, since some of the control's decoders had not turned to the principal axes. In an "
+        "In a control, whose sources stay independent given the data, TIE should be level there. The planned "
+        "comparison was inconclusive, since some of the control's decoders had not turned to the principal axes. In an "
         "exploratory comparison the control alone got longer training. Its decoders had turned, and its TIE fell by "
         f"{between(_positive(longer))} nats per unit less than that of the others"
     )

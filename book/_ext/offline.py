@@ -64,7 +64,8 @@ def plain_excerpts(app, exception):
     file = Path(app.outdir) / "_static" / "searchtools.js"
     text = file.read_text(encoding="utf-8")
     text = text.replace('".headerlink", "script", ', '".headerlink", ".cell_input", ".onlyprint", "script", ')
-    file.write_text(text.replace("Content.textContent;", r'Content.textContent.replace(/\\[()[\]]|\s+/g, " ");'), encoding="utf-8")
+    text = text.replace("Content.textContent;", r'Content.textContent.replace(/\\[()[\]]|\s+/g, " ");')
+    file.write_text(text, encoding="utf-8")
 
 
 def setup(app):
