@@ -92,8 +92,7 @@ def training_sentence(steps: int, closed, network) -> str:
     if not np.isfinite([network[name] for name in LINEAR]).all():
         return f"After {steps:,} steps training has diverged, so this network says nothing about the optimum."
     gaps = [tables.number(float(network[name] - closed[name]), 4) for name in CONVERGED]
-    told = f"After {steps:,} steps the network's objective differs from the optimum by {gaps[0]} nats "
-    told += f"and its TIE by {gaps[1]}"
+    told = f"After {steps:,} steps the network is off the optimum by {gaps[0]} nats in objective and {gaps[1]} in TIE"
     objective, tie = (has_converged(name, closed, network) for name in CONVERGED)
     if not objective:
         return f"{told}. The objective has not converged, so this network says nothing about the optimum."
