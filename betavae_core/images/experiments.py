@@ -49,6 +49,8 @@ SOONEST = {"epochs": 700, "learning_rate": 6e-3, "settling": 0.8, "warmup": 0.2,
 SETTLING_SOON = Supplement(SETTLING.name, SOON, BETAS, 20)  # against data/predictions/localisation-settled.json
 AFRESH = Supplement("other starting weights", {"start": 1}, BETAS[:8], 20, 5)  # against localisation-axes.json there
 SETTLING_AFRESH = Supplement(f"{SETTLING.name}, {AFRESH.name}", SOON | {"start": 1}, BETAS[:8], 20, 5)
+ENDS = Supplement("sixty more realizations", {"start": 1}, (0.1, 20.0), 80, 20)  # against latents-60.json there
+SETTLING_ENDS = Supplement(f"{ENDS.name}, {SETTLING.name}", SETTLING.settings | ENDS.settings, ENDS.betas, 80, 20)
 PENALISED = "total correlation, γ = {:g}"  # against data/predictions/tiles-gamma.json
 GAMMAS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0)
 LEARNED = "learned variance"  # against data/predictions/tiles-learned-variance.json
@@ -143,7 +145,7 @@ RECORDS = (
         datasets.mixing,
         300,
         "two digits of different classes, added",
-        supplements=(PER_PIXEL, LONGER, SETTLING, AGAIN),
+        supplements=(PER_PIXEL, LONGER, SETTLING, AGAIN, ENDS, SETTLING_ENDS),
     ),
     Experiment(
         "localisation",
@@ -151,7 +153,7 @@ RECORDS = (
         60,
         "one digit, moved over the canvas",
         noise_std=0.5,
-        supplements=(PER_PIXEL, LONGER, SETTLING_SOON, AFRESH, SETTLING_AFRESH),
+        supplements=(PER_PIXEL, LONGER, SETTLING_SOON, AFRESH, SETTLING_AFRESH, ENDS),
     ),
     Experiment("mixing-one-pair", datasets.mixing, 20, "mixing with one pair of digits for all", one_drawing=True),
     Experiment("mixing-diagonal", datasets.mixing, 12, "mixing with orthogonal columns", mixing=DIAGONAL),
