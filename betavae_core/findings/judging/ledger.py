@@ -159,5 +159,5 @@ HEADLINES = {
     "Sources dependent given the data raise the best β": ("above-noise-ratio",),
     "Networks’ TIE still falls as β passes the noise ratio": ("tiles-slope",),
     "TIE falls more steeply than in a control trained alike": ("tiles-against-control",),
-    "In tiles, turning by a few labels lowers TIE": ("turned-tie",),
+    "In tiles, a few labels lower TIE": ("turned-tie",),
 }
