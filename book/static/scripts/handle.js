@@ -163,7 +163,11 @@ const usual = (data) => data.offered.at(-2);
 function wordsOf(data, state, after, before) {
   if (!state.count && !state.angle && state.sign > 0)
     return `As trained. Drag the handle on the rim, or let labels turn it: ${usual(data)} uses those below.`;
-  if (!state.count) return `${state.angle ? "Turned by hand" : "Mirrored"}. The best turn of all leaves ${number(tie(data, best(data)))}\u00a0nats.`;
+  if (!state.count)
+    return (
+      `${state.angle ? "Turned by hand" : "Mirrored"}. ` +
+      `The best turn of all leaves ${number(tie(data, best(data)))}\u00a0nats.`
+    );
   const way = after < before ? "falls" : "rises";
   const one = state.count === 1,
     doubt = one
