@@ -1,5 +1,6 @@
 """The explorer's JavaScript in a real Chromium: its numbers against Python's, its state, its keyboard."""
 
+import itertools
 import shutil
 
 import numpy as np
@@ -294,6 +295,22 @@ def test_a_link_set_in_the_open_page_is_followed_and_a_jump_to_a_section_is_not(
     explorer.get_by_role("button", name="Reset").click()
     assert explorer.url.endswith("page.html?x=1")
     assert told.all_inner_texts() == ["1", "2", "1", "0.5", "1.5", "1", "0°"]
+
+
+def test_without_a_signal_tie_is_least_from_the_noise_on_and_an_axis_has_each_number_once(explorer):
+    explorer.evaluate("location.hash = '#beta=2&A=0,0,0,0&sigma=2'")
+    told = explorer.locator(".explorer .readout", has_text="β = 2:")
+    told.wait_for()
+    found = linear.sweep(LinearGaussian(np.zeros((2, 2)), 2.0), [2.0, 4.0, 8.0]).tie.values
+    assert found[0] > 0.1 and found[1:] == pytest.approx(0)
+    assert f"TIE {found[0]:.3g}," in told.inner_text() and "Least TIE from β = 4 on." in told.inner_text()
+    explorer.evaluate("location.hash = '#beta=2&A=0,0,0,0&sigma=0.1'")
+    explorer.locator(".explorer .readout", has_text="from β = 0.01 on").wait_for()
+    for drawing in explorer.locator(".explorer .asked svg:has(text)").all():
+        boxes = [one.bounding_box() for one in drawing.locator("text").all()]
+        ends = [box["x"] + box["width"] for box in boxes]  # numbers of the vertical axis end furthest to the left
+        rows = sorted(box["y"] for box, end in zip(boxes, ends, strict=True) if end < min(ends) + 2)
+        assert len(rows) > 1 and all(b - a > 8 for a, b in itertools.pairwise(rows))
 
 
 def test_at_the_sources_own_axes_the_family_costs_a_constant(explorer, process):

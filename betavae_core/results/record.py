@@ -11,7 +11,7 @@ from betavae_core.theory.terms import SCALARS, attributes
 
 FORMAT = 1  # of stored files; one that does not say has format 1
 READERS = {}  # format: function from a Dataset of that format to one of today's; one for each older format
-DETAILS = {  # of realizations 0-4, latents of 0-19
+DETAILS = {  # of realizations 0-4, latents of 0-19 and of all that start anew
     "curve": ("step",),
     "latent_mean": ("sample", "latent"),
     "latent_std": ("sample", "latent"),

@@ -152,7 +152,7 @@ function show(root, state, [low, high]) {
     root.dataset.size === "small"
       ? sentences(beta, here, best, terms(A, noise, best, found), exact.covariance)
       : `β = ${number(beta)}: TIE ${number(here.tie)}, MIE ${number(here.mie)} nats. ` +
-        (A.flat().some(Boolean) ? `Least TIE at β* = ${number(best)}. ` : "Without a signal TIE is 0 at every β. ") +
+        `Least TIE ${A.flat().some(Boolean) ? `at β* = ${number(best)}` : `from β = ${number(best)} on`}. ` +
         `Latents in use: ${here.d2.filter((d) => d > 0).length}. Posterior correlation ${number(correlation(exact))}.` +
         (root.dial ? ` Rotation: ${axes}${atOwn ? "" : `; the sources’ own is at ${degrees(own)}`}.` : "") +
         (found.repeated ? " Eigenvalues coincide: the optimum is free to rotate." : ""),
