@@ -22,10 +22,10 @@ class Reach(NamedTuple):
     mentioned: set[str]
 
 
-def reach(source: str) -> Reach:
-    """What a source can reach, transitively."""
+def reach(source: str, file: str | Path = "") -> Reach:
+    """What a source can reach, transitively; SyntaxError names the file, which may be this source's."""
     modules, mentioned, known = set(), set(), set()
-    waiting = [_named(source)]
+    waiting = [_named(source, file)]
     while waiting:
         named, paths_named = waiting.pop()
         mentioned |= paths_named
@@ -38,13 +38,13 @@ def reach(source: str) -> Reach:
 
 @functools.lru_cache(maxsize=1024)
 def _named_in(file: Path, _stamp: int) -> tuple[frozenset[str], frozenset[str]]:
-    return _named(file.read_text(encoding="utf-8"))
+    return _named(file.read_text(encoding="utf-8"), file)
 
 
-def _named(source: str) -> tuple[frozenset[str], frozenset[str]]:
+def _named(source: str, file: str | Path) -> tuple[frozenset[str], frozenset[str]]:
     """Dotted names of modules of the package that a source names, and the names of `paths` that it mentions."""
     named, mentioned = set(), set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(ast.parse(source, file)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE:
             own = [alias.name for alias in node.names]
             mentioned |= set(own) if node.module == f"{PACKAGE}.paths" else set()

@@ -120,15 +120,18 @@ def other(tmp_path, monkeypatch):
     return tmp_path
 
 
-def digests():
-    return {name: execution.digest(name, {}, []) for name in chapters.names()}
+def digests(names=None):
+    return {name: execution.digest(name, {}, []) for name in names or chapters.names()}
 
 
-def touched(folder, file, before=None):
-    """The chapters that would be executed again after a change of a file of a copy, whose digests may be known."""
-    before, content = before or digests(), (folder / file).read_bytes()
+def touched(folder, file, before=None, names=None):
+    """The chapters, of all or of some, that would be executed again after a change of a file of a copy.
+
+    Digests before may be known.
+    """
+    before, content = before or digests(names), (folder / file).read_bytes()
     (folder / file).write_bytes(content + b"\n")
-    after = digests()
+    after = digests(before)
     (folder / file).write_bytes(content)
     return {name for name in before if before[name] != after[name]}
 
@@ -182,8 +185,8 @@ def test_a_change_executes_the_chapters_that_it_can_reach_and_no_others(other):
 
 def test_what_cannot_be_told_counts_as_reached(other):
     """A module that is loaded by a computed name, or named in a string that starts it."""
-    unseen = "betavae_core/showing/handle.py"
-    assert "theory" not in touched(other, unseen)
+    unseen, asked = "betavae_core/showing/handle.py", ("theory", "background")
+    assert touched(other, unseen, names=asked) == set()
     module = other / "betavae_core/theory/propositions.py"
     plain = module.read_text()
     for line in (
@@ -193,12 +196,11 @@ def test_what_cannot_be_told_counts_as_reached(other):
         "def lazily():\n    from betavae_core.showing import handle\n    return handle\n",
     ):
         module.write_text(plain + line)
-        assert "theory" in touched(other, unseen), line
-        assert "background" not in touched(other, unseen)
+        assert touched(other, unseen, names=asked) == {"theory"}, line
     chapter = other / "book/references.md"
     cell = "%time\nimport betavae_core.showing.handle"
     chapter.write_text(f"{chapter.read_text()}\n```{{code-cell}} ipython3\n{cell}\n```\n")
-    assert "references" in touched(other, unseen)
+    assert touched(other, unseen, names=("references",)) == {"references"}
 
 
 def test_the_hash_follows_parameters_and_variables(monkeypatch):
@@ -271,3 +273,19 @@ def test_a_page_whose_settings_cannot_be_read_is_told_in_one_line(right, wrong, 
     monkeypatch.setattr(chapters, "CHAPTERS", tmp_path)
     with pytest.raises(UsageError, match=r"^\S+theory\.md is no text notebook: [^\n]+$"):
         chapters.notebook("theory")
+
+
+@pytest.mark.parametrize("broken", ["a chapter", "a module that it reaches"])
+def test_code_that_is_no_python_is_told_in_one_line(broken, tmp_path, monkeypatch):
+    """It ended a build in a traceback; the line that is named is the one in the file."""
+    text = (chapters.CHAPTERS / "theory.md").read_text(encoding="utf-8")
+    module = tmp_path / "betavae_core" / "broken.py"
+    module.parent.mkdir()
+    module.write_text("1 +\n" if broken != "a chapter" else "")
+    added = "if:\n" if broken == "a chapter" else "import betavae_core.broken\n"
+    (tmp_path / "theory.md").write_text(text + f"```{{code-cell}} ipython3\n%time\n{added}```\n", encoding="utf-8")
+    monkeypatch.setattr(chapters, "CHAPTERS", tmp_path)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    where = rf"theory\.md, line {text.count(chr(10)) + 3}" if broken == "a chapter" else r"broken\.py, line 1"
+    with pytest.raises(UsageError, match=rf"^\S+{where}: invalid syntax$"):
+        chapters.reach("theory")

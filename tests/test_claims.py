@@ -266,7 +266,7 @@ def test_the_ledger_has_symbols_words_and_links():
     assert "none stored" in shown[ledger.RESULT]
     answered = tables.answers(found).data
     assert "**Claims of the thesis** [✓ 1 held]{.verdict .held} [? 1 undecided]{.verdict .undecided}" in answered
-    assert "[✗ no]{.verdict .refuted} {doc}`Does the likelihood of the data fall as β grows? <analytical>`" in answered
+    assert "[✗ no]{.verdict .refuted} {doc}`Does the likelihood fall at each step of β? <analytical>`" in answered
 
 
 def test_without_a_build_there_are_no_verdicts(tmp_path, monkeypatch):

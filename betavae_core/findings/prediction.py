@@ -137,6 +137,13 @@ def code_in_pixels(images: Coordinates) -> np.ndarray:
     return np.linalg.lstsq(code - code.mean(0), images.along, rcond=None)[0]
 
 
+def noise_in_pixels(experiment: str, realizations) -> np.ndarray:
+    """Variances of the code's noise along its axes in standardised pixels, ascending, (realization, N)."""
+    images = [drawn(experiment, r) for r in realizations]
+    maps = [image.process.noise_std * code_in_pixels(image) for image in images]
+    return np.array([np.linalg.eigvalsh(F @ F.T) for F in maps])
+
+
 def linear_terms(images: Coordinates, betas, pixels: int = PIXELS) -> tuple[np.ndarray, np.ndarray]:
     """`PREDICTED` terms at each β, (term, beta), and the k leading eigenvalues of the images.
 

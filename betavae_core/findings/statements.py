@@ -71,7 +71,7 @@ def _fixed_decoder(process: LinearGaussian, fixed: xr.Dataset) -> list[Verdict]:
         for p, decoder in ((process, D), (noisy, D), (process, trained))
     ]
     (right, wrong, other), at_one = betas[np.argmin(curves, 1)], [_least_at(1.0, betas, curve) for curve in curves]
-    told = f"TIE least at β = {wrong:g} with D = A and a noise of σ = 2 σₓ, at {other:.3g} with the decoder of training"
+    told = f"TIE least at β = {wrong:g} with D = A and a noise of σ = 2 σₓ, at {other:.3g} with that trained at β = 1"
     return [
         exact("truth-at-a", f"MIE and TIE differ by {written(gap)} nats at most, at σ = σₓ = 1", gap < ROUNDING),
         Verdict("fixed-decoder-best", f"TIE least at β = {right:g}", EXACT, verdicts.decided(at_one[0])),
@@ -136,16 +136,13 @@ def deep(stored: xr.Dataset) -> list[Verdict]:
 def segregation(scored: xr.Dataset, name: str) -> list[Verdict]:
     """On segregation with β, while both latents are in use: factorised latents, and latents aligned with sources.
 
-    The largest β up to `verdicts.HIGH` at which most networks use both, against the smallest from `verdicts.LOW` on, in
-    the realizations whose networks use both at either; for means of q and for draws from it.
+    At the ends of `used_throughout`, the larger β against the smaller; for means of q and for draws from it.
     """
-    both = (scored.active >= 2).sel(beta=slice(verdicts.LOW, verdicts.HIGH))
-    used = both.beta.values[both.sum("realization") >= OFTEN * max(1, both.sizes["realization"])]
     asked = [("correlation", "factorised", "correlation of the latents"), ("mig", "mig", "MIG"), ("sap", "sap", "SAP")]
-    if len(used) < 2:
+    ends, found = used_throughout(scored), []
+    if ends.sizes["beta"] < 2:
         return [Verdict(f"{name}-{what}", "no two β with both latents in use", "–", UNDECIDED) for _, what, _ in asked]
-    low, high = used[0], used[-1]
-    ends, found = scored.sel(beta=[low, high], realization=both.sel(beta=[low, high]).all("beta")), []
+    low, high = ends.beta.values
     for score, what, words in asked:
         means, drawn = (np.diff(optima.complete(ends, score + of)[0], axis=0)[0] for of in ("", latents.DRAWN))
         sign = -1 if what == "factorised" else 1
@@ -154,6 +151,17 @@ def segregation(scored: xr.Dataset, name: str) -> list[Verdict]:
         gains = {"on q’s means": sign * means, "on z ~ q": sign * drawn}
         found.append(verdicts.positive(f"{name}-{what}", told, gains))
     return found
+
+
+def used_throughout(scored: xr.Dataset) -> xr.Dataset:
+    """Scores at the least and the largest β, `verdicts.LOW` to `HIGH`, at which most networks use both latents.
+
+    Of the realizations whose networks use both at either; one β or none if there are not two.
+    """
+    both = (scored.active >= 2).sel(beta=slice(verdicts.LOW, verdicts.HIGH))
+    used = both.beta.values[both.sum("realization") >= OFTEN * max(1, both.sizes["realization"])]
+    ends = np.unique(used[[0, -1]]) if len(used) else used
+    return scored.sel(beta=ends, realization=both.sel(beta=ends).all("beta"))
 
 
 def angles_in_use(scored: xr.Dataset) -> dict:

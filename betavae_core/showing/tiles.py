@@ -214,8 +214,8 @@ def lead(profile: str) -> str:
         f"{between(_positive(slope))} nats per unit of log β (theory: {-tiles.slope('tiles'):.3f}). "
         "In a control, whose sources stay independent given the data, TIE should be level there. The planned "
         "comparison was inconclusive, since some of the control's decoders had not turned to the principal axes. In an "
-        "exploratory comparison the control alone got longer training. Its decoders had turned, and its TIE fell less "
-        f"than that of tiles, by {between(_positive(longer))} nats per unit"
+        "exploratory comparison the control alone got longer training. Its decoders had turned, and its TIE fell by "
+        f"{between(_positive(longer))} nats per unit less than that of tiles"
     )
 
 

@@ -12,6 +12,7 @@ from betavae_core.paths import CHAPTERS, ROOT
 
 LAST = (("claims",), ("intro", "reproduce"))  # executed after the others, whose records they read, group by group
 QUOTING = tuple(itertools.chain(*LAST))
+CELLS = re.compile(r"^```\{code-cell\}[^\n]*\n(?:---\n.*?^---\n|(?::[^\n]*\n)+)?(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def names() -> list[str]:
@@ -46,16 +47,21 @@ def quotes_runs(chapter: str) -> bool:
 
 
 def reach(chapter: str) -> imports.Reach:
-    """What a chapter's cells can reach of the package."""
-    return imports.reach(_code(chapter))
+    """What a chapter's cells can reach of the package; UsageError if they or these modules are no Python."""
+    try:
+        return imports.reach(_code(chapter), CHAPTERS / f"{chapter}.md")
+    except SyntaxError as error:
+        raise UsageError(f"{error.filename}, line {error.lineno}: {error.msg}") from None
 
 
 def _code(chapter: str) -> str:
-    """The code of a chapter's cells, without their settings and without lines that are IPython's or the shell's."""
+    """The code of a chapter's cells, each line where it stands in the text, without those for IPython or the shell."""
     text = (CHAPTERS / f"{chapter}.md").read_text(encoding="utf-8")
-    cells = re.findall(r"^```\{code-cell\}[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    cells = [re.sub(r"\A(---\n.*?^---\n|(:[^\n]*\n)+)", "", cell, flags=re.MULTILINE | re.DOTALL) for cell in cells]
-    return re.sub(r"^\s*[%!].*", "pass", "\n".join(cells), flags=re.MULTILINE)
+    code, end = "", 0
+    for cell in CELLS.finditer(text):
+        code += "\n" * text.count("\n", end, cell.start(1)) + cell[1]
+        end = cell.end(1)
+    return re.sub(r"^[ \t]*[%!].*", "pass", code, flags=re.MULTILINE)
 
 
 def parsed(file: Path):

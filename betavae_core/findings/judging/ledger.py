@@ -56,7 +56,7 @@ ENTRIES = {
         f"{TRACTABLE}; the thesis’s claim is judged at D = A, σₓ = σ",
     ),
     "likelihood-falls": Entry(
-        QUESTION, "Does the likelihood of the data fall as β grows?", f"{GENERAL}: it “can be expected”"
+        QUESTION, "Does the likelihood of the data fall at each step of β?", f"{GENERAL}: it “can be expected”"
     ),
     "conflict-needed": Entry(
         QUESTION,
@@ -154,7 +154,7 @@ HEADLINES = {
     "Axes of motion are nearer to 90° than by chance": ("localisation-axes",),
     "Is conditional dependence needed for a finite best β?": ("conflict-needed",),
     "With the true decoder, does a diagonal q move the best β?": ("diagonal-moves",),
-    "Does the likelihood of the data fall as β grows?": ("likelihood-falls",),
+    "Does the likelihood fall at each step of β?": ("likelihood-falls",),
     "Does higher β align latents with sources?": ("mixing-mig", "mixing-sap", "localisation-mig", "localisation-sap"),
     "Sources dependent given the data raise the best β": ("above-noise-ratio",),
     "Networks’ TIE still falls as β passes the noise ratio": ("tiles-slope",),
