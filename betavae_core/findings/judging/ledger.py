@@ -46,9 +46,7 @@ ENTRIES = {
     ),
     "truth-at-a": Entry(CLAIM, "If the decoder is the truth, D = A, the model’s posterior is the true one", TRACTABLE),
     "fixed-decoder-best": Entry(
-        CLAIM,
-        "With a fixed decoder, β = 1 is best for the true latents (judged with D = A, σₓ = σ)",
-        TRACTABLE,
+        CLAIM, "With a fixed decoder, β = 1 is best for the true latents (judged with D = A, σₓ = σ)", TRACTABLE
     ),
     "fixed-decoder-noise": Entry(
         QUESTION,
@@ -136,12 +134,7 @@ ENTRIES = {
 
 # What the ledger says in short, each with the ids behind it, all of one kind.
 HEADLINES = {
-    "In theory reconstruction and C fall; ELBO is largest at 1": (
-        "objective-falls",
-        "r-falls",
-        "c-falls",
-        "elbo-peak",
-    ),
+    "In theory reconstruction and C fall; ELBO is largest at 1": ("objective-falls", "r-falls", "c-falls", "elbo-peak"),
     "Independent sources depend given the data": ("dependent",),
     "The error of inference is least at a finite β": (
         "linear-tie-optimum",
