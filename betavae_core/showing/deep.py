@@ -5,6 +5,7 @@ import xarray as xr
 from IPython.display import Markdown
 
 from betavae_core.findings import latents, optima
+from betavae_core.findings.verdicts import written
 from betavae_core.images import experiments
 from betavae_core.images.digits import CANVAS
 from betavae_core.results import planning, store, sweep
@@ -82,9 +83,7 @@ def discrepancy_rows(stored: xr.Dataset, predicted: xr.Dataset) -> list[list[str
     """Rows of a table: network minus linear model, means over the realizations and β that both cover."""
     same = stored.sel(realization=predicted.realization)
     terms = [(same[name] - predicted[name]).mean("realization") for name in ("elbo", "kl_prior", "tie")]
-    return [
-        [f"{beta:g}", *(tables.difference(float(t.sel(beta=beta))) for t in terms)] for beta in terms[0].beta.values
-    ]
+    return [[f"{beta:g}", *(written(float(t.sel(beta=beta)), "+.2f") for t in terms)] for beta in terms[0].beta.values]
 
 
 OPTIMA = ["experiment", "n", "optimum", "training images", "fresh images", "single networks", "linear model"]
@@ -175,7 +174,7 @@ def convergence(stores: dict[str, xr.Dataset]) -> dict[str, xr.Dataset]:
 def convergence_rows(changes: dict[str, xr.Dataset]) -> list[list[str]]:
     """Rows of a table of `convergence`."""
     return [
-        [name, f"{b:g}", *(tables.difference(float(change[term].sel(beta=b))) for term in CHANGED)]
+        [name, f"{b:g}", *(written(float(change[term].sel(beta=b)), "+.2f") for term in CHANGED)]
         for name, change in changes.items()
         for b in change.beta.values
     ]

@@ -43,15 +43,6 @@ def fixed(value: float, digits: int) -> str:
     return "–" if math.isnan(value) else f"{value:z,.{digits}f}".replace("-", "−").replace("inf", "∞")
 
 
-def difference(value: float) -> str:
-    """A difference for a table, to two decimals: always with its sign, but for zero's, which is a plus.
-
-    >>> difference(-1.5), difference(-0.001)
-    ('−1.50', '+0.00')
-    """
-    return f"{value:+z.2f}".replace("-", "−")
-
-
 def significant(value: float) -> str:
     """A positive number to three digits, never in powers of ten.
 

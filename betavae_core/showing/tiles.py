@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from betavae_core.findings import optima, prediction, settled, tiles
+from betavae_core.findings import optima, prediction, settled, tiles, verdicts
 from betavae_core.findings.optima import Estimate
 from betavae_core.images import experiments
 from betavae_core.results import sweep
@@ -88,7 +88,7 @@ def family_rows(profile: str) -> list[list[str]]:
             gain = float((full.objective - diagonal.objective).where(both).mean())
             ties = [float(found.tie.where(both).mean()) for found in (diagonal, full)]
             reach = [float(getattr(full.tie.where(both), end)()) for end in ("min", "max")]
-            cells = [tables.difference(gain), *(f"{tie:.3f}" for tie in ties)]
+            cells = [verdicts.written(gain, "+.2f"), *(f"{tie:.3f}" for tie in ties)]
             rows.append([name, str(int(both.sum())), *cells, f"{reach[0]:.2f} to {reach[1]:.2f}"])
     return rows
 
