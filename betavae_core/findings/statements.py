@@ -188,11 +188,6 @@ def turned(free: dict[str, float], trained, tie, best) -> list[Verdict]:
     ]
 
 
-def axes_of_motion(scored: xr.Dataset) -> Verdict:
-    """On orthogonal axes of motion in localisation, against chance at each β with both latents in use."""
-    return verdicts.beyond_chance("localisation-axes", angles_in_use(scored))
-
-
 def without_dependence(stored: xr.Dataset, predicted: xr.Dataset) -> Verdict:
     """On a finite optimum of the control, whose sources stay independent given the data.
 
