@@ -53,7 +53,7 @@ def _on_optimum(id, dataset, name, largest, beside, decide) -> Verdict:
 
 def falls(id: str, dataset, name: str) -> Verdict:
     """On whether a curve falls. The step told is the one that speaks most against it."""
-    verdict, kept, told = _decided(dataset, lambda stored: _falls(optima.steps(stored, name)[0]))
+    verdict, kept, told = _decided(dataset, lambda stored: rules.falls(optima.steps(stored, name)[0]))
     steps, edges = optima.steps(kept, name)
     if not len(steps):
         return Verdict(id, f"level; {told}", "–", verdict)
@@ -64,10 +64,6 @@ def falls(id: str, dataset, name: str) -> Verdict:
         f"median {written(float(np.median(steps[worst])), '+.3g')}; {told}"
     )
     return Verdict(id, estimate, _range(change, "+.3g"), verdict)
-
-
-def _falls(steps) -> int:
-    return int(rules.falls(steps)) if len(steps) else 0
 
 
 def _decided(dataset, decide) -> tuple[str, object, str]:

@@ -54,6 +54,8 @@ def falls(steps) -> np.ndarray:
     Held if each falls; refuted if one rises, at its share of the level.
     """
     steps = np.asarray(steps, float)
+    if not steps.shape[-2]:
+        return np.zeros(steps.shape[:-2], int)
     return _decided(chance(-steps).max(-1) <= LEVEL, chance(steps).min(-1) <= LEVEL / steps.shape[-2])
 
 
