@@ -52,12 +52,6 @@ def tie_of_turns(precision, moment, cross, rest) -> tuple[Form, np.ndarray]:
     return Form(bent.reshape(*moment.shape[:-2], k * k, k * k), cross), rest
 
 
-def tie(images: Images) -> np.ndarray:
-    """TIE of each image (n,) as its latents stand: no permutation is tried."""
-    form, rest = tie_of_turns(images.precision, *error(images))
-    return form(np.broadcast_to(np.eye(len(images.precision)), images.covariance.shape)) + rest
-
-
 def choices(n: int, most: int, draws: int, rng) -> np.ndarray:
     """Random choices of images to label, (draw, most), of n; the first m of a row are the choice of m."""
     return np.array([rng.permutation(n)[:most] for _ in range(draws)])
