@@ -22,21 +22,14 @@ def penalised() -> xr.Dataset:
     Means over the realizations that were trained with a penalty, and the range of TIE as `scatter`; NaN where no
     network is stored.
     """
-    gammas = experiments.GAMMAS
-    found = {gamma: sweep.load("tiles", supplement=experiments.PENALISED.format(gamma)) for gamma in gammas}
-    betas = found[0.0].beta.values
-    rows = _committed("tiles-gamma")["finite_sample"]
-    values = {name: [found[gamma][name].mean("realization").values for gamma in gammas] for name in TERMS}
-    values["scatter"] = [np.ptp(found[gamma].tie.values, axis=1) for gamma in gammas]
-    for name in TERMS:
-        values[f"{name}_predicted"] = [[_mean(rows, name, beta, g) for beta in betas] for g in gammas]
-    ratios = (betas / tiles.code_noise("tiles")).round(3)
-    shaped = {name: (("gamma", "ratio"), np.array(each)) for name, each in values.items()}
-    return xr.Dataset(shaped, coords={"gamma": list(gammas), "ratio": ratios})
-
-
-def _mean(rows: list[dict], name: str, beta: float, gamma: float) -> float:
-    return float(np.mean([row[name] for row in rows if (row["beta"], row["gamma"]) == (beta, gamma)]))
+    gammas, rows = list(experiments.GAMMAS), _committed("tiles-gamma")["finite_sample"]
+    loaded = [sweep.load("tiles", supplement=experiments.PENALISED.format(gamma))[[*TERMS]] for gamma in gammas]
+    stored = xr.concat(loaded, xr.DataArray(gammas, dims="gamma", name="gamma"))
+    found = stored.mean("realization").assign(scatter=stored.tie.max("realization") - stored.tie.min("realization"))
+    table = xr.Dataset({name: ("row", [row[name] for row in rows]) for name in rows[0]})
+    predicted = table.set_index(row=["gamma", "beta", "realization"]).unstack("row").mean("realization")
+    found = found.assign({f"{name}_predicted": predicted[name] for name in TERMS})
+    return found.assign_coords(ratio=(found.beta / tiles.code_noise("tiles")).round(3)).swap_dims(beta="ratio")
 
 
 def penalised_rows(found: xr.Dataset) -> list[list[str]]:
