@@ -34,6 +34,7 @@ BRIGHT = 0.9  # part of the images whose grey levels the scale holds whole; brig
 REACH = 3.0  # of the plane, in standard deviations of a source
 TIED = "\N{NO-BREAK SPACE}"
 TERMS = ("objective", "reconstruction", "kl_prior", "elbo")
+UPPER, WHOLE = np.triu_indices(2), np.array([[0, 1], [1, 2]])  # a covariance as three numbers, and back
 
 
 def handle(stored: xr.Dataset, compact: bool = False):
@@ -91,7 +92,7 @@ def described(images: turned_networks.Images, cell: xr.Dataset, data: ImageData)
         "cross": cross,
         "rest": rest,
         "judged": len(judged.mean),
-        "covariance": _triple(np.linalg.inv(images.precision)),
+        "covariance": np.linalg.inv(images.precision)[UPPER],
         "images": [_image(images, i) | {"exact": images.target[i]} for i in seen],
         "pool": [_image(images, i) | {"source": images.sources[i]} for i in range(count)],
     }
@@ -106,11 +107,7 @@ def described(images: turned_networks.Images, cell: xr.Dataset, data: ImageData)
 
 
 def _image(images: turned_networks.Images, i: int) -> dict:
-    return {"mean": images.mean[i], "covariance": _triple(images.covariance[i])}
-
-
-def _triple(covariance) -> np.ndarray:
-    return covariance[[0, 0, 1], [0, 1, 1]]
+    return {"mean": images.mean[i], "covariance": images.covariance[i][UPPER]}
 
 
 def _spread(means) -> np.ndarray:
@@ -161,14 +158,10 @@ def _compare(axis, numbers: dict, T) -> None:
     """Ellipses of the exact posteriors, and of q with the latents turned."""
     axis.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), aspect="equal")
     axis.set(xlabel="source 1", ylabel="source 2")
-    exact = _matrix(numbers["covariance"])
+    exact = np.array(numbers["covariance"])[WHOLE]
     for image in numbers["images"]:
         _ellipse(axis, image["exact"], exact, color=figures.GREEN, linestyle="--")
-        _ellipse(axis, T @ image["mean"], T @ _matrix(image["covariance"]) @ T.T, color="black")
-
-
-def _matrix(triple) -> np.ndarray:
-    return np.array([[triple[0], triple[1]], [triple[1], triple[2]]])
+        _ellipse(axis, T @ image["mean"], T @ np.array(image["covariance"])[WHOLE] @ T.T, color="black")
 
 
 def _ellipse(axis, centre, covariance, **looks) -> None:
