@@ -100,19 +100,16 @@ RECIPES = ["training", "experiment", "epochs", "optimiser", "learning rate", "ra
 def recipe_rows() -> list[list[str]]:
     """Rows under `RECIPES`: how networks are trained, as the thesis trains and by the settling schedule."""
     recipes = {
-        "the thesis's": {"all": experiments.THESIS},
-        "settling schedule": {
-            "mixing": experiments.SETTLING.settings,
-            "localisation": experiments.SOON,
-            "tiles, tiles-diagonal": experiments.TURNED,
-            "tiles-4": experiments.SETTLED,
-        },
+        ("the thesis's", "all"): experiments.THESIS,
+        ("settling schedule", "mixing"): experiments.SETTLING.settings,
+        ("settling schedule", "localisation"): experiments.SOON,
+        ("settling schedule", "tiles, tiles-diagonal"): experiments.TURNED,
+        ("settling schedule", "tiles-4"): experiments.SETTLED,
     }
     rows = []
-    for training, images in recipes.items():
-        for name, recipe in images.items():
-            optimiser = {"adam": "Adam", "soap": "SOAP"}[recipe.get("optimiser", "adam")]
-            parts = [f"last {recipe['settling']:.0%}", f"first {recipe['warmup']:.0%}"]
-            parts = [part.replace("%", " %") if recipe["settling"] else "–" for part in parts]
-            rows.append([training, name, f"{recipe['epochs']:,}", optimiser, f"{recipe['learning_rate']:g}", *parts])
+    for names, recipe in recipes.items():
+        optimiser = {"adam": "Adam", "soap": "SOAP"}[recipe.get("optimiser", "adam")]
+        parts = [f"last {recipe['settling']:.0%}", f"first {recipe['warmup']:.0%}"]
+        parts = [part.replace("%", " %") if recipe["settling"] else "–" for part in parts]
+        rows.append([*names, f"{recipe['epochs']:,}", optimiser, f"{recipe['learning_rate']:g}", *parts])
     return rows
