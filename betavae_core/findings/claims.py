@@ -64,9 +64,7 @@ def pending(chapter: str, stage) -> Path:
 def record(chapter: str, verdicts: list[Verdict], targets: dict[str, str]) -> None:
     """Write a chapter's verdicts for the build that executes it, which takes them over if the chapter runs to its end.
 
-    A chapter run by hand records nothing.
-
-    targets : for each id the label of what shows it
+    `targets` : for each id the label of what shows it. A chapter run by hand records nothing.
     """
     if unknown := {verdict.id for verdict in verdicts} ^ set(targets):
         raise ValueError(f"each verdict needs a target, and each target a verdict: {', '.join(sorted(unknown))}")

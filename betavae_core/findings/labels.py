@@ -19,8 +19,7 @@ def random_models(sources: int, labels, models: int, rng) -> dict[str, np.ndarra
 
     Singular values of A are drawn as `SIGNAL` says, its rotations uniformly (Haar measure), σ = 1.
 
-    Returns a dict of arrays (labels, model): likelihood, by the most likely turn; procrustes, by the polar factor of Σ
-    s_i μ_iᵀ.
+    Returns arrays (labels, model): likelihood, by the most likely turn; procrustes, by the polar factor of Σ s_i μ_iᵀ.
     """
     k, at = sources, np.array(labels) - 1
     values = np.exp(rng.uniform(*np.log(SIGNAL), (models, k))) ** 2

@@ -81,8 +81,7 @@ def from_codes(drawing: Drawing) -> Coordinates:
 def prediction(experiment: str, betas, realizations, samples: int = 1000, scaling: str = "global") -> xr.Dataset:
     """Terms of the optimal linear β-VAE on the images of each realization.
 
-    The optimum follows from the covariance of the images alone (`linear.optimum`); each term is then the mean over the
-    same images. Their coordinates along the k principal axes stand for them, which are all that it uses.
+    The optimum follows from the covariance of the images alone (`linear.optimum`); each term is then a mean over them.
 
     Returns a Dataset over beta × realization: reconstruction, kl_prior, elbo, tie, in nats; eigenvalue over realization
     × latent.

@@ -122,10 +122,7 @@ def parts(images: Images) -> dict[str, float]:
 
 
 def read(stored: xr.Dataset, b: int, r: int, data) -> Images | None:
-    """What is stored of the network at the b-th β of a realization, beside its images; None if it is missing.
-
-    Standard deviations that rounding to half precision made 0 count as `latents.LEAST_STD`.
-    """
+    """What is stored of the network at the b-th β of a realization, beside its images; None if it is missing."""
     if (q := latents.stored_posterior(stored, b, r)) is None:
         return None
     n = len(q.mean)

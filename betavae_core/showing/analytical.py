@@ -72,10 +72,7 @@ def solver_sentence(gaps: list[float], closed) -> str:
 
 
 def trained_linear_network(process: LinearGaussian, beta: float) -> list[dict[str, float]]:
-    """Terms of a β-VAE without hidden layers after `EARLY_STEPS` and `STEPS` of its training in TensorFlow.
-
-    The sample has the covariance of the process.
-    """
+    """Terms after `EARLY_STEPS` and `STEPS` of training a linear network in TensorFlow on data of this covariance."""
     from betavae_core.networks import linear_network as networks
 
     stops, [sample] = networks.train([process], [beta], (EARLY_STEPS, STEPS))

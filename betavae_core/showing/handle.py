@@ -73,10 +73,7 @@ def pool(images: turned_networks.Images) -> int:
 
 
 def described(images: turned_networks.Images, cell: xr.Dataset, data: ImageData) -> dict:
-    """What the page is told of a network, in twelve digits.
-
-    Covariances are (variance, covariance, variance). `cell` has the network's terms.
-    """
+    """What the page is told of a network, whose terms `cell` has, in twelve digits."""
     count = pool(images)
     judged = turned_networks.Images(*(part[count:] for part in images[:4]), images.precision)
     trained = turned_networks.as_trained(judged)

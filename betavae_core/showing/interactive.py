@@ -28,11 +28,8 @@ COLOURS = {getattr(figures, name.upper()): name for name in NAMES}
 def curves(name: str, described: list[Panel], key: bool = False):
     """The numbers of a figure, for `curves.js` to draw in its place on a screen: one that a reader can ask.
 
-    Parameters
-    ----------
-    name : of the figure that `curves.draw` made of the same panels
-    described : panels, in place of the figure's first ones
-    key : the figure ends with a key, which is left out too
+    `name` : of the figure that `curves.draw` made of the same panels; `described` : panels, in place of the figure's
+    first ones; `key` : the figure ends with a key, which is left out too
     """
     start = next((panel.start for panel in described if panel.start), 1.0)
     panels = rounded([_panel(panel) for panel in described], 6)  # digits; no page shows more

@@ -91,10 +91,7 @@ def ledger(found: list[Verdict], kind: str, caption: str, name: str):
 
 
 def answers(found: list[Verdict]):
-    """Each kind's entries by verdict, and the headlines among them with a link to the evidence, as Markdown.
-
-    Of a headline that stands for several entries the weakest verdict counts.
-    """
+    """Each kind's entries by verdict, and `claims.headlines` among them with a link to the evidence, as Markdown."""
     parts = []
     for kind in KINDS:
         said = [badge(verdict, f"{n} {WORDS[kind][verdict]}") for verdict, n in counts(found, kind).items() if n]
