@@ -134,13 +134,10 @@ def best_of_mean(fits) -> Estimate:
     if len(fits) > 1:
         reach = optima.student(len(fits)) * slopes.std(0, ddof=1) / len(fits) ** 0.5
     crossing = np.flatnonzero((middle[:-1] < 0) & (middle[1:] >= 0))
-    falling, rising = np.flatnonzero(middle + reach < 0), np.flatnonzero(middle - reach > 0)
-    at = crossing[0] + 1 if len(crossing) else None
-    below = falling if at is None else falling[falling < at]
-    above = rising if at is None else rising[rising > at]
-    low = FINE[below[-1]] if len(below) else 0.0
-    high = FINE[above[0]] if len(above) else np.inf
-    return Estimate(np.nan if at is None else float(FINE[at]), float(low), float(high))
+    best = FINE[crossing[0] + 1] if len(crossing) else np.nan
+    low = FINE[(middle + reach < 0) & ~(FINE >= best)].max(initial=0.0)  # all of them if there is no best
+    high = FINE[(middle - reach > 0) & ~(FINE <= best)].min(initial=np.inf)
+    return Estimate(float(best), float(low), float(high))
 
 
 def fits(stored: xr.Dataset) -> xr.DataArray:
