@@ -8,16 +8,8 @@ from betavae_core.images import experiments
 from betavae_core.results import sweep
 from betavae_core.showing import tables
 
-HEADER = [
-    "β",
-    "nats below, thesis",
-    "nats below, settling",
-    "TIE, thesis",
-    "TIE, settling",
-    "TIE, reference",
-    "|cos|",
-    "at rest",
-]
+HEADER = ["β", *(f"{what}, {training}" for what in ("nats below", "TIE") for training in ("thesis", "settling"))]
+HEADER += ["TIE, reference", "|cos|", "at rest"]
 
 
 def rows(thesis: xr.Dataset, settling: xr.Dataset, reference: xr.Dataset) -> list[list[str]]:
