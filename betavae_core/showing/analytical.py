@@ -27,7 +27,8 @@ def beta_grid(process: LinearGaussian, include) -> np.ndarray:
 def three_routes(process: LinearGaussian, beta: float) -> dict:
     """The optimum by closed form, by the thesis's solver and by training; terms of each and how well they agree.
 
-    Returns a dict with `closed`, `solver`, `network` (terms in nats) and the counts and gaps that the chapter quotes.
+    Returns a dict with `closed`, `solver`, `network` (terms in nats); `plain`, `led` (solutions without and with an
+    ascent, and how many of them are the optimum); and sentences on the solver's and the network's gaps.
     """
     closed = linear.terms(process, linear.optimum(process, beta), beta)
     plain, led = (
@@ -45,11 +46,8 @@ def three_routes(process: LinearGaussian, beta: float) -> dict:
         "closed": closed,
         "solver": solver,
         "network": network,
-        "starts": STARTS,
-        "plain_converged": len(plain),
-        "plain_global": reached[0],
-        "led_converged": len(led),
-        "led_global": reached[1],
+        "plain": (len(plain), reached[0]),
+        "led": (len(led), reached[1]),
         "solving": solver_sentence(gaps[1], closed),
         "training": training_sentence(STEPS, closed, network),
         "early_training": training_sentence(EARLY_STEPS, closed, early),
