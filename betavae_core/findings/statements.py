@@ -26,10 +26,8 @@ def general(worst: dict[str, float], correlations, control) -> list[Verdict]:
 
     `correlations` are those between sources given the data, of random models and, `control`, with orthogonal columns.
     """
-    found = [
-        exact(id, f"largest violation {written(worst[name])} nats", worst[name] < ROUNDING)
-        for id, name in GENERAL.items()
-    ]
+    most = {id: worst[name] for id, name in GENERAL.items()}
+    found = [exact(id, f"largest violation {written(nats)} nats", nats < ROUNDING) for id, nats in most.items()]
     return [*found, verdicts.dependent("dependent", correlations, control)]
 
 
@@ -66,10 +64,8 @@ def _fixed_decoder(process: LinearGaussian, fixed: xr.Dataset) -> list[Verdict]:
     noisy = LinearGaussian(process.mixing, 2 * process.noise_std)
     D, variance = process.mixing, process.noise_std**2
     trained = linear.optimum(process, 1.0, decoder_variance=variance).decoder
-    curves = [
-        linear.sweep(p, betas, decoder, variance).tie.values
-        for p, decoder in ((process, D), (noisy, D), (process, trained))
-    ]
+    held = (process, D), (noisy, D), (process, trained)
+    curves = [linear.sweep(p, betas, decoder, variance).tie.values for p, decoder in held]
     (right, wrong, other), at_one = betas[np.argmin(curves, 1)], [_least_at(1.0, betas, curve) for curve in curves]
     told = f"TIE least at β = {wrong:g} with D = A and a noise of σ = 2 σₓ, at {other:.3g} with that trained at β = 1"
     return [
@@ -104,14 +100,11 @@ def _causes(process: LinearGaussian, fixed: xr.Dataset, best: float) -> list[Ver
     without = f"with orthogonal columns, so without the conflict, TIE is {shown}"
     M = process.posterior_precision
     dependent = "not " if np.abs(M - np.diag(np.diag(M))).max() > ROUNDING * M.max() else ""
-    at_truth = (
-        f"with D = A, q diagonal, posterior {dependent}diagonal: TIE least at β = {imposed:g}; noise ratio {ratio:g}"
-    )
+    told = f"with D = A, q diagonal, posterior {dependent}diagonal: TIE least at β = {imposed:g}; noise ratio {ratio:g}"
+    moved = -_least_at(ratio, fixed.beta.values, fixed.tie.values)
     return [
         exact("conflict-needed", without, not errors[0] > errors[1] < errors[2]),
-        Verdict(
-            "diagonal-moves", at_truth, EXACT, verdicts.decided(-_least_at(ratio, fixed.beta.values, fixed.tie.values))
-        ),
+        Verdict("diagonal-moves", told, EXACT, verdicts.decided(moved)),
         exact("above-noise-ratio", f"β* = {best:.4f}, noise ratio {ratio:g}", best / ratio - 1 > ROUNDING),
     ]
 
@@ -166,11 +159,9 @@ def used_throughout(scored: xr.Dataset) -> xr.Dataset:
 
 def angles_in_use(scored: xr.Dataset) -> dict:
     """Angles between axes of motion by β, of the networks with both latents in use."""
-    return {
-        float(b): scored.axes.sel(beta=b).values[scored.active.sel(beta=b).values == 2]
-        for b in scored.beta.values
-        if (scored.active.sel(beta=b) == 2).any()
-    }
+    angles, both = (scored[name].transpose("beta", ...).values for name in ("axes", "active"))
+    by_beta = {float(b): own[use == 2] for b, own, use in zip(scored.beta.values, angles, both, strict=True)}
+    return {b: found for b, found in by_beta.items() if len(found)}
 
 
 def turned(free: dict[str, float], trained, tie, best) -> list[Verdict]:

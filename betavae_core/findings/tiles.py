@@ -143,11 +143,8 @@ def best_of_mean(fits) -> Estimate:
 def fits(stored: xr.Dataset) -> xr.DataArray:
     """Coefficients of each realization's settled networks, realization × number."""
     found = in_units_of_noise(stored)
-    use = settled(found)
-    rows = [
-        fit(found.beta.values, found.tie.sel(realization=r).values, use.sel(realization=r).values)
-        for r in found.realization.values
-    ]
+    networks = (each.transpose("realization", "beta").values for each in (found.tie, settled(found)))
+    rows = [fit(found.beta.values, tie, use) for tie, use in zip(*networks, strict=True)]
     return xr.DataArray(rows, {"realization": found.realization.values}, ("realization", "number"))
 
 

@@ -68,10 +68,7 @@ def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
     """
     n, m = len(images.mean), np.array(labels)
     at = np.minimum(m, n) - 1
-    told = [
-        np.cumsum(part[chosen], 1)[:, at]
-        for part in turning.each_likelihood(images.mean, images.covariance, images.sources)
-    ]
+    told = [np.cumsum(part[chosen], 1)[:, at] for part in turning.each_likelihood(*images[:3])]
     turns, values = orthogonal.least(Form(*told), STARTS)  # (draw, labels, 2, k, k)
     best = orthogonal.better(turns, values)
     left = np.where(m < n, n - m, np.nan)[:, None]
