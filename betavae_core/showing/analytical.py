@@ -190,16 +190,9 @@ def fixed_decoder_panel(trained, fixed, best: float, beta: float) -> Panel:
     """TIE over β with the decoder trained and held at the truth."""
     least = float(fixed.beta[fixed.tie.argmin("beta")])
     marks = [Mark(best, f"β* = {best:.3g}", figures.BLUE), Mark(least, f"β = {least:.3g}", figures.GREEN, height=0.85)]
-    return Panel(
-        title="true inference error",
-        curves=[
-            mean(trained, "tie", "trained", written=0),
-            mean(fixed, "tie", "held at A", colour=figures.GREEN, written=-len(fixed.beta) // 3),
-        ],
-        marks=marks,
-        floor=0,
-        start=beta,
-    )
+    held = mean(fixed, "tie", "held at A", colour=figures.GREEN, written=-len(fixed.beta) // 3)
+    both = [mean(trained, "tie", "trained", written=0), held]
+    return Panel(title="true inference error", curves=both, marks=marks, floor=0, start=beta)
 
 
 def larger_panel(process: LinearGaussian) -> Panel:

@@ -216,9 +216,8 @@ def deep_panels(
     and networks with training that settles, if there are any; `optima` are marked, and `shift` is taken off a term.
     """
     panels = []
-    for letter, name in zip(
-        string.ascii_uppercase, (name for name in PANELS if np.isfinite(stored[name]).any()), strict=False
-    ):
+    there = (name for name in PANELS if np.isfinite(stored[name]).any())
+    for letter, name in zip(string.ascii_uppercase, there, strict=False):
         away, term = shift.get(name, 0.0), TERMS[name]
         curves = [
             over(stored, name, "trained as in the thesis", away),

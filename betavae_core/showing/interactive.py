@@ -156,25 +156,23 @@ def latent_plane(experiment: str, beta: float, profile: str = "published", own: 
     data = training(experiment, 0, members[0].specification.samples)
     chosen = data.images()[None, :CHOICE]
     most, start = float(np.abs(chosen).max()), nearest(found, beta)
-    numbers = script(
-        {
-            "name": experiment,
-            "label": members[0].specification.label,
-            "start": start,
-            "own": start if found[start] is own else None,
-            "reach": atlas.REACH,
-            "side": atlas.SIDE,
-            "images": uri(atlas.compressed(chosen / most)),
-            "scale": most,
-            "shades": np.searchsorted(SHADES, data.sources[:CLOUD]).T.tolist(),
-            "networks": [_network(b, drawn, data) for b, drawn in found.items()],
-        }
-    )
+    told = {
+        "name": experiment,
+        "label": members[0].specification.label,
+        "start": start,
+        "own": start if found[start] is own else None,
+        "reach": atlas.REACH,
+        "side": atlas.SIDE,
+        "images": uri(atlas.compressed(chosen / most)),
+        "scale": most,
+        "shades": np.searchsorted(SHADES, data.sources[:CLOUD]).T.tolist(),
+        "networks": [_network(b, drawn, data) for b, drawn in found.items()],
+    }
     reach = f"z₁ from −{atlas.REACH} to {atlas.REACH}, z₂ upwards likewise."
     words = f"{experiment} at β = {_beta(start)}: images decoded over the plane, {reach}"
     sheet = uri(found[start].image)
     still = f'<img class="digits" alt="{words}" src="{sheet}"><figcaption>{words}</figcaption>'
-    return HTML(f'<div class="latent-plane"><figure class="sheet">{still}</figure>{numbers}</div>')
+    return HTML(f'<div class="latent-plane"><figure class="sheet">{still}</figure>{script(told)}</div>')
 
 
 def latent_planes(experiments, beta: float, profile: str = "published", own: atlas.Atlas | None = None):

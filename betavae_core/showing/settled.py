@@ -25,16 +25,10 @@ def rows(thesis: xr.Dataset, settling: xr.Dataset, reference: xr.Dataset) -> lis
         old, new = (each.sel(beta=beta) for each in found)
         tie = [float(each.tie.sel(beta=beta, realization=new.realization).mean()) for each in (thesis, settling)]
         tie.append(float(reference.tie.sel(beta=beta).mean()) if "tie" in reference else np.nan)
-        judged = new.settled.notnull()
-        cells.append(
-            [
-                f"{beta:g}",
-                *(tables.number(float(each.below.median()), 1) for each in (old, new)),
-                *(tables.number(value, 3) for value in tie),
-                tables.fixed(float(new.obliqueness.mean()), 3),
-                f"{int(new.settled.sum())} of {int(judged.sum())}" if judged.any() else "–",
-            ]
-        )
+        below, judged = [float(each.below.median()) for each in (old, new)], new.settled.notnull()
+        row = [f"{beta:g}", *(tables.number(value, 1) for value in below), *(tables.number(value, 3) for value in tie)]
+        rest = f"{int(new.settled.sum())} of {int(judged.sum())}" if judged.any() else "–"
+        cells.append([*row, tables.fixed(float(new.obliqueness.mean()), 3), rest])
     return cells
 
 
