@@ -23,7 +23,8 @@ def random_models(sources: int, labels, models: int, rng) -> dict[str, np.ndarra
     """
     k, at = sources, np.array(labels) - 1
     values = np.exp(rng.uniform(*np.log(SIGNAL), (models, k))) ** 2
-    axes = _haar(k, models, rng)  # 𝓡ᵀ: rows are the principal axes
+    Q, R = np.linalg.qr(rng.standard_normal((models, k, k)))
+    axes = Q * np.sign(np.diagonal(R, axis1=1, axis2=2))[:, None]  # 𝓡ᵀ, uniform: rows are the principal axes
     share = values / (1 + values)  # variance of the latents' means
     mean = rng.standard_normal((models, max(labels), k)) * np.sqrt(share)[:, None]
     s = (mean + rng.standard_normal(mean.shape) * np.sqrt(1 - share)[:, None]) @ axes
@@ -41,12 +42,6 @@ def _left_over(turns, axes, values) -> np.ndarray:
     """tr((I − U) AᵀA) of turns T (model, m, k, k), U = T 𝓡ᵀ; (m, model): `linear.turned_tie`."""
     along = np.einsum("pmia,pai->pma", turns, axes)  # (𝓡ᵀ T)_aa: AᵀA is diagonal along the axes
     return ((1 - along) * values[:, None]).sum(-1).T
-
-
-def _haar(k: int, count: int, rng) -> np.ndarray:
-    """Uniform orthogonal matrices (count, k, k)."""
-    Q, R = np.linalg.qr(rng.standard_normal((count, k, k)))
-    return Q * np.sign(np.diagonal(R, axis1=1, axis2=2))[:, None]
 
 
 def regression(images: Images, features, chosen, labels) -> np.ndarray:

@@ -121,7 +121,9 @@ def pictures(sheets: dict[float, tuple[np.ndarray, list[str]]], start: float):
     first, found = nearest(sheets, start), []
     for beta, (sheet, rows) in sheets.items():
         names = "".join(f"<span>{html.escape(row)}</span>" for row in rows)
-        hidden, picture = "" if beta == first else " hidden", uri(atlas.compressed(_framed(sheet)))
+        scaled = sheet / np.maximum(np.abs(sheet).max((1, 2, 3), keepdims=True), 1e-9)  # each row for itself
+        framed = np.pad(scaled, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=GAP)
+        hidden, picture = "" if beta == first else " hidden", uri(atlas.compressed(framed))
         words = html.escape(f"β = {_beta(beta)}, from above: {', '.join(rows)}")
         image = f'<img class="digits" alt="{words}" src="{picture}">'
         found.append(f'<div data-beta="{_beta(beta)}"{hidden}><div class="rows">{names}</div>{image}</div>')
@@ -131,12 +133,6 @@ def pictures(sheets: dict[float, tuple[np.ndarray, list[str]]], start: float):
 def nearest(betas, beta: float) -> float:
     """The one of several β nearest to another, as a ratio; β = 0 is nearest to the least of them."""
     return min(betas, key=lambda b: abs(np.log(max(b, TINY) / max(beta, TINY))))
-
-
-def _framed(sheet: np.ndarray) -> np.ndarray:
-    """Rows of pictures with a margin, each row with a grey scale of its own from −1 to 1."""
-    scaled = sheet / np.maximum(np.abs(sheet).max((1, 2, 3), keepdims=True), 1e-9)
-    return np.pad(scaled, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=GAP)
 
 
 def latent_plane(experiment: str, beta: float, profile: str = "published", own: atlas.Atlas | None = None):

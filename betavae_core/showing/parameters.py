@@ -21,7 +21,6 @@ from betavae_core.errors import UsageError
 # Of the analytical model, so that all routes to its optimum keep their digits, and the solver ends: tried at corners
 ROWS, ENTRY, SIGNAL = 30, 1_000, 2_000  # N, |a|, singular values of A in σ: at more, rounding shows in TIE
 
-
 PROFILES = ("smoke", "published", "thesis")  # of `results.planning`, of which chapters without networks know no more
 PROFILE = re.compile(r"a profile(?: of ([\w, -]+))?")
 HANDED = "# Parameters\n"  # how papermill begins the cell that it puts behind that of the defaults
