@@ -1,7 +1,7 @@
 """What the optimal linear β-VAE would score on an experiment's images; nothing is fitted to a network."""
 
 import functools
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse.linalg
@@ -22,8 +22,7 @@ PREDICTED = ("reconstruction", "kl_prior", "elbo", "tie")
 ENOUGH = 30  # realizations that a chapter predicts where it says so; a prediction takes a fifth of a second
 
 
-@dataclass(frozen=True, eq=False)
-class Coordinates:
+class Coordinates(NamedTuple):
     """Centred images along their k principal axes, all that the optimal linear β-VAE uses of them.
 
     along (n, k); left_out: mean square per image off these axes; posterior_mean (n, k) and process as in `ImageData`

@@ -207,13 +207,11 @@ def _key(axis, curves: list[Curve], marked: bool) -> None:
     axis.legend(loc="center left")
 
 
-def deep_panels(
-    stored, live, optima: dict[str, float], shift: dict[str, float], predicted, settled=None
-) -> list[Panel]:
+def deep_panels(stored, live, optima: dict, shift: dict, predicted, settled=None) -> list[Panel]:
     """Thesis Figs. 4 and 5, A-D, and what else has a panel in `theory.terms` and is stored: each over β.
 
     Mean, band and held-out mean of the networks stored, those of this build, the linear model where it has the term,
-    and networks with training that settles, if there are any; `optima` are marked, and `shift` is taken off a term.
+    and networks with training that settles, if there are any; `optima` (β) are marked, `shift` (nats) is taken off.
     """
     panels = []
     there = (name for name in PANELS if np.isfinite(stored[name]).any())

@@ -47,8 +47,7 @@ def handle(stored: xr.Dataset, compact: bool = False):
     another number of latents: the plane has two axes.
     """
     if (latents := experiments.experiment(stored.experiment).latents) != 2:
-        name = stored.experiment
-        raise ValueError(f"the plane is drawn of networks with 2 latents; got {latents} in {name}")
+        raise ValueError(f"the plane is drawn of networks with 2 latents; got {latents} in {stored.experiment}")
     network = at_noise(stored)
     data = images_of(stored, 0)
     images = turned_networks.read(stored, network, 0, data) if stored.sizes.get("detailed", 0) else None
