@@ -53,14 +53,12 @@ def align(second_moment, cross, precision) -> tuple[np.ndarray, np.ndarray]:
     Where Q is diagonal, as for the linear model's optimum, the latents separate and P is a linear
     assignment, for any k; otherwise all signed permutations are tried.
 
-    Returns value: (...) array, the least value in nats; permutation: (..., k, k) array P, so that s ≈ P z.
-
-    Raises ValueError above six latents, unless Q is diagonal.
+    Returns value: (...) array, the least value in nats; permutation: (..., k, k) array P, so that s ≈ P z. Raises
+    ValueError above six latents, unless Q is diagonal.
 
     Parameters
     ----------
-    second_moment : (..., k, k) array Q = E[m mᵀ + diag v]
-    cross : (..., k, k) array K = E[m μᵀ M]
+    second_moment, cross : (..., k, k) arrays Q = E[m mᵀ + diag v] and K = E[m μᵀ M]
     precision : (k, k) array M
     """
     diagonal = np.diagonal(second_moment, axis1=-2, axis2=-1)
@@ -118,8 +116,7 @@ def rotate_repeated(vectors, mixing, groups, scale) -> np.ndarray:
 
     Parameters
     ----------
-    vectors : (N, k) array U
-    mixing : (N, k) array A
+    vectors, mixing : (N, k) arrays U and A
     groups : from `eigenspaces`
     scale : (..., k) array of decoder lengths d
     """

@@ -10,22 +10,14 @@ INDEFINITE = 1e-6  # of the largest eigenvalue: a negative one that is no more i
 
 
 def kl_divergence(mean_q, covariance_q, mean_p, covariance_p) -> float:
-    """KL divergence between two multivariate Gaussians.
+    """KL divergence between two multivariate Gaussians of means (k,) and covariances (k, k), in nats.
 
     KL(q ‖ p) = ½ { tr(Σ_p⁻¹ Σ_q) + (μ_p − μ_q)ᵀ Σ_p⁻¹ (μ_p − μ_q) − k + log det Σ_p − log det Σ_q }
 
-    Returns a float, in nats.
-
-    Raises scipy.linalg.LinAlgError if a covariance is not positive definite.
-
-    Parameters
-    ----------
-    mean_q, covariance_q, mean_p, covariance_p : (k,) means, and (k, k) covariances, symmetric and positive definite
-
-    Examples
-    --------
     >>> round(kl_divergence([1.0], [[1.0]], [0.0], [[1.0]]), 6)
     0.5
+
+    Raises scipy.linalg.LinAlgError if a covariance is not positive definite.
     """
     factor_q = np.linalg.cholesky(np.asarray(covariance_q, float))
     factor_p = np.linalg.cholesky(np.asarray(covariance_p, float))

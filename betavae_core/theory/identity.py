@@ -23,8 +23,8 @@ def checked_beta(beta) -> np.ndarray:
     array = np.asarray(beta)
     if array.dtype.kind not in "iuf":
         raise ValueError(f"beta must be a number; got {beta!r}")
-    if not (np.isfinite(array) & (array > 0)).all():
-        wrong = array[~(np.isfinite(array) & (array > 0))].ravel()[0]
+    if (bad := ~(np.isfinite(array) & (array > 0))).any():
+        wrong = array[bad][0]
         reason = " (the KL terms diverge at beta = 0)" if wrong == 0 else ""
         raise ValueError(f"beta must be finite and > 0; got {wrong}{reason}")
     return array.astype(float)
@@ -56,9 +56,8 @@ def optimum_given_decoder(decoder, beta, decoder_variance: float = 1.0) -> Param
     level = water_level(beta, decoder_variance)[..., None]
     gram = decoder.T @ decoder
     encoder = np.linalg.solve(gram + level[..., None] * np.eye(len(gram)), decoder.T)
-    return Parameters(
-        np.broadcast_to(decoder, (*level.shape[:-1], *decoder.shape)), encoder, level / (level + np.diag(gram))
-    )
+    repeated = np.broadcast_to(decoder, (*level.shape[:-1], *decoder.shape))
+    return Parameters(repeated, encoder, level / (level + np.diag(gram)))
 
 
 def terms(process, parameters: Parameters, beta, decoder_variance: float = 1.0) -> dict[str, np.ndarray]:

@@ -79,13 +79,9 @@ def sweep(process, betas, decoder=None, decoder_variance: float = 1.0) -> xr.Dat
     else:
         parameters = optimum_given_decoder(decoder, betas, decoder_variance)
         identified = np.ones(len(betas), bool)
-    dataset = xr.Dataset(
-        {
-            name: ("beta", value, attributes(name))
-            for name, value in terms(process, parameters, betas, decoder_variance).items()
-        },
-        coords={"beta": betas, "identified": ("beta", identified)},
-    )
+    values = terms(process, parameters, betas, decoder_variance).items()
+    over_beta = {name: ("beta", value, attributes(name)) for name, value in values}
+    dataset = xr.Dataset(over_beta, coords={"beta": betas, "identified": ("beta", identified)})
     dataset.beta.attrs["long_name"] = "weight β of the conditional independence loss"
     return dataset
 
@@ -125,10 +121,8 @@ def many_source_law(process) -> tuple[float, float]:
     >>> round(ratio, 4), round(gain, 4)
     (1.4142, 0.0537)
 
-    Returns ratio: float ≥ 1; gain: float ≥ 0, in nats.
-
-    Raises ValueError if the mixing matrix has not full rank: a direction without signal has no high signal-to-noise
-    ratio.
+    Returns ratio: float ≥ 1; gain: float ≥ 0, in nats. Raises ValueError if the mixing matrix has not full rank: a
+    direction without signal has no high signal-to-noise ratio.
     """
     values, _ = spectrum(process)
     noise = process.noise_std**2
@@ -150,9 +144,7 @@ def turned_tie(process, rotation) -> float:
     >>> turned_tie(process, np.eye(2)), turned_tie(process, [[0, -1], [1, 0]])  # tr AᵀA = 7.5
     (0.0, 7.5)
 
-    `rotation` : (k, k) orthogonal array U, what is left over; a reflection is one too
-
-    Returns nats, ≥ 0. Raises ValueError if the rotation is not orthogonal.
+    Returns nats, ≥ 0, for a (k, k) orthogonal array U, a reflection too; ValueError if it is not orthogonal.
 
     Source: new here, proved in the book's `turning` chapter.
     """

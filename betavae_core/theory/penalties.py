@@ -51,12 +51,11 @@ def trained(
     if name not in PENALTIES:
         raise ValueError(f"penalty must be one of: {', '.join(PENALTIES)}; got {name!r}")
     beta, P, rng = single_beta(beta), PENALTIES[name], rng or np.random.default_rng(0)
-    (N, k), Sigma = process.mixing.shape, process.covariance
-    held = None if decoder is None else np.asarray(decoder, float)
+    (N, k), Sigma, moves = process.mixing.shape, process.covariance, decoder is None
 
     def parts(flat) -> Parameters:
-        W, log_v = flat[: k * N].reshape(k, N), flat[k * N : k * N + k]
-        return Parameters(flat[k * N + k :].reshape(N, k) if held is None else held, W, np.exp(log_v))
+        W, log_v, D = np.split(flat, [k * N, k * N + k])
+        return Parameters(D.reshape(N, k), W.reshape(k, N), np.exp(log_v))
 
     def loss(flat):
         D, W, v = parts(flat)
@@ -64,30 +63,23 @@ def trained(
         noise = np.zeros(k) if name == OF_MEANS else v
         value, slope = P(W @ Sigma @ W.T + np.diag(noise))
         up = gradient(process, layers, beta, decoder_variance)
-        down = [
-            2 * gamma * slope @ W @ Sigma - up.encoder,
-            gamma * np.diag(slope) * noise - up.bias,
-            *([] if held is not None else [-up.decoder]),
-        ]
         total = gamma * value - objective(process, layers, beta, decoder_variance)
-        return total, np.concatenate([part.ravel() for part in down])
+        down = 2 * gamma * slope @ W @ Sigma - up.encoder, gamma * np.diag(slope) * noise - up.bias
+        return total, np.concatenate([down[0].ravel(), down[1], -up.decoder.ravel() * moves])
 
     def run():
         scale = np.sqrt(np.trace(Sigma) / N)
-        D = scale * rng.standard_normal((N, k)) if held is None else held
+        D = scale * rng.standard_normal((N, k)) if moves else np.asarray(decoder, float)
         _, W, v = optimum_given_decoder(D, beta, decoder_variance)  # random weights of ordinary size
-        parameters = [W, np.log(v), *([] if held is not None else [D])]
-        start = np.concatenate([part.ravel() for part in parameters])
+        start = np.concatenate([W.ravel(), np.log(v), D.ravel()])
         return optimize.minimize(loss, start, jac=True, method="BFGS", options={"gtol": TOLERANCE})
 
     return parts(min((run() for _ in range(STARTS)), key=lambda found: found.fun).x)
 
 
 def _total_correlation(S):
-    return (
-        0.5 * (np.log(np.diag(S)).sum() - np.linalg.slogdet(S)[1]),
-        0.5 * (np.diag(1 / np.diag(S)) - np.linalg.inv(S)),
-    )
+    value = 0.5 * (np.log(np.diag(S)).sum() - np.linalg.slogdet(S)[1])
+    return value, 0.5 * (np.diag(1 / np.diag(S)) - np.linalg.inv(S))
 
 
 def _divergence(S):

@@ -50,12 +50,12 @@ def violations(process: LinearGaussian, betas, rng: np.random.Generator) -> dict
     optimum = {name: value.values for name, value in linear.sweep(process, betas).items()}
     decoder = rng.standard_normal(process.mixing.shape)
     fixed = linear.sweep(process, betas, decoder=decoder).mie.values
-    R, C, elbo, mie, likelihood = (
-        optimum[name] for name in ("reconstruction", "kl_prior", "elbo", "mie", "log_likelihood")
-    )
+    names = "reconstruction", "kl_prior", "elbo", "mie", "log_likelihood"
+    R, C, elbo, mie, likelihood = (optimum[name] for name in names)
     value = R - betas[:, None] * C  # [β, model]: model j's objective at β_i
     one = int(np.flatnonzero(betas == 1)[0])
     first, second = np.triu_indices(len(betas), 1)  # all pairs β₁ < β₂
+    low, high = betas[first] - 1, betas[second] - 1
     rise, fall = elbo[second] - elbo[first], C[second] - C[first]
     of_error = mie[second] - mie[first] - (likelihood[second] - likelihood[first])
     R_prior = -0.5 * (np.trace(process.covariance) + len(process.mixing) * np.log(2 * np.pi))  # D = 0, q = prior
@@ -65,11 +65,9 @@ def violations(process: LinearGaussian, betas, rng: np.random.Generator) -> dict
         "kl_prior": _largest_rise(C),
         "reconstruction": _largest_rise(R),
         "elbo": max(_largest_rise(-elbo[: one + 1]), _largest_rise(elbo[one:])),
-        "slope": float(max(((betas[second] - 1) * fall - rise).max(), (rise - (betas[first] - 1) * fall).max())),
+        "slope": float(max((high * fall - rise).max(), (rise - low * fall).max())),
         "limit": float((C - (R - R_prior) / betas).max()),
-        "mie_slope": float(
-            max((-(betas[first] - 1) * fall - of_error).max(), (of_error + (betas[second] - 1) * fall).max())
-        ),
+        "mie_slope": float(max((-low * fall - of_error).max(), (of_error + high * fall).max())),
         "mie": float(max(np.abs(mie - (likelihood - elbo)).max(), -mie.min())),
         "likelihood": max(_largest_rise(-likelihood[: one + 1]), _largest_rise(likelihood[one:]), float(mie[one])),
         "fixed_decoder": float((fixed[one] - fixed).max()),
