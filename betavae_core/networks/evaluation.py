@@ -119,22 +119,19 @@ def reconstructions(weights, data, count: int) -> np.ndarray:
 
 def traversals(weights, data, values=TRAVERSAL) -> np.ndarray:
     """Decoded latents, one moved through `values` and the others held at 0, (member, k, value, side, side)."""
-    k, values = weights.latents, np.asarray(values)
-    z = np.zeros((weights.members, k, len(values), k), np.float32)
-    for latent in range(k):
+    z = np.zeros((weights.members, weights.latents, len(values), weights.latents), np.float32)
+    for latent in range(weights.latents):
         z[:, latent, :, latent] = values
-    flat = _pictures(weights, data, z.reshape(weights.members, -1, k))
-    return flat.reshape(weights.members, k, len(values), *flat.shape[-2:])
+    return _pictures(weights, data, z)
 
 
 def plane(weights, data, values) -> np.ndarray:
     """Decoded latents over a plane, z₁ growing with the column, z₂ falling with the row: (member, n, n, side, side)."""
     across, up = np.meshgrid(values, values[::-1])
-    z = np.broadcast_to(np.stack([across, up], -1).reshape(-1, 2), (weights.members, across.size, 2))
-    flat = _pictures(weights, data, z)
-    return flat.reshape(weights.members, *across.shape, *flat.shape[-2:])
+    return _pictures(weights, data, np.broadcast_to(np.stack([across, up], -1), (weights.members, *across.shape, 2)))
 
 
 def _pictures(weights, data, z) -> np.ndarray:
-    pixels = weights.decode(z)
+    """Decoded latents (member, ..., k) in grey levels, (member, ..., side, side)."""
+    pixels = weights.decode(z.reshape(len(z), -1, z.shape[-1])).reshape(*z.shape[:-1], -1)
     return np.stack([d.unstandardise(member) for d, member in zip(data, pixels, strict=True)])

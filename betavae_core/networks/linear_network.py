@@ -88,10 +88,8 @@ def train(processes, betas, stops: tuple[int, ...]) -> tuple[list[list[Network]]
         if done in stops:
             found.append(trainer.ensemble.networks(roots))
 
-    def falling(step: int) -> tuple[float, float]:
-        return rate(step / stops[-1]), 1.0
-
-    trainer.fit(scaled, np.asarray(betas) / unit**2, range(len(processes)), stops[-1], falling, progress)
+    betas, seeds = np.asarray(betas) / unit**2, range(len(processes))
+    trainer.fit(scaled, betas, seeds, stops[-1], lambda step: (rate(step / stops[-1]), 1.0), progress)
     return found, data
 
 

@@ -70,11 +70,6 @@ class Ensemble:
         for bias in self.variables[len(self.shapes) :]:
             bias.assign(tf.zeros_like(bias))
 
-    @property
-    def depth(self) -> int:
-        """Hidden layers of the encoder, as many as of the decoder."""
-        return len(self.hidden)
-
     def encode(self, images: Images) -> Posterior:
         """q(z|x), its parts (member, sample, …)."""
         return encode(self, images, tf)

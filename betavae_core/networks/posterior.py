@@ -44,7 +44,7 @@ class Posterior:
 
     def kl_to_prior(self):
         """KL(q ‖ N(0, I)) of each image (...), in nats."""
-        return _sum(self.kl_by_latent())
+        return _over_last("sum", self.kl_by_latent())
 
     def total_correlation(self, z):
         """KL(q(z) ‖ Π_j q(z_j)) in nats of the mean q(z) = n⁻¹ Σ_i q(z|x_i), over the n images (..., n, k).
@@ -58,8 +58,7 @@ class Posterior:
         k = self.mean.shape[-1]
         shifts = [z[..., :, None, j] - self.mean[..., None, :, j] for j in range(k)]  # draw i, image i'
         apart, joint = self._pair_log_densities(shifts)
-        each = _log_mean_exp(joint) - sum(_log_mean_exp(one) for one in apart)
-        return _mean(each)
+        return _over_last("mean", _log_mean_exp(joint) - sum(_log_mean_exp(one) for one in apart))
 
     def _pair_log_densities(self, shifts):
         """log q(z_ij|x_i') of each latent j, a list, and log q(z_i|x_i'), for z_i − μ_i', but for ½ log 2π a latent."""
@@ -124,12 +123,11 @@ class Full(Posterior):
         return 2 * latents + latents * (latents - 1) // 2
 
     def sample(self, noise):
-        """z = μ + L ε for standard normal noise ε (..., k)."""
         return super().sample(noise) + (self._strictly_lower() @ noise[..., None])[..., 0]
 
     def kl_by_latent(self):
         """½ (L_ii² + μ_i² − 1 − log L_ii² + Σ_{j<i} N_ij²) of each latent (..., k), in nats; their sum is the KL."""
-        return super().kl_by_latent() + 0.5 * _sum(self._strictly_lower() ** 2)
+        return super().kl_by_latent() + 0.5 * _over_last("sum", self._strictly_lower() ** 2)
 
     def _pair_log_densities(self, shifts):
         apart, whitened, joint = [], [], 0
@@ -151,7 +149,6 @@ class Full(Posterior):
         return np.linalg.solve(self.factor(), shift[..., None])[..., 0]
 
     def factor(self):
-        """L (..., k, k); NumPy only."""
         return super().factor() + self._strictly_lower()
 
     def _strictly_lower(self):
@@ -192,16 +189,10 @@ def _library(values):
     return sys.modules["tensorflow" if name == "tensorflow" else "jax.numpy"]
 
 
-def _sum(values):
-    """Sum over the last axis."""
+def _over_last(reduction: str, values):
+    """The sum or the mean over the last axis."""
     library = _library(values)
-    return (library.reduce_sum if hasattr(library, "reduce_sum") else library.sum)(values, -1)
-
-
-def _mean(values):
-    """Mean over the last axis."""
-    library = _library(values)
-    return (library.reduce_mean if hasattr(library, "reduce_mean") else library.mean)(values, -1)
+    return getattr(library, f"reduce_{reduction}" if hasattr(library, "reduce_sum") else reduction)(values, -1)
 
 
 def log(values):

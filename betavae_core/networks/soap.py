@@ -136,15 +136,7 @@ def trainer(members: int, coordinates: int, xla: bool, aim: Objective, **archite
 
 
 def fit(
-    data,
-    betas,
-    seeds,
-    epochs: int,
-    schedule=None,
-    progress=None,
-    xla: bool = False,
-    aim: Objective = PLAIN,
-    **architecture,
+    data, betas, seeds, epochs: int, schedule=None, progress=None, xla=False, aim: Objective = PLAIN, **architecture
 ):
     """Train each member from its seed, one step an epoch, as `training.Trainer.fit` does.
 

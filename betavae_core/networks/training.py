@@ -106,13 +106,8 @@ class Trainer:
     """
 
     def __init__(self, ensemble: Ensemble, xla: bool = False, aim: Objective = PLAIN, optimiser=Adam):
-        self.ensemble, self.xla, self.aim = ensemble, xla, aim
+        self.ensemble, self.members, self.xla, self.aim = ensemble, ensemble.members, xla, aim
         self.optimiser = optimiser(ensemble.variables)
-
-    @property
-    def members(self) -> int:
-        """How many it trains together."""
-        return self.ensemble.members
 
     @property
     def weights(self) -> Weights:
@@ -152,8 +147,7 @@ class Trainer:
         noise = tf.TensorArray(tf.float32, size=steps)  # outside XLA, whose generator gives other numbers
         for step in tf.range(start, start + steps):
             draws = [
-                tf.random.stateless_normal(shape, (seeds[i], NOISE + step), alg="philox")
-                for i in range(self.ensemble.members)
+                tf.random.stateless_normal(shape, (seeds[i], NOISE + step), alg="philox") for i in range(self.members)
             ]
             noise = noise.write(step - start, tf.stack(draws))
         loop = tf.function(self._loop, jit_compile=True) if self.xla else self._loop

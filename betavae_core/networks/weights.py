@@ -64,13 +64,13 @@ def encode(weights, images: Images, xp) -> Posterior:
     """q(z|x), its parts (member, sample, …), of stacked images; xp: numpy, jax.numpy or tensorflow."""
     kernels, biases = weights.kernels, weights.biases
     h = images.project(kernels[0]) + biases[0]
-    for layer in range(1, weights.depth + 1):
+    for layer in range(1, len(kernels) // 2):
         h = xp.tanh(h) @ kernels[layer] + biases[layer]
     return posterior.family(weights.family).of_head(h, weights.latents)
 
 
 def features(weights, z, xp):
     """Last hidden layer of the decoder for latents z (member, sample, k)."""
-    for layer in range(weights.depth + 1, len(weights.kernels) - 1):
+    for layer in range(len(weights.kernels) // 2, len(weights.kernels) - 1):
         z = xp.tanh(z @ weights.kernels[layer] + weights.biases[layer])
     return z
