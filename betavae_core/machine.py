@@ -56,10 +56,8 @@ def described() -> str:
 def _quotas() -> Iterator[float]:
     """Cores' worth of time that this process's control groups allow, in version 2 of them and in version 1."""
     for group in _groups("cpu"):
-        for text in (
-            _read(group, "cpu.max"),
-            f"{_read(group, 'cpu.cfs_quota_us')} {_read(group, 'cpu.cfs_period_us')}",
-        ):
+        first = f"{_read(group, 'cpu.cfs_quota_us')} {_read(group, 'cpu.cfs_period_us')}"
+        for text in (_read(group, "cpu.max"), first):
             quota, _, period = text.partition(" ")
             if quota.isdigit() and period.isdigit():  # neither "max" nor -1
                 yield int(quota) / int(period)

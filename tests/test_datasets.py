@@ -20,7 +20,7 @@ def test_images_are_the_two_digits_weighted_by_the_code(mixing):
     np.testing.assert_allclose(code @ basis, images, rtol=1e-6, atol=1e-6)
     process = LinearGaussian(experiments.MIXING, 1.0)
     assert data.posterior_mean == pytest.approx(process.posterior_mean(code), abs=1e-6)
-    assert np.linalg.inv(data.posterior_precision) == pytest.approx(process.posterior_covariance)
+    assert np.linalg.inv(data.process.posterior_precision) == pytest.approx(process.posterior_covariance)
 
 
 def _the_two_digits(images, pixels, labels, classes):
@@ -52,7 +52,7 @@ def test_training_pixels_are_standardised_globally_and_heldout_ones_with_the_sam
 def test_sources_follow_their_posterior(mixing):
     """Standardised with the posterior, sources are standard normal: mean 0, covariance 1."""
     for data in mixing:
-        root = np.linalg.cholesky(data.posterior_precision)
+        root = np.linalg.cholesky(data.process.posterior_precision)
         whitened = (data.sources - data.posterior_mean) @ root
         assert whitened.mean(0) == pytest.approx(0, abs=5 / np.sqrt(1000))
         assert np.cov(whitened, rowvar=False) == pytest.approx(np.eye(2), abs=5 * np.sqrt(2 / 1000))

@@ -16,7 +16,9 @@ def test_it_has_the_objective_and_the_error_of_the_linear_optimum(beta):
     network = solved.network(data, beta, 1)
     assert optimum.objective(network, data, beta) == pytest.approx(R - beta * C, abs=optimum.WITHIN / 2)
     q = network.posterior([data])[0]
-    seen = turned_networks.Images(q.mean, q.covariance(), data.sources, data.posterior_mean, data.posterior_precision)
+    seen = turned_networks.Images(
+        q.mean, q.covariance(), data.sources, data.posterior_mean, data.process.posterior_precision
+    )
     assert turned_networks.parts(seen)["trained"] == pytest.approx(tie, abs=0.01)
 
 

@@ -105,7 +105,7 @@ def exact_in_latents(mean, std, data) -> tuple[np.ndarray, np.ndarray]:
 
     Returns mean: (n, k); covariance: (k, k), the same for every image.
     """
-    M, exact = data.posterior_precision, data.posterior_mean[: len(mean)]
+    M, exact = data.process.posterior_precision, data.posterior_mean[: len(mean)]
     second_moment = mean.T @ mean / len(mean) + np.diag((std**2).mean(0))
     _, P = align(second_moment, mean.T @ exact @ M / len(mean), M)
     return exact @ P, P.T @ np.linalg.inv(M) @ P

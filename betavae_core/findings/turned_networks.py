@@ -123,7 +123,7 @@ def read(stored: xr.Dataset, b: int, r: int, data) -> Images | None:
     if (q := latents.stored_posterior(stored, b, r)) is None:
         return None
     n = len(q.mean)
-    return Images(q.mean, q.covariance(), data.sources[:n], data.posterior_mean[:n], data.posterior_precision)
+    return Images(q.mean, q.covariance(), data.sources[:n], data.posterior_mean[:n], data.process.posterior_precision)
 
 
 def networks(stored: xr.Dataset, beta: float) -> Iterator[tuple[int, Images, ImageData]]:

@@ -57,7 +57,7 @@ class ImageData:
     pixels (n, p), standardised. As factors, found when first asked for: scores (n, r) and components (r, p), whose
     product they are to rounding. Images of full rank are scores themselves, and components is None.
     mean, std: what the pixels were standardised with, in grey levels from 0 to 1; numbers, or one for each pixel
-    sources (n, k), posterior_mean (n, k): p_gt(s|x) = N(posterior_mean, process.posterior_covariance)
+    sources (n, k), posterior_mean (n, k): p_gt(s|x) = N(posterior_mean, process.posterior_precision⁻¹)
     process: from the sources to the code
     classes: the digits shown
     white: E‖ε‖² of noise ε that is averaged over, never drawn; independent of all else, off the span of the images
@@ -88,11 +88,6 @@ class ImageData:
     def components(self) -> np.ndarray | None:
         """What images are made of, (r, p); None if their rank is full."""
         return self._factors[1]
-
-    @property
-    def posterior_precision(self) -> np.ndarray:
-        """Precision of the sources given the image, (k, k); the same for every image."""
-        return self.process.posterior_precision
 
     @property
     def standardised(self) -> np.ndarray:

@@ -76,7 +76,7 @@ def _evaluate(decoder, variance, data, beta, seed, q: Posterior, noise) -> dict[
     log_p, ess = likelihood.log_likelihood(decoder, x[first], q[first], rng, IMPORTANCE_DRAWS)
     mie = log_p - elbo[first]  # the same images on both sides, so that what they share cancels
 
-    tie, tie_raw = true_inference_error(q.mean, q.covariance(), data.posterior_mean, data.posterior_precision)
+    tie, tie_raw = true_inference_error(q.mean, q.covariance(), data.posterior_mean, data.process.posterior_precision)
     reconstruction, kl_prior = log_density.mean() + unit, divergence.mean()
     return {
         "reconstruction": reconstruction,

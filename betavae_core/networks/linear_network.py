@@ -107,7 +107,7 @@ def measured(network: Network, data, beta: float) -> dict[str, float]:
     q = Posterior(x @ W.T + m, x @ V.T + gamma)
     misses = ((x - q.mean @ D.T - c) ** 2).sum(1).mean(), ((D**2).sum(0) * np.exp(q.log_variance)).sum(1).mean()
     R, C = log_density_constant(len(D)) - 0.5 * sum(misses), q.kl_to_prior().mean()
-    tie, _ = true_inference_error(q.mean, q.covariance(), data.posterior_mean, data.posterior_precision)
+    tie, _ = true_inference_error(q.mean, q.covariance(), data.posterior_mean, data.process.posterior_precision)
     Q, root = np.linalg.qr(np.vstack([D, np.eye(k)]))
     miss = q.mean @ root.T - (x - c) @ Q[: len(D)]
     spread = (np.exp(q.log_variance) @ (root**2).sum(0) - q.log_variance.sum(1)).mean()

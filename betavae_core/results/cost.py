@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 
+from betavae_core.networks import architecture
 from betavae_core.networks.architecture import HIDDEN, LATENTS, PIXELS
 
 RANK, SAMPLES, EPOCHS = 3, 1000, 1000  # of a realization of mixing: two digits and the mean
@@ -17,9 +18,7 @@ WARM, TIMED = 2, 9
 
 def products(samples: int, rank: int) -> list[tuple[int, int, int]]:
     """Shapes (m, k, n) of every matrix product that one factored step needs: forward, backward, no product twice."""
-    first, *rest = HIDDEN
-    layers = [(first, rest[0]), (rest[0], rest[1]), (rest[1], 2 * LATENTS)]
-    layers += [(LATENTS, rest[1]), (rest[1], rest[0]), (rest[0], first)]
+    first, layers = HIDDEN[0], architecture.shapes(LATENTS, HIDDEN, PIXELS, "diagonal")[1:-1]
     shapes = [(rank, PIXELS, first), (samples, rank, first), (rank, samples, first), (PIXELS, rank, first)]
     for fan_in, fan_out in layers:  # forward, gradient of the kernel, gradient of the input
         shapes += [(samples, fan_in, fan_out), (fan_in, samples, fan_out), (samples, fan_out, fan_in)]

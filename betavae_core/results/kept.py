@@ -39,7 +39,10 @@ def kept(function: Callable[..., xr.Dataset]) -> Callable[..., xr.Dataset]:
         bound.apply_defaults()
         file = paths.BUILD / "cache/derived" / f"{function.__name__}-{_key(function, bound.arguments)}.nc"
         try:
-            return _read(file)
+            dataset = netcdf.loaded(file)
+            with contextlib.suppress(OSError):
+                file.touch()  # used last now
+            return dataset
         except files.Damaged as error:
             warnings.warn(f"{file.name} is damaged ({error}); it is computed again", stacklevel=2)
         except OSError:
@@ -71,13 +74,6 @@ def _told(value) -> str:
     if array.dtype.kind in "biuf":
         return f"{array.dtype.str}{array.shape}{hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()}"
     return repr(array.tolist())
-
-
-def _read(file: Path) -> xr.Dataset:
-    dataset = netcdf.loaded(file)
-    with contextlib.suppress(OSError):
-        file.touch()  # used last now
-    return dataset
 
 
 def _write(file: Path, dataset: xr.Dataset) -> None:

@@ -31,6 +31,10 @@ RECORDED = {  # `fingerprint` of each experiment when keys did not count it yet;
 }
 
 
+def _setting(default, help: str):
+    return field(default=default, metadata={"help": help})
+
+
 @dataclass(frozen=True)
 class Specification:
     """Everything but β and realization that decides a member's numbers.
@@ -41,27 +45,20 @@ class Specification:
     """
 
     experiment: str
-    samples: int = field(default=1000, metadata={"help": "Images in each realization."})
-    epochs: int = field(default=1000, metadata={"help": "Steps of training, each on all images."})
-    learning_rate: float = field(default=LEARNING_RATE, metadata={"help": "Adam's step."})
-    scaling: str = field(default="global", metadata={"help": "Images are standardised as a whole, or by pixel."})
-    family: str = field(
-        default="diagonal", metadata={"help": f"Covariance of q(z|x): {' or '.join(posterior.FAMILIES)}."}
+    samples: int = _setting(1000, "Images in each realization.")
+    epochs: int = _setting(1000, "Steps of training, each on all images.")
+    learning_rate: float = _setting(LEARNING_RATE, "Adam's step.")
+    scaling: str = _setting("global", "Images are standardised as a whole, or by pixel.")
+    family: str = _setting("diagonal", f"Covariance of q(z|x): {' or '.join(posterior.FAMILIES)}.")
+    optimiser: str = _setting("adam", "Adam, as in the thesis, or soap, which settles sooner.")
+    settling: float = _setting(0.0, "Last part of training in which Adam's step falls to 0.")
+    warmup: float = _setting(0.0, "First part of training in which β rises from 0.")
+    gamma: float = _setting(0.0, "Weight of the penalty TC, total correlation of the latents.")
+    decoder_variance: str = _setting("fixed", "Of a pixel: fixed at 1, or learned, of tiles in white noise.")
+    output: str = _setting(
+        "trained", "The decoder's last layer: trained, or solved by least squares at the end, as soap always does."
     )
-    optimiser: str = field(default="adam", metadata={"help": "Adam, as in the thesis, or soap, which settles sooner."})
-    settling: float = field(default=0.0, metadata={"help": "Last part of training in which Adam's step falls to 0."})
-    warmup: float = field(default=0.0, metadata={"help": "First part of training in which β rises from 0."})
-    gamma: float = field(default=0.0, metadata={"help": "Weight of the penalty TC, total correlation of the latents."})
-    decoder_variance: str = field(
-        default="fixed", metadata={"help": "Of a pixel: fixed at 1, or learned, of tiles in white noise."}
-    )
-    output: str = field(
-        default="trained",
-        metadata={
-            "help": "The decoder's last layer: trained, or solved by least squares at the end, as soap always does."
-        },
-    )
-    start: int = field(default=0, metadata={"help": "Other initial weights and draws on the same images."})
+    start: int = _setting(0, "Other initial weights and draws on the same images.")
 
     def __post_init__(self):
         for setting in dataclasses.fields(self):

@@ -70,7 +70,7 @@ def terms(network, data: ImageData) -> dict[str, float]:
         log_p = tf.reduce_logsumexp(weights) - np.log(IMPORTANCE_DRAWS)
         errors.append(float(log_p) - (reconstruction[i] - divergence[i]))
     covariance = np.exp(log_variance)[:, :, None] * np.eye(mean.shape[1])
-    tie, _ = true_inference_error(mean.numpy(), covariance, data.posterior_mean, data.posterior_precision)
+    tie, _ = true_inference_error(mean.numpy(), covariance, data.posterior_mean, data.process.posterior_precision)
     R, C = float(reconstruction.mean()), float(divergence.mean())
     return {"reconstruction": R, "kl_prior": C, "elbo": R - C, "mie": float(np.mean(errors)), "tie": float(tie)}
 
