@@ -92,10 +92,10 @@ def test_factors_multiply_to_the_images(experiment):
     assert pixels.std() == pytest.approx(1, abs=1e-6)
     singular = np.linalg.svd(pixels, compute_uv=False)
     rank = int((singular > datasets.RANK_TOLERANCE * singular[0]).sum())
-    if data.components is None:
+    if data.factors[1] is None:
         assert rank * (150 + 1600) >= 150 * 1600
     else:
-        assert data.scores.shape[1] == rank
+        assert data.factors[0].shape[1] == rank
 
 
 @pytest.mark.parametrize(("images", "pixels"), [(60, 90), (90, 60)])
@@ -111,8 +111,8 @@ def test_factorising_loses_nothing_that_float32_keeps(images, pixels, rng):
 
 def test_a_realization_repeats_and_another_differs():
     a, b, other = (experiments.draw("mixing", r, samples=5)[0] for r in (1, 1, 2))
-    np.testing.assert_array_equal(a.scores, b.scores)
-    assert not np.allclose(a.scores, other.scores)
+    np.testing.assert_array_equal(a.factors[0], b.factors[0])
+    assert not np.allclose(a.factors[0], other.factors[0])
 
 
 def test_a_linear_sample_has_the_moments_of_its_process():

@@ -121,7 +121,7 @@ def test_members_of_a_pack_do_not_feel_each_other(data, pack):
 
 def test_images_of_full_rank_go_through_the_same_code():
     whole, _ = experiments.draw("pixel-mixing", 0, samples=100)
-    assert whole.components is None
+    assert whole.factors[1] is None
     test_factored_objective_and_gradients_equal_the_plain_ones(whole, 20)
 
 

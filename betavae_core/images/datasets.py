@@ -54,8 +54,7 @@ class Weighted:
 class ImageData:
     """Standardised images with the sources and the exact posterior of each.
 
-    pixels (n, p), standardised. As factors, found when first asked for: scores (n, r) and components (r, p), whose
-    product they are to rounding. Images of full rank are scores themselves, and components is None.
+    pixels (n, p), standardised; `factors` of them are found when first asked for
     mean, std: what the pixels were standardised with, in grey levels from 0 to 1; numbers, or one for each pixel
     sources (n, k), posterior_mean (n, k): p_gt(s|x) = N(posterior_mean, process.posterior_precision⁻¹)
     process: from the sources to the code
@@ -76,23 +75,15 @@ class ImageData:
     white: float = 0.0
 
     @functools.cached_property
-    def _factors(self) -> tuple[np.ndarray, np.ndarray | None]:
+    def factors(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Scores (n, r) and components (r, p), whose product the images are to rounding; see `factorise`."""
         return factorise(self.pixels)
-
-    @property
-    def scores(self) -> np.ndarray:
-        """Of each image on the components, (n, r)."""
-        return self._factors[0]
-
-    @property
-    def components(self) -> np.ndarray | None:
-        """What images are made of, (r, p); None if their rank is full."""
-        return self._factors[1]
 
     @property
     def standardised(self) -> np.ndarray:
         """The standardised images, (n, p)."""
-        return self.scores if self.components is None else self.scores @ self.components
+        scores, components = self.factors
+        return scores if components is None else scores @ components
 
     def images(self) -> np.ndarray:
         """The images in grey levels, (n, side, side)."""

@@ -25,12 +25,12 @@ def load(file: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
     Raises DigitsError if the file is missing, unreadable or no file of digits, or its pixels do not have the recorded
     SHA-256.
     """
-    return _loaded(*_stamped(Path(file or paths.digits())))
+    return _loaded(*_stamped(Path(file or paths.digits())))[:2]
 
 
 def fingerprint() -> str:
     """SHA-256 that tells the digits in use from others: of pixels, and of labels unless they are the embedded ones."""
-    return _fingerprint(*_stamped(paths.digits()))
+    return _loaded(*_stamped(paths.digits()))[2]
 
 
 def _stamped(file: Path) -> tuple[Path, tuple | None]:
@@ -40,23 +40,16 @@ def _stamped(file: Path) -> tuple[Path, tuple | None]:
 
 
 @functools.lru_cache(maxsize=1)
-def _loaded(file: Path, _stamp) -> tuple[np.ndarray, np.ndarray]:
-    """Digits of a stamped file: every drawing asks for them."""
+def _loaded(file: Path, _stamp) -> tuple[np.ndarray, np.ndarray, str]:
+    """Digits of a stamped file, which every drawing asks for, and their fingerprint, as does every key of a member."""
     images, labels = digit_files.read(file)
-    if file == paths.EMBEDDED_DIGITS and pixel_hash(images) != EMBEDDED_SHA256:
+    pixels, told = pixel_hash(images), pixel_hash(labels)
+    if file == paths.EMBEDDED_DIGITS and pixels != EMBEDDED_SHA256:
         raise DigitsError(f"{file} is damaged: its pixels are not those that come with the project; git checkout")
     for array in (images, labels):
         array.setflags(write=False)
-    return images, labels
-
-
-@functools.lru_cache(maxsize=1)
-def _fingerprint(file: Path, stamp) -> str:
-    """`fingerprint` of a stamped file: every key of a member asks for it."""
-    images, labels = _loaded(file, stamp)
-    told = hashlib.sha256(np.ascontiguousarray(labels, np.uint8).tobytes()).hexdigest()
-    pixels = pixel_hash(images)
-    return pixels if told == EMBEDDED_LABELS_SHA256 else hashlib.sha256((pixels + told).encode()).hexdigest()
+    both = hashlib.sha256((pixels + told).encode()).hexdigest()
+    return images, labels, pixels if told == EMBEDDED_LABELS_SHA256 else both
 
 
 def paste(tile: np.ndarray, offset=(0.0, 0.0)) -> np.ndarray:

@@ -22,7 +22,7 @@ class Images(NamedTuple):
         if isinstance(data, cls):
             return data
         energy = np.einsum("np,np->n", data.standardised, data.standardised) + data.white
-        parts = (part if part is None else part.astype(np.float32) for part in (data.scores, data.components, energy))
+        parts = (part if part is None else part.astype(np.float32) for part in (*data.factors, energy))
         return cls(*parts)
 
     @classmethod

@@ -29,14 +29,10 @@ def squared_error(H, W, b, images):
     return _squared_error(H, W, b, images)[0]
 
 
-def _turned(matrix):
-    return jnp.swapaxes(matrix, -1, -2)
-
-
 def _squared_error(H, W, b, images):
-    Wb, XW = b @ _turned(W), images.project(_turned(W))
-    pull = H @ (W @ _turned(W)) + Wb - XW
-    value = ((pull + Wb - XW) * H).sum(-1) + (b * b).sum(-1) - 2 * images.project(_turned(b))[..., 0] + images.energy
+    Wb, XW = b @ W.mT, images.project(W.mT)
+    pull = H @ (W @ W.mT) + Wb - XW
+    value = ((pull + Wb - XW) * H).sum(-1) + (b * b).sum(-1) - 2 * images.project(b.mT)[..., 0] + images.energy
     return value, (H, W, b, images, pull)
 
 
@@ -44,10 +40,10 @@ def _gradient(kept, g):
     H, W, b, (scores, components, _), pull = kept
     gH, gsum = g[..., None] * H, g.sum(-1)[:, None, None]
     h = gH.sum(1, keepdims=True)
-    gHU, gU = _turned(gH) @ scores, g[:, None] @ scores
+    gHU, gU = gH.mT @ scores, g[:, None] @ scores
     if components is not None:
         gHU, gU = gHU @ components, gU @ components
-    dW = (_turned(gH) @ H) @ W + _turned(h) * b - gHU
+    dW = (gH.mT @ H) @ W + h.mT * b - gHU
     return 2 * g[..., None] * pull, 2 * dW, 2 * (h @ W + gsum * b - gU), None
 
 

@@ -83,7 +83,7 @@ def _plain(data, threads):
             return -loss[None]
 
     trainer, x = Trainer(training.Ensemble(), xla=False), data.standardised
-    whole = types.SimpleNamespace(standardised=x, scores=x, components=None, white=data.white)
+    whole = types.SimpleNamespace(standardised=x, factors=(x, None), white=data.white)
     return Training(lambda count: trainer.fit([whole], [1.0], [0], count))
 
 
@@ -231,7 +231,7 @@ def _jax_network(x):
 
 def _limit(data, threads):
     """The matrix products of one step and nothing else."""
-    return Training(cost.multiplied(*data.scores.shape))
+    return Training(cost.multiplied(*data.factors[0].shape))
 
 
 CONTENDERS = {  # each with the library that it needs beyond the project's own
