@@ -203,7 +203,6 @@ def draw(name: str, realization: int, samples: int = 1000, scaling: str = "globa
 
     Parameters
     ----------
-    name : of an experiment
     realization : int, seeds digits, sources and noise, the same for every β (and for no other purpose)
     samples : int, images in each of the two sets
     scaling : "global", one mean and standard deviation for all pixels; "pixel", one for each

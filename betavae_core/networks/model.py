@@ -23,10 +23,8 @@ class Ensemble:
 
     Parameters
     ----------
-    members : int
     latents : int k
     hidden : widths of the encoder's hidden layers; () makes both networks linear
-    pixels : int
     family : of q, one of `posterior.FAMILIES`
     coordinates : in which images are given, where these are not their pixels; see `soap.InOwnBasis`
     """

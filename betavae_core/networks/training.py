@@ -123,7 +123,6 @@ class Trainer:
         ----------
         data : one ImageData, or `images.factors.Images`, per member
         betas, seeds : one number each per member
-        epochs : int
         schedule : function of the epochs done, as `schedule` makes it; Adam's step is the thesis's if None
         progress : callable told the number of epochs just done, or None
         """

@@ -33,18 +33,10 @@ TOLERANCE = 1e-9  # largest derivative at which BFGS stops; where rounding stops
 def trained(
     process, gamma: float, name: str = "tc", beta: float = 1.0, decoder_variance: float = 1.0, decoder=None, rng=None
 ) -> Parameters:
-    """The best of `STARTS` runs of BFGS on R − β C − γ P, from random weights, with exact derivatives.
+    """The best of `STARTS` runs of BFGS on R − β C − γ P, γ ≥ 0, from random weights, with exact derivatives.
 
-    Raises ValueError on a bad weight, name or β.
-
-    Parameters
-    ----------
-    process : LinearGaussian
-    gamma : float ≥ 0, weight of the penalty
-    name : of the penalty
-    beta, decoder_variance : floats > 0
-    decoder : (N, k) array or None; given, it is held fixed and only the encoder is trained
-    rng : numpy Generator
+    A `decoder` (N, k) that is given is held fixed, and only the encoder is trained. Raises ValueError on a bad γ, name
+    of P, or β.
     """
     if not (np.isfinite(gamma) and gamma >= 0):
         raise ValueError(f"gamma must be finite and >= 0; got {gamma}")
