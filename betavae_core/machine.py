@@ -73,13 +73,9 @@ def _groups(controller: str) -> Iterator[Path]:
         _, controllers, place = line.split(":", 2)
         if not controllers or controller in controllers.split(","):
             for top in {GROUPS / controllers, GROUPS / (controller if controllers else "unified")}:
-                yield from (folder for folder in _upwards(top, place) if folder.is_dir())
-
-
-def _upwards(top: Path, place: str) -> list[Path]:
-    """A folder below another, and those between, the other included."""
-    folder = top / place.strip("/")
-    return [folder, *(above for above in folder.parents if above.is_relative_to(top))]
+                folder = top / place.strip("/")
+                upwards = (each for each in (folder, *folder.parents) if each.is_relative_to(top))
+                yield from (each for each in upwards if each.is_dir())
 
 
 def _read(group: Path, name: str) -> str:

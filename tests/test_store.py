@@ -167,7 +167,8 @@ def test_a_stored_file_is_plain_netcdf_and_is_read_here_as_xarray_reads_it(kind,
     else:
         coords = {"x": [1.0, 2.0, np.nan]} if kind == "anything" else {}
         xr.Dataset(anything, coords, {"n": 3, "name": "β"}).to_netcdf(file, engine="h5netcdf")
-    expected, found = xr.load_dataset(file, engine="h5netcdf"), netcdf.read(file.read_bytes())
+        files.write_sealed(file, file.read_bytes())
+    expected, found = xr.load_dataset(file, engine="h5netcdf"), netcdf.loaded(file)
     xr.testing.assert_identical(found, expected)
     assert [found[name].dtype for name in found.variables] == [expected[name].dtype for name in found.variables]
     assert [type(value) for value in found.attrs.values()] == [type(expected.attrs[name]) for name in found.attrs]

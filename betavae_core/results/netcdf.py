@@ -28,26 +28,21 @@ BOOKKEEPING = {  # attributes in which HDF5 and netCDF keep what belongs togethe
 
 
 def loaded(file: Path) -> xr.Dataset:
-    """What a sealed file holds; errors as for `read`.
+    """The Dataset in a sealed netCDF-4 file without groups; errors as for `files.read_sealed` and `opened`.
 
     The seal comes first: HDF5 aborts the whole process on some flipped bits.
     """
-    return read(files.read_sealed(file))
-
-
-def read(content: bytes) -> xr.Dataset:
-    """The Dataset in a netCDF-4 file without groups.
-
-    Raises `files.Damaged` if the content is none, and UsageError if h5py is not installed.
-    """
-    with opened(content) as file:
-        found = {name: _variable(file, stored) for name, stored in file.items() if not _is_only_a_dimension(stored)}
-        return xr.decode_cf(xr.Dataset(found, attrs=attributes(file))).load()  # it decodes when asked for values
+    with opened(files.read_sealed(file)) as root:
+        found = {name: _variable(root, stored) for name, stored in root.items() if not _is_only_a_dimension(stored)}
+        return xr.decode_cf(xr.Dataset(found, attrs=attributes(root))).load()  # it decodes when asked for values
 
 
 @contextlib.contextmanager
 def opened(content: bytes) -> Iterator:
-    """The file as h5py has it, none of its variables read yet; errors as for `read`."""
+    """The file as h5py has it, none of its variables read yet.
+
+    Raises `files.Damaged` if the content is none, and UsageError if h5py is not installed.
+    """
     try:
         import h5py
 
