@@ -29,10 +29,7 @@ def penalised(images: Coordinates, beta: float, gamma: float, start=None) -> tup
     R and C are exact, TC is estimated at draws that stay the same; L-BFGS in float64, from `start` or from the optimum
     without a penalty. A local optimum: along a path of γ, start from that of the γ before.
 
-    Returns
-    -------
-    terms : reconstruction without constant, kl_prior, tc, tie in nats
-    weights : (k(2k + 1),) array, a `start`
+    Returns reconstruction without constant, kl_prior, tc and tie in nats; and weights (k(2k + 1),), a `start`.
     """
     import tensorflow as tf
 
@@ -81,10 +78,7 @@ def with_learned_variance(experiment: str, betas, realizations) -> xr.Dataset:
 
     The images' own covariance has the noise of `experiments.white_noise` added off its k principal axes;
     σ_x² of it is `linear.learned_decoder_variance`, and TIE that of the optimum at water level β σ_x².
-
-    Returns
-    -------
-    Dataset over beta × realization: tie in nats, decoder_variance
+    Returns tie in nats and decoder_variance over beta × realization.
     """
     pixels, white = experiments.experiment(experiment).pixels, experiments.white_noise(experiment)
     found = np.empty((2, len(betas), len(realizations)))

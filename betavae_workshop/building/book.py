@@ -58,10 +58,7 @@ def _same(chapter: str, stage: Path, other: Path) -> bool:
 def render() -> Path:
     """Render the chapters as they were executed last into _build/html; returns its first page.
 
-    Raises
-    ------
-    UsageError
-        if a chapter has not been executed.
+    UsageError if a chapter has not been executed.
     """
     missing = [name for name in chapters.names() if not (EXECUTED / "book" / f"{name}.ipynb").exists()]
     if missing:

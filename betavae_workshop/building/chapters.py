@@ -83,10 +83,7 @@ if "google.colab" in sys.modules:
 def export(folder: Path) -> list[Path]:
     """Write each chapter with code as an .ipynb without outputs, for Colab, which opens no text notebooks.
 
-    Raises
-    ------
-    UsageError
-        if `repository_url` in `_config.yml`, which the first cell clones, is not filled.
+    UsageError if `repository_url` in `_config.yml`, which the first cell clones, is not filled.
     """
     import nbformat
     import yaml

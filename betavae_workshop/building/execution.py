@@ -65,12 +65,8 @@ DATA = {  # files behind the names of `paths` that code may mention
 def bring_up_to_date(wanted: dict[str, dict], stage: Path, report=print, limit: int | None = None) -> None:
     """Execute those chapters in `stage` whose content has changed, each with its parameters, `limit` at a time.
 
-    Raises
-    ------
-    BuildError
-        with a line for each chapter that failed; its last good execution stays in place.
-    UsageError
-        before anything runs, if networks that a chapter shows are not stored.
+    BuildError has a line for each chapter that failed; its last good execution stays in place. UsageError, before
+    anything runs, if networks that a chapter shows are not stored.
     """
     (stage / "book").mkdir(parents=True, exist_ok=True)
     with Progress(list(wanted), report) as progress:
@@ -98,10 +94,7 @@ def bring_up_to_date(wanted: dict[str, dict], stage: Path, report=print, limit: 
 def require_networks(chapter: str, values: dict) -> None:
     """Refuse a chapter, in one line, whose networks are not stored: it needs a whole realization of all that it names.
 
-    Raises
-    ------
-    UsageError
-        naming the command that trains them.
+    UsageError names the command that trains them.
     """
     if not (needed := parameters.needs(chapter)):
         return

@@ -46,10 +46,7 @@ def checked(chapter: str, given: dict[str, str]) -> dict:
     >>> checked("analytical", {"beta": "4"})
     {'beta': 4.0}
 
-    Raises
-    ------
-    UsageError
-        on an unknown chapter or parameter, or a value that breaks a rule; the message states the rule.
+    UsageError on an unknown chapter or parameter, or a value that breaks a rule; the message states the rule.
     """
     if chapter not in chapters.names():
         raise UsageError(f"no chapter {chapter!r}; chapters: {', '.join(chapters.names())}")

@@ -105,10 +105,7 @@ def served(folder: Path):
 def print_book(report=print) -> Path:
     """Bring the chapters up to date, render them as one page and print it; returns _build/betavae-companion.pdf.
 
-    Raises
-    ------
-    UsageError
-        if what prints is not installed.
+    UsageError if what prints is not installed.
     """
     if not find_spec("playwright"):
         raise UsageError("a book is printed with playwright; `make env EXTRAS=test` brings it")

@@ -34,19 +34,15 @@ SETTINGS = {  # of a cluster started here; one that runs already has its own
 def crew(scheduler: str | None, workers: int | None, report) -> Iterator[list[crews.Crew]]:
     """The workers of a Dask cluster, each training on one thread: one crew, or one for each resource they declare.
 
+    UsageError if the address is none, or nothing answers there; SweepError if the scheduler is lost, or a task has
+    killed one worker after another.
+
     Parameters
     ----------
     scheduler : address of a running cluster's scheduler, such as tcp://10.0.0.1:8786
     workers : in place of it, how many to start on this machine. They listen on 127.0.0.1, without a password: what
         reaches a Dask scheduler can run code there, so start none on a machine shared with people you do not trust
     report : called with the dashboard's address, and while there is no worker yet
-
-    Raises
-    ------
-    UsageError
-        if the address is none, or nothing answers there.
-    SweepError
-        if the scheduler is lost, or a task has killed one worker after another.
     """
     with contextlib.ExitStack() as stack:
         logging.disable(logging.ERROR)  # what matters is raised, and told in one line
