@@ -44,38 +44,29 @@ class Worker(NamedTuple):
 def execute(waiting: list[Job], stage: Path, progress: Progress, limit: int | None = None) -> dict[str, str]:
     """Execute chapters in this order, `limit` at a time; after a failure none is started, and those that run go on.
 
-    Returns
-    -------
-    what is to be said of each chapter that failed
+    Returns what is to be said of each chapter that failed.
     """
-    if not waiting:
-        return {}
+    waiting, running, failures, limit = list(waiting), {}, {}, limit or machine.cores()
     with environment.clean() as variables:
-        return _all_executed(list(waiting), stage, progress, limit or machine.cores(), variables)
-
-
-def _all_executed(waiting, stage, progress, limit, variables) -> dict[str, str]:
-    running, failures = {}, {}
-    try:
-        while True:
-            while waiting and not failures and len(running) < limit:
-                answer, worker = _start(waiting.pop(0), stage, variables)
-                running[answer] = worker
-            if not running:
-                return failures
-            now = time.monotonic()
-            progress.running({w.chapter: Running(now - w.started, Note.read(w.note)) for w in running.values()})
-            for answer in wait(list(running), timeout=1):
-                chapter, process, *_ = running.pop(answer)
-                try:
-                    progress.executed(chapter, _answer(chapter, process, answer))
-                except BuildError as error:
-                    failures[chapter] = str(error)
-                    progress.executed(chapter, "failed")
-    finally:
-        for worker in running.values():
-            worker.process.stdin.close()
-            worker.process.wait()
+        try:
+            while running or (waiting and not failures):
+                while waiting and not failures and len(running) < limit:
+                    answer, worker = _start(waiting.pop(0), stage, variables)
+                    running[answer] = worker
+                now = time.monotonic()
+                progress.running({w.chapter: Running(now - w.started, Note.read(w.note)) for w in running.values()})
+                for answer in wait(list(running), timeout=1):
+                    chapter, process, *_ = running.pop(answer)
+                    try:
+                        progress.executed(chapter, _answer(chapter, process, answer))
+                    except BuildError as error:
+                        failures[chapter] = str(error)
+                        progress.executed(chapter, "failed")
+        finally:
+            for worker in running.values():
+                worker.process.stdin.close()
+                worker.process.wait()
+    return failures
 
 
 def _start(job: Job, stage: Path, variables: dict[str, str]) -> tuple[TextIO, Worker]:
