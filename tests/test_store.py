@@ -119,7 +119,7 @@ def test_a_reader_that_is_not_installed_is_told_and_no_file_is_called_damaged(mo
     file = writing.write(member(), values(), {})
     published = publishing.publish([member()])
     monkeypatch.setitem(sys.modules, "h5py", None)
-    for look in (lambda: store.read(member()), lambda: survey.published_keys(SPEC), lambda: store.collect([member()])):
+    for look in (lambda: store.read(member()), lambda: survey.published_index(SPEC), lambda: store.collect([member()])):
         store._remembered.cache_clear()
         with pytest.raises(UsageError, match=r"stored networks cannot be read: .*h5py.*`make env`"):
             look()
@@ -267,7 +267,7 @@ def test_published_results_are_enough_and_working_ones_fill_their_gaps(stores):
     writing.write(member(9.0), values(9), {})
     assert publishing.publish([member(7.0)]) is None  # what is published is of others
     assert publishing.publish([member(9.0)]) == file  # publishing a few keeps the others
-    assert len(survey.published_keys(SPEC)) == 6
+    assert len(survey.published_index(SPEC)) == 6
     assert store.collect([member(7.0)]).key.values.tolist() == [[""]]
 
 
@@ -305,8 +305,8 @@ def test_who_publishes_waits_for_another_and_keeps_what_that_one_wrote(verb, mon
         writing.write(member(9.0), values(), {})
         publishing.publish([member(9.0)])
     threads[0].join()
-    assert {member().key, member(5.0).key} <= set(survey.published_keys(SPEC))
-    assert len(survey.published_keys(SPEC)) == 2 + (verb == "publish") and file.exists()
+    assert {member().key, member(5.0).key} <= set(survey.published_index(SPEC))
+    assert len(survey.published_index(SPEC)) == 2 + (verb == "publish") and file.exists()
     assert capsys.readouterr().err == "another process is publishing; waiting for it\n"
 
 
@@ -316,13 +316,13 @@ def test_a_file_published_with_its_text_as_strings_is_read_alike():
     for m in members:
         writing.write(m, values(m.realization), {})
     file = publishing.publish(members)
-    known, found = survey.published_keys(SPEC), store.collect(members)
+    known, found = survey.published_index(SPEC), store.collect(members)
     assert len(known) == 2
     plain = xr.load_dataset(file, engine="h5netcdf").drop_encoding()
     for name in record.LABELS:
         plain[name] = plain[name].astype(str)
     files.write_sealed(file, bytes(plain.to_netcdf(engine="h5netcdf")))
-    assert survey.published_keys(SPEC) == known
+    assert survey.published_index(SPEC) == known
     xr.testing.assert_identical(store.collect(members), found)
 
 

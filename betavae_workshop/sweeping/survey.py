@@ -22,12 +22,12 @@ class Plan(NamedTuple):
 
 def survey(members: list[Member]) -> Plan:
     """Which members are missing, stored, published, or stored as diverged (listed with their store as well)."""
-    base = published_keys(members[0].specification)
+    base = published_index(members[0].specification)
     found = Plan([], [], [], [])
     for member in members:
         if member.key in base:
             found.published.append(member)
-            diverged = base[member.key]
+            _, diverged = base[member.key]
         else:
             stored = store.read(member)
             (found.missing if stored is None else found.working).append(member)
@@ -42,11 +42,6 @@ def whole(members: list[Member]) -> set[int]:
     plan = survey(members)
     lacking = {member.realization for member in (*plan.missing, *plan.diverged)}
     return {member.realization for member in members} - lacking
-
-
-def published_keys(specification: Specification) -> dict[str, bool]:
-    """Keys of the published members, and whether each diverged; UsageError if the file is not what was published."""
-    return {key: diverged for key, (_, diverged) in published_index(specification).items()}
 
 
 def others(members: list[Member]) -> list[Member]:
@@ -64,7 +59,7 @@ def others(members: list[Member]) -> list[Member]:
 
 
 def published_index(specification: Specification) -> dict[str, tuple[tuple[float, int], bool]]:
-    """(β, realization) of each published member by its key, and whether it diverged; nothing else is read."""
+    """`index` of what is published of a specification; UsageError if the file is not what was published."""
     return store.read_published(specification, lambda file: index(files.read_sealed(file), file.name)) or {}
 
 
