@@ -90,12 +90,11 @@ def draw_atlases(members: Iterable[Member], crew=None, report=None) -> Iterator[
 
 def keep(results, members: list[Member]) -> list[tuple[Member, dict]]:
     """Store trained members; (member, provenance) of each, which says too whether training diverged."""
+    kept = []
     for member, (values, provenance) in zip(members, results, strict=True):
         writing.write(member, values, {**provenance, "revision": revision()})
-    return [
-        (member, provenance | {"diverged": record.diverged(values)})
-        for member, (values, provenance) in zip(members, results, strict=True)
-    ]
+        kept.append((member, provenance | {"diverged": record.diverged(values)}))
+    return kept
 
 
 @functools.cache

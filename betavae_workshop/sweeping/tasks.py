@@ -20,8 +20,5 @@ def draw_atlas(member: Member, key: str) -> tuple[Atlas, dict]:
     with train_member.alone([member], [key]):
         weights, [(data, _)], _ = train_member.fitted([member])
         drawn = atlas.draw(weights, data)
-    return drawn, {
-        "seconds": round(time.perf_counter() - started, 2),
-        **train_member.made_by(),
-        **vars(member.specification),
-    }
+    seconds = round(time.perf_counter() - started, 2)
+    return drawn, {"seconds": seconds, **train_member.made_by(), **vars(member.specification)}

@@ -96,9 +96,8 @@ def medians(rows: list[dict]) -> list[dict]:
         groups.setdefault(key(whole), []).append(whole)
     for first, *others in groups.values():
         if others:
-            first["member_steps_per_s"] = round(
-                statistics.median(row["member_steps_per_s"] for row in (first, *others)), 2
-            )
+            rates = [row["member_steps_per_s"] for row in (first, *others)]
+            first["member_steps_per_s"] = round(statistics.median(rates), 2)
     return [first for first, *_ in groups.values()]
 
 
