@@ -4,8 +4,8 @@ import click
 
 from betavae_core.errors import UsageError
 from betavae_workshop.commands import following
-from betavae_workshop.commands.sweeps import AboutExperiments, PlannedCommand, beta_list, plan_options, planned_for
-from betavae_workshop.commands.values import Whole
+from betavae_workshop.commands.sweeps import AboutExperiments, PlannedCommand, planned_for
+from betavae_workshop.commands.values import Whole, beta_list
 
 
 @click.command(cls=AboutExperiments)
@@ -45,7 +45,6 @@ atlas.latents = 2  # a plane's
 
 
 @click.command(cls=PlannedCommand)
-@plan_options
 @click.option("--jobs", type=Whole(min=1), metavar="J", help="Processes here; one per core by default.")
 def evaluate(jobs, **options):
     """Fill in, for stored networks, terms that were defined after they had been trained, and latents to be kept.

@@ -27,12 +27,22 @@ class AboutExperiments(click.Command):
         formatter.write_text(f"Profiles: {', '.join(planning.PROFILES)}.")
 
 
+PLAN = [
+    click.Argument(["names"], nargs=-1, metavar="[EXPERIMENT ...]"),
+    click.Option(["--profile"], default="published", show_default=True, help="How much of each experiment."),
+    click.Option(
+        ["--beta", "betas"], multiple=True, callback=beta_list, metavar="B", help="To 1e9; many times, or a,b,c."
+    ),
+    click.Option(["--realizations"], type=Whole(min=1), metavar="N", help="In place of the profile's."),
+]
+
+
 class PlannedCommand(AboutExperiments):
-    """The same with an option for each setting of a member."""
+    """The same with what chooses members: `PLAN`, and an option for each setting of a member."""
 
     def get_params(self, ctx):
         *own, help_option = super().get_params(ctx)
-        return [*own, *_setting_options(), help_option]
+        return [*PLAN, *own, *_setting_options(), help_option]
 
 
 @functools.cache
@@ -53,21 +63,6 @@ def _setting_options() -> list[click.Option]:
     ]
 
 
-def plan_options(command):
-    """Arguments and options that choose members: shared by `sweep`, `publish` and `evaluate`."""
-    options = [
-        click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]"),
-        click.option("--profile", default="published", show_default=True, help="How much of each experiment."),
-        click.option(
-            "--beta", "betas", multiple=True, callback=beta_list, metavar="B", help="To 1e9; many times, or a,b,c."
-        ),
-        click.option("--realizations", type=Whole(min=1), metavar="N", help="In place of the profile's."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 def planned_for(names, profile, **options):
     """A plan for each experiment, and its label; UsageError if the working store is none, before anything is said."""
     from betavae_core import paths
@@ -82,7 +77,6 @@ def planned_for(names, profile, **options):
 
 
 @click.command(cls=PlannedCommand)
-@plan_options
 @click.option("--jobs", type=Whole(min=1), metavar="J", help="Processes here; one per core by default.")
 @click.option("--workers", type=Whole(min=1), metavar="N", help="A Dask cluster of N workers, started here.")
 @click.option(
@@ -195,7 +189,6 @@ def status(names, profile):
 
 
 @click.command(cls=PlannedCommand)
-@plan_options
 def publish(**options):
     """Merge what is stored into data/results.
 
