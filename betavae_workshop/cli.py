@@ -51,10 +51,7 @@ def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
-SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-
-@click.group(cls=OneLine, context_settings=SETTINGS)
+@click.group(cls=OneLine, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="betavae")
 def main():
     """The β-VAE thesis companion: build the book, run a chapter again, train sweeps, time training.

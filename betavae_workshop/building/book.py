@@ -43,16 +43,12 @@ def _rendered(stage: Path, target: Path, report, base: Path | None = None, build
         report("pages: up to date")
         return target / "index.html"
     if base and rendering.can_go_on(base, BUILD / "html"):
-        changed = [name for name in chapters.names() if not _same(name, stage, base)]
+        files = {name: f"book/{name}.ipynb" for name in chapters.names()}
+        changed = [name for name, file in files.items() if not filecmp.cmp(stage / file, base / file, shallow=False)]
         report(f"rendering the pages of {', '.join(changed) or 'no chapter'}")
         return rendering.render_changes(stage, changed, BUILD / "html", target)
     report("rendering the pages")
     return rendering.render(stage, target, builder)
-
-
-def _same(chapter: str, stage: Path, other: Path) -> bool:
-    """Whether a chapter is the same in two stages."""
-    return filecmp.cmp(*(folder / "book" / f"{chapter}.ipynb" for folder in (stage, other)), shallow=False)
 
 
 def render() -> Path:
