@@ -1,6 +1,7 @@
-"""The forms in which `data import` takes files of digits: those that are read anyway, and the IDX files of MNIST.
+"""Digits other than the thousand that come with the project: forms of files that `data import` takes, and a download.
 
-Those of Fashion-MNIST are IDX, too; compressed or not, with the labels beside the images.
+Files are those that are read anyway, and the IDX files of MNIST and Fashion-MNIST; compressed or not, with the labels
+beside the images.
 """
 
 import io
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from betavae_core import files
+from betavae_core import files, paths
 from betavae_core.errors import first_line
 from betavae_core.images import digit_files
 from betavae_core.images.digit_files import WANTED, Digits, DigitsError, pixel_hash
+from betavae_workshop import environment
 
 GZIP = b"\x1f\x8b"  # how such a stream begins
 
@@ -38,6 +40,21 @@ def write(file: Path, images, labels) -> Path:
     np.savez_compressed(content, images=images, labels=labels, sha256=pixel_hash(images))
     files.write(file, content.getvalue())
     return file
+
+
+def fetch() -> Path:
+    """Get the 60,000 MNIST training digits through Keras, which verifies its download, and keep them.
+
+    Raises OSError if they cannot be downloaded or written.
+    """
+    with environment.muted():
+        import tensorflow as tf
+
+    try:
+        (images, labels), _ = tf.keras.datasets.mnist.load_data()
+    except Exception as error:
+        raise OSError(f"full MNIST could not be downloaded ({error}); the embedded digits need no internet") from None
+    return write(paths.DATA / "mnist_full.npz", images, labels)
 
 
 def partner(file: Path) -> Path:

@@ -19,7 +19,7 @@ from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
 from betavae_core.errors import UsageError
-from betavae_workshop import cli, download
+from betavae_workshop import cli, digit_forms
 from betavae_workshop.building import book, chapters, parameters, pdf
 from betavae_workshop.sweeping import pipeline, running
 from betavae_workshop.timing import bench
@@ -81,7 +81,7 @@ def cut_off(results, tmp_path, monkeypatch):
         (book, "build_page", page),
         (book, "build_variant", page),
         (pdf, "print_book", page),
-        (download, "fetch", page),
+        (digit_forms, "fetch", page),
         (bench, "run", []),
         (running, "run", (member for member in ())),
         (running, "draw_atlases", ()),

@@ -153,9 +153,9 @@ def fetch():
     They are kept in data/mnist_full.npz; set BETAVAE_DIGITS to that path to use them in place of the
     thousand digits that come with the project.
     """
-    from betavae_workshop import download
+    from betavae_workshop import digit_forms
 
-    click.echo(f"digits: {download.fetch()}")
+    click.echo(f"digits: {digit_forms.fetch()}")
 
 
 @data.command("import")
