@@ -66,9 +66,7 @@ def crew(scheduler: str | None, workers: int | None, report) -> Iterator[list[cr
         except (CancelledError, ClosedClientError, OSError) as error:
             if getattr(error, "errno", None):
                 raise  # the disk's: what Dask says of the network carries no number
-            raise SweepError(
-                "the scheduler is gone; what was trained is stored, and the same command goes on from there"
-            ) from None
+            raise SweepError(f"the scheduler is gone; {crews.GOES_ON}") from None
 
 
 def _loaded() -> tuple:
@@ -117,11 +115,7 @@ async def _pass_on(client, task, outcome: Future) -> None:
     Dask itself leaves two kinds of tasks pending for ever when the scheduler is lost: through its own executor those
     whose result is on its way, and those that are submitted while the client closes.
     """
-
-    async def result():
-        return await task
-
-    ending = asyncio.ensure_future(result())
+    ending = asyncio.ensure_future(task)
     try:
         while not (await asyncio.wait([ending], timeout=LOOK))[0]:
             if client.status not in ("running", "connecting"):

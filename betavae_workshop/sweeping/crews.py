@@ -20,6 +20,7 @@ from betavae_core.errors import SweepError
 from betavae_core.results import train_live
 from betavae_workshop import environment
 
+GOES_ON = "what was trained is stored, and the same command goes on from there"  # once those who train are gone
 MOST = 512  # members; beyond this the host's copies of the images outgrow the gain
 LOADED = ["betavae_core.networks.evaluation", "tensorflow_probability.python.distributions"]
 
@@ -43,10 +44,7 @@ def here(jobs: int | None = None) -> Iterator[list[Crew]]:
         try:
             yield [Crew(workers.submit, lambda device: jobs or (most if device == "CPU" else 1))]
         except BrokenProcessPool:
-            raise SweepError(
-                "a training process was killed, perhaps for want of memory; what was trained is stored, "
-                "and the same command goes on from there"
-            ) from None
+            raise SweepError(f"a training process was killed, perhaps for want of memory; {GOES_ON}") from None
 
 
 def each_done(crew, function: Callable, asked: dict) -> Iterator[tuple]:
