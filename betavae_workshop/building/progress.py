@@ -54,13 +54,12 @@ class Progress:
             if note and chapter not in self._announced:
                 self._announced.add(chapter)
                 self._say(f"{chapter}: {note.announced}")
-        if sys.stderr.isatty():
-            now = ", ".join(f"{chapter} {_told(found, bar=True)}" for chapter, found in chapters.items())
-            line = f"{self._ended} of {self._total} chapters done; running: {now}"
-            self._write("\r\033[K" + line[: shutil.get_terminal_size().columns - 1])
+        done, terminal = f"{self._ended} of {self._total} chapters done", sys.stderr.isatty()
+        now = ", ".join(f"{chapter} {_told(found, bar=terminal)}" for chapter, found in chapters.items())
+        if terminal:
+            self._write("\r\033[K" + f"{done}; running: {now}"[: shutil.get_terminal_size().columns - 1])
         elif time.monotonic() - self._said > QUIET:
-            now = ", ".join(f"{chapter} {_told(found)}" for chapter, found in chapters.items())
-            self._say(f"running: {now} ({self._ended} of {self._total} chapters done)")
+            self._say(f"running: {now} ({done})")
 
     def _say(self, line: str) -> None:
         self._clear()
