@@ -29,7 +29,7 @@ WHOLE = {"member": "this project", "keras-script": "a script with Keras"}
 RATE = "member-steps/s"
 TERMS = ("reconstruction", "kl_prior", "tie")
 EVALUATION = 0.7  # seconds of one core for each member, measured: draws and importance sampling on both sets of images
-COSTED = ("mixing", "localisation")
+STEPPED = ("mixing", "localisation")  # experiments whose steps are timed
 LAYOUT, FASTER = "processes × threads", "this project is faster by"
 LONGER = "time / our shortest training"
 HEADER = ["experiment", "contender", LAYOUT, "steps/s", "ms per step", FASTER]
@@ -134,7 +134,7 @@ def thesis_cost(rows: list[dict], gpu: dict) -> list[list[str]]:
     network of the longest sweep of that experiment took (`paths.GPU`), drawing and evaluation included.
     """
     hours = {"one laptop, 2 cores": [], f"one {gpu['device']}, 16 host cores": [], "100 CPU workers, one core each": []}
-    for name in COSTED:
+    for name in STEPPED:
         members = len(planning.plan(name, "thesis"))
         ours = [row for row in rows if (row["experiment"], row["contender"]) == (name, "betavae")]
         laptop = max(row["member_steps_per_s"] for row in ours)

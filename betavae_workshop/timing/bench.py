@@ -20,18 +20,17 @@ from pathlib import Path
 from betavae_core import files, machine, paths
 from betavae_core.errors import SweepError, UsageError
 from betavae_workshop import environment, pipes
+from betavae_workshop.speed import STEPPED
 from betavae_workshop.timing import contenders, optimum, scripts
 
 ROWS = paths.BUILD / "bench.json"  # of a bench under way
 LAYOUTS = ((1, 2), (2, 1))  # processes, threads each
-ROUNDS = 3
-STEPPED = ("mixing", "localisation")
 PARTS = (*STEPPED, "optimum")
 WAYS = (*contenders.CONTENDERS, *scripts.WHOLE)
 MEASURED = ("member_steps_per_s", "processor_s", "unit_s", "nats_below", "epochs", "end")
 
 
-def tasks(only=(), chosen=(), rounds: int = ROUNDS) -> list[dict]:
+def tasks(only=(), chosen=(), rounds: int = 3) -> list[dict]:
     """What there is to measure, as rows without their numbers; the time to the optimum first.
 
     UsageError on what is not there. `only` names experiments, or "optimum", the one part of *mixing*; all if there is
@@ -153,12 +152,10 @@ def _ended(task: dict, workers) -> None:
 
 def read(file: Path) -> list[dict]:
     """Rows of a file, none if it is not there; UsageError if it is no bench's."""
-    try:
+    with contextlib.suppress(ValueError, TypeError):
         rows = json.loads(file.read_text()) if file.exists() else []
         if all("machine" in row for row in rows):
             return rows
-    except (ValueError, TypeError):
-        pass
     raise UsageError(f"{file} holds no rows of a bench")
 
 

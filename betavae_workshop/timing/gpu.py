@@ -15,13 +15,12 @@ from betavae_core.errors import UsageError
 from betavae_core.images import experiments
 from betavae_core.images.factors import Images
 from betavae_core.results import planning, record, train_member
+from betavae_workshop.speed import RATE, STEPPED
 from betavae_workshop.timing import contenders
 
-NAMES = ("mixing", "localisation")
 LIBRARIES = {"tensorflow": "`make env EXTRAS=gpu`", "jax": "pip install jax, or jax[cuda13],"}  # what brings each
 PACKS = (1, 16, 256)  # members trained together; XLA may compile each for a minute
 STEPS, PEER_STEPS = 200, 100
-RATE = "member-steps/s"
 HEADER = ["check", "experiment", "library", "members", "found", "unit"]
 
 
@@ -61,7 +60,7 @@ def trainers(library: str):
     return lambda members, **architecture: training.trainer(members, True, **architecture)
 
 
-def check(library: str, names=NAMES, packs=PACKS, steps: int = STEPS, peers=contenders.ACCELERATED) -> Iterator[dict]:
+def check(library: str, names=STEPPED, packs=PACKS, steps: int = STEPS, peers=contenders.ACCELERATED) -> Iterator[dict]:
     """Rows of `HEADER`, each as it is found: does it repeat itself, does a pack matter, how fast is it."""
     trainer_of = trainers(library)
     for name in names:
