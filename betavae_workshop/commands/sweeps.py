@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from collections import Counter
 from importlib.util import find_spec
 
 import click
@@ -101,10 +102,10 @@ def sweep(jobs, workers, scheduler, pack, jax, explain, **options):
     if jax and (workers or scheduler or not find_spec("jax")):
         raise UsageError("--jax trains on this machine only, where JAX is installed: pip install jax, or jax[cuda13]")
     from betavae_core import paths
-    from betavae_workshop.sweeping import running, survey, writing
+    from betavae_workshop.sweeping import cluster, crews, running, survey, writing
 
     planned = planned_for(**options)
-    if jax and any(members[0].specification.optimiser != "adam" for _, members in planned if members):
+    if jax and any(members[0].specification.optimiser != "adam" for _, members in planned):
         raise UsageError("--jax takes Adam's steps alone; soap trains without it")
     if not explain:
         writing.check_writable()
@@ -112,7 +113,8 @@ def sweep(jobs, workers, scheduler, pack, jax, explain, **options):
         plan = survey.survey(members)
         done = f"{len(plan.working) + len(plan.published)} there already"
         lost = f", {len(plan.diverged)} of them diverged" if plan.diverged else ""
-        click.echo(f"{label}: {_members(len(plan.missing))} to train, {done}{lost}", err=True)
+        count = len(plan.missing)
+        click.echo(f"{label}: {count} member{'s' * (count != 1)} to train, {done}{lost}", err=True)
         if explain:
             _explain(label if len(planned) > 1 else "", plan.missing)
         elif plan.missing:
@@ -121,16 +123,14 @@ def sweep(jobs, workers, scheduler, pack, jax, explain, **options):
 
                 training = pipeline.sweep_packs(plan.missing, pack, jobs, above_the_bar)
             else:
-                training = running.run(plan.missing, _crew(jobs, workers, scheduler), pack, above_the_bar)
+                dask = workers or scheduler
+                crew = cluster.crew(scheduler, workers, above_the_bar) if dask else crews.here(jobs)
+                training = running.run(plan.missing, crew, pack, above_the_bar)
             lost = with_progress(training, plan.missing, lambda members: survey.survey(members).missing)
             click.echo(f"stored in {paths.working_store() / members[0].specification.experiment}", err=True)
             if lost:
                 betas = ", ".join(f"{beta:.10g}" for beta in sorted({member.beta for member in lost}))
-                click.echo(f"training diverged in {len(lost)} of {len(plan.missing)}, at beta {betas}", err=True)
-
-
-def _members(count: int) -> str:
-    return f"{count} member{'s' * (count != 1)}"
+                click.echo(f"training diverged in {len(lost)} of {count}, at beta {betas}", err=True)
 
 
 def _explain(label: str, missing) -> None:
@@ -151,15 +151,6 @@ def _ranges(numbers: list[int]) -> str:
     return ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
-def _crew(jobs, workers, scheduler):
-    """Who trains: processes here, or a Dask cluster."""
-    from betavae_workshop.sweeping import cluster, crews
-
-    if workers or scheduler is not None:
-        return cluster.crew(scheduler, workers, above_the_bar)
-    return crews.here(jobs)
-
-
 @click.command(cls=AboutExperiments)
 @click.argument("names", nargs=-1, metavar="[EXPERIMENT ...]")
 @click.option("--profile", default="published", show_default=True, help="Members to count.")
@@ -175,16 +166,12 @@ def status(names, profile):
     for label, members in planned_for(names, profile):
         plan = survey.survey(members)
         click.echo(f"{label}: {len(members) - len(plan.missing)} of {len(members)}")
-        for beta in sorted({member.beta for member in members}):
-            wanted, working, published, diverged = (
-                sum(member.beta == beta for member in group)
-                for group in (members, plan.working, plan.published, plan.diverged)
-            )
+        groups = [Counter(m.beta for m in group) for group in (members, plan.working, plan.published, plan.diverged)]
+        for beta in sorted(groups[0]):
+            wanted, working, published, diverged = (group[beta] for group in groups)
             stores = f"{working} working, {published} published" + (f", {diverged} diverged" if diverged else "")
             click.echo(f"  beta {beta:<9.10g} {working + published:3d} of {wanted} ({stores})")
-        others = survey.others(members)
-        for beta in sorted({member.beta for member in others}):
-            count = sum(member.beta == beta for member in others)
+        for beta, count in sorted(Counter(member.beta for member in survey.others(members)).items()):
             click.echo(f"  beta {beta:<9.10g} {count:3d} that profile {profile} does not ask for")
 
 
