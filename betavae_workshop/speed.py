@@ -7,7 +7,7 @@ A build hands the tables to the chapter on reproduction (`betavae_core.built`).
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 import scipy.stats
@@ -100,31 +100,28 @@ def _time(rows: list[dict]) -> tuple[float, str, str]:
 
 def table(rows: list[dict]) -> tuple[list[str], list[list[str]]]:
     """For each experiment and contender its better layout: steps/s, ms per step and member, ratio to this project."""
-    return HEADER, [
-        [experiment, label, layout, f"{rate:.1f}", f"{1000 / rate:.1f}", f"{ratio:.2f} ×"]
-        for experiment, label, layout, rate, ratio in _best(rows, CONTENDERS, "betavae")
-    ]
+    return HEADER, _best(rows, CONTENDERS, "betavae", lambda rate: [f"{rate:.1f}", f"{1000 / rate:.1f}"])
 
 
 def whole_table(rows: list[dict]) -> tuple[list[str], list[list[str]]]:
     """For each experiment and way to a stored network its better layout: seconds for one, as many an hour, ratio."""
-    return WHOLE_HEADER, [
-        [experiment, label, layout, f"{EPOCHS / rate:.1f}", f"{3600 * rate / EPOCHS:.0f}", f"{ratio:.2f} ×"]
-        for experiment, label, layout, rate, ratio in _best(rows, WHOLE, "member")
-    ]
+    return WHOLE_HEADER, _best(rows, WHOLE, "member", lambda r: [f"{EPOCHS / r:.1f}", f"{3600 * r / EPOCHS:.0f}"])
 
 
-def _best(rows: list[dict], known: dict[str, str], ours: str) -> Iterator[tuple[str, str, str, float, float]]:
-    """Experiment, label, layout, rate and the ratio to `ours`, each of the known contenders in its better layout."""
+def _best(rows: list[dict], known: dict[str, str], ours: str, told: Callable[[float], list[str]]) -> list[list[str]]:
+    """Experiment, label, layout, rate as `told`, ratio to `ours`: each of the known contenders in its better layout."""
     best: dict[tuple, dict] = {}
     for row in rows:
         way = row["experiment"], row["contender"]
         rate = row.get("member_steps_per_s", 0)
         if way[1] in known and rate > (best[way]["member_steps_per_s"] if way in best else 0):
             best[way] = row
+    cells = []
     for (experiment, contender), row in best.items():
         rate, own = row["member_steps_per_s"], best.get((experiment, ours), {}).get("member_steps_per_s", math.nan)
-        yield experiment, known[contender], f"{row['processes']} × {row['threads']}", rate, own / rate
+        layout = f"{row['processes']} × {row['threads']}"
+        cells.append([experiment, known[contender], layout, *told(rate), f"{own / rate:.2f} ×"])
+    return cells
 
 
 def thesis_cost(rows: list[dict], gpu: dict) -> list[list[str]]:
