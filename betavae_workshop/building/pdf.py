@@ -138,15 +138,14 @@ def imprint() -> list[str]:
     """Lines of the title page: what it is, who wrote it, under which licence, and of which commit and date it is."""
     import yaml
 
+    from betavae_workshop.sweeping import running  # it takes as long to load as all else
+
     about = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    authors, commit, changes = ", ".join(author["name"] for author in about["authors"]), "", ""
+    authors, made = ", ".join(author["name"] for author in about["authors"]), f"Released on {about['date-released']}"
     if (ROOT / ".git").exists() and shutil.which("git"):
         log = ["git", "log", "-1", "--format=Commit %h of %cd", "--date=format:%-d %B %Y"]
-        commit, changes = (
-            subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-            for words in (log, ["git", "status", "--porcelain", "--untracked-files=no"])
-        )
-    made = commit + ", with changes" * bool(changes) if commit else f"Released on {about['date-released']}"
+        if commit := subprocess.run(log, cwd=ROOT, capture_output=True, text=True).stdout.strip():
+            made = commit + ", with changes" * running.revision().endswith("-dirty")
     return [about["title"].partition(": ")[2], authors, f"Version {about['version']}, {about['license']} licence", made]
 
 
