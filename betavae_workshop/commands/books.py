@@ -81,13 +81,7 @@ def notebooks():
 @click.command()
 @click.argument("name")
 @click.option(
-    "-p",
-    "--parameter",
-    "pairs",
-    nargs=2,
-    multiple=True,
-    metavar="NAME VALUE",
-    help="One parameter of the chapter; may be given many times.",
+    "-p", "--parameter", "pairs", nargs=2, multiple=True, metavar="NAME VALUE", help="One parameter; many times."
 )
 @click.option("--params", metavar="TEXT", help='Several at once: "name=value …", quoted as in a shell.')
 def chapter(name, pairs, params):
