@@ -31,15 +31,10 @@ class Whole(click.IntRange):
             self.fail(str(error), param, ctx)
 
 
-def beta_list(_context, _option, values):
+def beta_list(context, option, values):
     """β as given many times or as one comma-separated list."""
-    numbers = []
-    for text in ",".join(values).split(",") if values else ():
-        try:
-            numbers.append(typed.number(text))
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from None
-    return numbers or None
+    texts = ",".join(values).split(",") if values else ()
+    return [Number().convert(text, option, context) for text in texts] or None
 
 
 def address(_context, _option, text):
