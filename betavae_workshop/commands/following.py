@@ -50,20 +50,6 @@ def with_progress(training, members, missing) -> list:
     return lost
 
 
-def with_time_left(run, tasks: list[dict]):
-    """Have tasks of a bench run, behind a bar that says how much time is left, with a line for each elsewhere."""
-    from tqdm import tqdm
-
-    with tqdm(total=len(tasks), unit="row", smoothing=0, disable=None) as bar:
-
-        def progress(task: dict) -> None:
-            bar.update()
-            if bar.disable:
-                click.echo(", ".join(map(str, task.values())), err=True)
-
-        return run(tasks, progress=progress)
-
-
 def above_the_bar(line: str) -> None:
     from tqdm import tqdm
 

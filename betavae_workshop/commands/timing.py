@@ -5,7 +5,6 @@ import json
 import click
 
 from betavae_core.errors import UsageError
-from betavae_workshop.commands import following
 from betavae_workshop.commands.values import Whole, new_file
 
 
@@ -30,6 +29,7 @@ def bench(only, chosen, rounds, file):
     they come: after an interruption, the same command goes on. `make env EXTRAS=bench` brings PyTorch and JAX.
     """
     from tabulate import tabulate
+    from tqdm import tqdm
 
     from betavae_workshop import pipes, speed
     from betavae_workshop.timing import bench
@@ -39,7 +39,14 @@ def bench(only, chosen, rounds, file):
         raise UsageError(f"{file} has rows of another machine; remove it to start anew, or name another file")
     pipes.writable(lambda: bench.ROWS.parent)
     click.echo(f"rows are kept in {bench.ROWS}; remove it to measure all of them anew", err=True)
-    rows = following.with_time_left(bench.run, wanted)
+    with tqdm(total=len(wanted), unit="row", smoothing=0, disable=None) as bar:
+
+        def progress(task):
+            bar.update()
+            if bar.disable:  # no terminal
+                click.echo(", ".join(map(str, task.values())), err=True)
+
+        rows = bench.run(wanted, progress=progress)
     for made in (speed.optimum_table, speed.table, speed.whole_table):
         header, cells = made(rows)
         click.echo(tabulate(cells, headers=header) + "\n" if cells else "", nl=False)
