@@ -42,7 +42,7 @@ def _rendered(stage: Path, target: Path, report, base: Path | None = None, build
     if rendering.is_current(stage, target):
         report("pages: up to date")
         return target / "index.html"
-    if base and rendering.can_go_on(base, BUILD / "html"):
+    if base and all(rendering.is_current(base, kept) for kept in (BUILD / "html", rendering.READ)):
         files = {name: f"book/{name}.ipynb" for name in chapters.names()}
         changed = [name for name, file in files.items() if not filecmp.cmp(stage / file, base / file, shallow=False)]
         report(f"rendering the pages of {', '.join(changed) or 'no chapter'}")

@@ -45,11 +45,11 @@ def restore(chapter: str, digest: str, folder: Path) -> list[Path]:
 
 def _prune() -> None:
     """Remove what is beyond the last few of each chapter, then the oldest while all take too much."""
-    kept = {chapter: _newest_first(chapter) for chapter in (paths.BUILD / "kept").iterdir()}
-    for each in kept.values():
+    kept = [_newest_first(chapter) for chapter in (paths.BUILD / "kept").iterdir()]
+    for each in kept:
         for old in each[LAST:]:
             shutil.rmtree(old, ignore_errors=True)
-    left = sorted((e for each in kept.values() for e in each[:LAST]), key=lambda e: e.stat().st_mtime_ns)
+    left = sorted((e for each in kept for e in each[:LAST]), key=lambda e: e.stat().st_mtime_ns)
     sizes = [sum(file.stat().st_size for file in execution.iterdir()) for execution in left]
     while sum(sizes) > MOST and len(left) > 1:
         shutil.rmtree(left.pop(0), ignore_errors=True)

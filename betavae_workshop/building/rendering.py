@@ -46,17 +46,12 @@ def render(stage: Path, target: Path, builder: str = "html") -> Path:
     return target / "index.html"
 
 
-def can_go_on(stage: Path, pages: Path) -> bool:
-    """Whether these are the pages of that stage, and what Sphinx read for them is kept."""
-    return is_current(stage, pages) and is_current(stage, READ)
-
-
 def render_changes(stage: Path, names: list[str], pages: Path, target: Path) -> Path:
     """Render the pages of some chapters of a stage, by which it differs from that of `pages`; take over the others.
 
     Warnings are errors. Returns the first page. The same bytes as `render`, for a fifth of its time.
 
-    `pages` : for which `can_go_on` holds
+    `pages` : of a stage of which `READ` is, too
     """
     made, whole = SCRATCH / "_build/html", SCRATCH / "whole"
     with _into(target):
