@@ -229,7 +229,7 @@ import numpy as np
 from betavae_core.findings import latents, prediction
 from betavae_core.images import experiments
 from betavae_core.showing import deep
-from betavae_workshop.sweeping import crews, running, tasks
+from betavae_workshop.sweeping import crews, running
 from betavae_core.results import planning, sweep
 if __name__ == "__main__":
     lacks, wanted = missing(), planning.plan("disc", "smoke", realizations=1)
@@ -238,7 +238,7 @@ if __name__ == "__main__":
     stored = sweep.load("disc", "smoke", realizations=1)
     rows = [deep.sheets(stored)[1.0][0].shape, experiments.gallery("disc", 3).shape]
     rows.append(latents.latent_scores(stored).mig.shape)
-    rows.append(cv2.imdecode(np.frombuffer(tasks.draw_atlas(wanted[0], key)[0].image, np.uint8), 0).shape)
+    rows.append(cv2.imdecode(np.frombuffer(crews.draw_atlas(wanted[0], key)[0].image, np.uint8), 0).shape)
     gap = deep.discrepancy_rows(stored, prediction.prediction("disc", stored.beta.values, [0]))
     status = betavae("status disc --profile smoke")
     os.environ["BETAVAE_DIGITS"] = OTHER

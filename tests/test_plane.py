@@ -17,7 +17,7 @@ from betavae_core.showing import interactive
 from betavae_core.theory.alignment import true_inference_error
 from betavae_core.theory.gaussian import kl_divergence
 from betavae_workshop.building import book, execution, pdf
-from betavae_workshop.sweeping import tasks, writing
+from betavae_workshop.sweeping import crews, writing
 from tests.conftest import pictures
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>t</title><link rel="icon" href="data:,">
@@ -37,7 +37,7 @@ def drawn(tmp_path_factory):
         patch.setenv("BETAVAE_PUBLISHED", str(folder / "published"))
         members = planning.plan("mixing", "smoke", realizations=1)
         for member in members:
-            writing.write_atlas(member, *tasks.draw_atlas(member, member.key))
+            writing.write_atlas(member, *crews.draw_atlas(member, member.key))
         html = interactive.latent_plane("mixing", 2.0, "smoke").data
         shutil.copytree(paths.ROOT / "book/static", folder / "sub/_static")
         shutil.copytree(paths.atlases(), folder / "sub/_static/atlas")

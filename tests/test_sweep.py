@@ -20,7 +20,7 @@ from betavae_core.results.members import Member, Specification
 from betavae_core.theory.terms import SCALARS
 from betavae_workshop import cli
 from betavae_workshop.commands import following
-from betavae_workshop.sweeping import completing, crews, publishing, running, survey, tasks, writing
+from betavae_workshop.sweeping import completing, crews, publishing, running, survey, writing
 from tests.conftest import betavae, heed_interrupts, lines, without
 
 REMEMBERED = json.loads((Path(__file__).parent / "remembered_members.json").read_text())
@@ -101,7 +101,7 @@ def test_a_crew_has_as_many_tasks_in_hand_as_it_counts(results):
     members = small(realizations=3)
     with ThreadPoolExecutor(len(members)) as pool:
         few = crews.Crew(
-            lambda work_on, *rest: pool.submit(task if work_on is tasks.task else work_on, *rest), lambda _: 2
+            lambda work_on, *rest: pool.submit(task if work_on is crews.task else work_on, *rest), lambda _: 2
         )
         assert {member for member, _ in running.run(members, contextlib.nullcontext([few]))} == set(members)
     assert max(most) == 2
@@ -142,7 +142,7 @@ def lacking(results):
 
 def test_a_network_that_diverges_when_it_is_trained_again_is_left_alone(lacking, monkeypatch):
     known = {each.key: 2.0 for each in lacking[:3]}
-    monkeypatch.setattr(tasks, "task", lambda _, keys, xla: [(dict.fromkeys(SCALARS, known.get(*keys, np.nan)), {})])
+    monkeypatch.setattr(crews, "task", lambda _, keys, xla: [(dict.fromkeys(SCALARS, known.get(*keys, np.nan)), {})])
     with ThreadPoolExecutor(1) as pool:
         here = contextlib.nullcontext([crews.Crew(pool.submit, lambda _: 1)])
         monkeypatch.setattr(crews, "here", lambda jobs: here)
@@ -171,14 +171,14 @@ def test_an_interrupted_evaluation_counts_what_it_has_filled_in(lacking, monkeyp
 def test_a_worker_with_other_digits_is_refused(results):
     members = small()[:1]
     with pytest.raises(SweepError, match="a worker has other digits"):
-        tasks.task(members, ["0" * 64], xla=False)
+        crews.task(members, ["0" * 64], xla=False)
 
 
 @pytest.mark.slow
 def test_threads_of_one_worker_do_not_share_a_trainer(results):
     members = small()
     with ThreadPoolExecutor(3) as pool:
-        threads = [pool.submit(tasks.task, [member], [member.key], False) for member in members]
+        threads = [pool.submit(crews.task, [member], [member.key], False) for member in members]
         together = [thread.result()[0][0] for thread in threads]
     for member, values in zip(members, together, strict=True):
         [(alone, _)] = train_member.trained([member])[2]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from betavae_core.results import record, store
 from betavae_core.results.members import Member
 from betavae_core.theory.terms import SCALARS
-from betavae_workshop.sweeping import crews, publishing, tasks
+from betavae_workshop.sweeping import crews, publishing
 
 BATCH = 20  # networks filled in at a time: a published file is written whole
 
@@ -27,7 +27,7 @@ def fill_in(members: list[Member], gaps: list[float], crew=None) -> Iterator[tup
     asked = {member: ([member], [member.key], False) for member in members}
     waiting: dict[Member, dict] = {}
     try:
-        for member, [(values, _)] in crews.each_done(crew, tasks.task, asked):
+        for member, [(values, _)] in crews.each_done(crew, crews.task, asked):
             lost = record.diverged(values)  # then it fills nothing in
             waiting |= {} if lost else {member: values}
             if len(waiting) == BATCH:

@@ -1,4 +1,4 @@
-"""Who trains, and how many members together: processes on this machine. `sweeping.cluster` has another kind.
+"""Who trains, what workers do, and how many members together: processes here. `sweeping.cluster` has another kind.
 
 On a GPU one member leaves most of the device idle, so members are packed along the leading axis of every weight. How
 many fit is found by training two steps, not by guessing at memory.
@@ -8,6 +8,7 @@ import contextlib
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -17,7 +18,9 @@ from typing import NamedTuple
 
 from betavae_core import machine
 from betavae_core.errors import SweepError
-from betavae_core.results import train_live
+from betavae_core.networks import atlas
+from betavae_core.results import train_live, train_member
+from betavae_core.results.members import Member
 from betavae_workshop import environment
 
 GOES_ON = "what was trained is stored, and the same command goes on from there"  # once those who train are gone
@@ -104,6 +107,22 @@ def _replace_environment(variables: dict[str, str]) -> None:
     os.environ.update(variables)
 
 
+def task(members: list[Member], keys: list[str], xla: bool) -> list[tuple[dict, dict]]:
+    """`train_member.trained` on one thread, in a worker that has the digits and the numerics version of the keys."""
+    with train_member.alone(members, keys):
+        return train_member.trained(members, xla)[2]
+
+
+def draw_atlas(member: Member, key: str) -> tuple[atlas.Atlas, dict]:
+    """The atlas of a member, which is trained again for it (weights are not kept), and how it was made."""
+    started = time.perf_counter()
+    with train_member.alone([member], [key]):
+        weights, [(data, _)], _ = train_member.fitted([member])
+        drawn = atlas.draw(weights, data)
+    seconds = round(time.perf_counter() - started, 2)
+    return drawn, {"seconds": seconds, **train_member.made_by(), **vars(member.specification)}
+
+
 class Packing(NamedTuple):
     """Members trained together, whether XLA compiles their steps, and the device they are on."""
 
@@ -140,8 +159,6 @@ def largest(fitting: Callable[[int], bool], wanted: int) -> int:
 def fits(specification, count: int, xla: bool) -> bool:
     """Whether a pack trains for two steps, as is asked; running out of memory, or XLA's refusal, counts as no."""
     import tensorflow as tf
-
-    from betavae_core.results import train_member
 
     data, _ = specification.draw(0)
     refusals = (tf.errors.ResourceExhaustedError, *((tf.errors.OpError,) if xla else ()))

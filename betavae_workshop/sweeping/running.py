@@ -15,7 +15,7 @@ from betavae_core import paths
 from betavae_core.results import atlases, record, store
 from betavae_core.results.members import Member
 from betavae_workshop import pipes
-from betavae_workshop.sweeping import crews, tasks, writing
+from betavae_workshop.sweeping import crews, writing
 
 
 def run(members: Iterable[Member], crew=None, pack: int | None = None, report=None) -> Iterator[tuple[Member, dict]]:
@@ -43,7 +43,7 @@ def run(members: Iterable[Member], crew=None, pack: int | None = None, report=No
                         there = [member for member in together if store.read(member) is not None]
                         yield from ((member, {}) for member in there)
                         if wanted := [member for member in together if member not in there]:
-                            future = submit(tasks.task, wanted, [member.key for member in wanted], found.xla)
+                            future = submit(crews.task, wanted, [member.key for member in wanted], found.xla)
                             running[future] = wanted, submit
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     kept = keep(future.result(), running[future][0])
@@ -83,7 +83,7 @@ def draw_atlases(members: Iterable[Member], crew=None, report=None) -> Iterator[
     pipes.writable(paths.published_store)
     if report:
         report(f"{len(missing)} to draw; each network is trained again for it")
-    for member, drawn in crews.each_done(crew, tasks.draw_atlas, {m: (m, m.key) for m in missing}):
+    for member, drawn in crews.each_done(crew, crews.draw_atlas, {m: (m, m.key) for m in missing}):
         writing.write_atlas(member, *drawn)
         yield member
 
