@@ -18,7 +18,7 @@ from betavae_core.findings import latents
 from betavae_core.results import netcdf, planning, record, store
 from betavae_core.results.members import DETAILED, Member, Specification
 from betavae_core.theory.terms import SCALARS
-from betavae_workshop.sweeping import completing, publishing, survey, writing
+from betavae_workshop.sweeping import publishing, survey, writing
 
 SPEC = Specification("mixing", samples=10, epochs=1)
 
@@ -215,10 +215,10 @@ def test_latents_of_more_realizations_than_pictures_are_kept_and_filled_in_where
     before = store.collect(members)
     assert before.sizes["detailed"] == 8
     assert latents.with_latents(before) == [0, 1, 2, 3, 4, 6, 7]
-    assert completing.lacking(members) == [members[5]]
+    assert publishing.lacking(members) == [members[5]]
     assert publishing.complete({members[5]: values(5)}) == [0]
     after = store.collect(members)
-    assert completing.lacking(members) == []
+    assert publishing.lacking(members) == []
     for r in range(8):
         expected = values(r)
         np.testing.assert_array_equal(after.latent_mean.values[0, r], expected["latent_mean"])

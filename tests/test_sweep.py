@@ -20,7 +20,7 @@ from betavae_core.results.members import Member, Specification
 from betavae_core.theory.terms import SCALARS
 from betavae_workshop import cli
 from betavae_workshop.commands import following
-from betavae_workshop.sweeping import completing, crews, publishing, running, survey, writing
+from betavae_workshop.sweeping import crews, publishing, running, survey, writing
 from tests.conftest import betavae, heed_interrupts, lines, without
 
 REMEMBERED = json.loads((Path(__file__).parent / "remembered_members.json").read_text())
@@ -152,7 +152,7 @@ def test_a_network_that_diverges_when_it_is_trained_again_is_left_alone(lacking,
         lines(result.stderr)[-1]
         == "mixing,samples=20,epochs=20: 1 diverged when trained again, and are left as they are"
     )
-    assert completing.lacking(lacking) == lacking[3:]
+    assert publishing.lacking(lacking) == lacking[3:]
     assert "tie" not in store.read(lacking[3])
 
 
@@ -162,7 +162,7 @@ def test_an_interrupted_evaluation_counts_what_it_has_filled_in(lacking, monkeyp
         yield members[0], {}
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(completing, "fill_in", fill_in)
+    monkeypatch.setattr(publishing, "fill_in", fill_in)
     result = CliRunner().invoke(cli.main, ["evaluate", *SMOKE])
     assert result.exit_code == 130
     assert lines(result.stderr)[-1] == "interrupted: 1 of 4 are done; the same command goes on from there"

@@ -57,16 +57,16 @@ def evaluate(jobs, **options):
     from the stored ones is told. Interrupt it at any time; the next run goes on from there.
     """
     from betavae_workshop.commands.following import with_progress
-    from betavae_workshop.sweeping import completing, crews
+    from betavae_workshop.sweeping import crews, publishing
 
     for label, members in planned_for(**options):
-        lacking = completing.lacking(members)
+        lacking = publishing.lacking(members)
         if not lacking:
             click.echo(f"{label}: no stored network lacks a term or latents")
             continue
         click.echo(f"{label}: {len(lacking)} stored networks lack a term or latents; each is trained again", err=True)
         gaps: list[float] = []
-        lost = with_progress(completing.fill_in(lacking, gaps, crews.here(jobs)), lacking, completing.lacking)
+        lost = with_progress(publishing.fill_in(lacking, gaps, crews.here(jobs)), lacking, publishing.lacking)
         if gaps:
             click.echo(f"{label}: filled in for {len(gaps)}; their known terms come out within {max(gaps):.2g} nats")
         if lost:

@@ -1,5 +1,6 @@
-"""Into what git tracks: merge the working store's members, and fill in terms that published ones lack."""
+"""Into what git tracks: merge the working store's members, and fill in what was defined after networks were stored."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from betavae_core.results import record, store
 from betavae_core.results.members import WITH_LATENTS, Member
 from betavae_core.theory.terms import SCALARS, attributes
 from betavae_workshop import pipes
-from betavae_workshop.sweeping import survey, writing
+from betavae_workshop.sweeping import crews, survey, writing
 
+BATCH = 20  # networks filled in at a time: a published file is written whole
 WAITS = "another process is publishing; waiting for it"
 
 
@@ -43,6 +45,34 @@ def _save(dataset, target: Path) -> None:
     for name in record.LABELS:
         dataset[name] = dataset[name].astype(str)
     writing.save(dataset, target)
+
+
+def lacking(members: list[Member]) -> list[Member]:
+    """Stored members that did not diverge and have no value of some term of today, or no latents but should."""
+    found = store.collect(members)
+    absent = found[list(SCALARS)].to_array().isnull().any("variable") | without_latents(found)
+    absent &= (found.key != "") & ~found.diverged
+    return [member for member in members if bool(absent.sel(beta=member.beta, realization=member.realization))]
+
+
+def fill_in(members: list[Member], gaps: list[float], crew=None) -> Iterator[tuple[Member, dict]]:
+    """Train members again and add what is stored of them lacks; yields each as it is done, and whether it diverged.
+
+    `gaps` gets, for each, the largest difference of a term that it had already, in nats: 0 on the processor that
+    trained it. Crew and errors are as for `running.run`.
+    """
+    asked = {member: ([member], [member.key], False) for member in members}
+    waiting: dict[Member, dict] = {}
+    try:
+        for member, [(values, _)] in crews.each_done(crew, crews.task, asked):
+            lost = record.diverged(values)  # then it fills nothing in
+            waiting |= {} if lost else {member: values}
+            if len(waiting) == BATCH:
+                gaps += complete(waiting)
+                waiting.clear()
+            yield member, {"diverged": lost}
+    finally:
+        gaps += complete(waiting) if waiting else []
 
 
 @pipes.alone(paths.published_store, WAITS)
