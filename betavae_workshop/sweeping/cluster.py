@@ -50,38 +50,37 @@ def crew(scheduler: str | None, workers: int | None, report) -> Iterator[list[cr
         if workers:  # a cluster of ours: none of the user's own settings, which Dask reads as it loads
             stack.enter_context(crews.single_threaded())
             os.environ |= {"DASK_CONFIG": os.environ["HOME"], "DASK_ROOT_CONFIG": os.environ["HOME"]}
-        dask, Client, KilledWorker, ClosedClientError = _loaded()
+        dask, distributed = _loaded()
         if workers:
             dask.config.refresh(paths=[], env={})  # another one may have loaded it before
             stack.enter_context(dask.config.set(SETTINGS | {"temporary-directory": os.environ["TMPDIR"]}))
-        client = stack.enter_context(_connected(Client, scheduler, workers))
+        client = stack.enter_context(_connected(distributed, scheduler, workers))
         report(f"Dask dashboard: {client.dashboard_link or 'none (bokeh is missing where the scheduler runs)'}")
         if not client.nthreads():
             report(f"waiting for a first worker at {client.scheduler.address}")
             client.wait_for_workers(1)
         try:
             yield _crews(client, report)
-        except KilledWorker as error:
+        except distributed.KilledWorker as error:
             raise SweepError(f"one worker after another died of a task, perhaps for want of memory ({error})") from None
-        except (CancelledError, ClosedClientError, OSError) as error:
+        except (CancelledError, distributed.client.ClosedClientError, OSError) as error:
             if getattr(error, "errno", None):
                 raise  # the disk's: what Dask says of the network carries no number
             raise SweepError(f"the scheduler is gone; {crews.GOES_ON}") from None
 
 
 def _loaded() -> tuple:
-    """What is needed of Dask; UsageError if it is not installed, or if settings of the user's keep it from loading."""
+    """Dask's two packages; UsageError if one is not installed, or if settings of the user's keep it from loading."""
     try:
         import dask.config
-        from distributed import Client, KilledWorker
-        from distributed.client import ClosedClientError
+        import distributed.client
     except ImportError:
         raise UsageError(
             "Dask is not installed; `pip install distributed bokeh` brings it, and so does `make env`"
         ) from None
     except Exception as error:  # whatever its readers of YAML and of DASK_… raise
         raise UsageError(f"Dask's own settings cannot be read ({first_line(error)})") from None
-    return dask, Client, KilledWorker, ClosedClientError
+    return dask, distributed
 
 
 def _crews(client, report) -> list[crews.Crew]:
@@ -137,26 +136,25 @@ async def _answers(scheduler: str) -> None:
 
 
 @contextlib.contextmanager
-def _connected(Client, scheduler, workers):
+def _connected(distributed, scheduler, workers):
     if workers:
-        from distributed import LocalCluster, WorkerPlugin
 
-        class Start(WorkerPlugin):  # in each worker, those that the nanny restarts included
+        class Start(distributed.WorkerPlugin):  # in each worker, those that the nanny restarts included
             def setup(self, worker):
                 train_live.start_worker()
 
         local = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
         local["local_directory"] = os.environ["TMPDIR"]  # which goes when this ends
         with (
-            LocalCluster(n_workers=workers, threads_per_worker=1, **local) as cluster,
-            Client(cluster, set_as_default=False) as client,
+            distributed.LocalCluster(n_workers=workers, threads_per_worker=1, **local) as cluster,
+            distributed.Client(cluster, set_as_default=False) as client,
         ):
             client.register_plugin(Start())
             yield client
         return
     try:
         asyncio.run(_answers(scheduler))
-        client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
+        client = distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except Exception as error:  # an address, a network, or settings of the user's: TLS, modules that are to be loaded
         raise UsageError(f"no Dask scheduler can be had at {scheduler!r} ({first_line(error)})") from None
     with client:
