@@ -155,12 +155,10 @@ class _Images:
                 self.found[realization] = self.pool.submit(drawn, self.spec, realization)
 
     def get(self, realization: int, busy: dict) -> Images:
-        found = self.found[realization]
-        if isinstance(found, Future):
-            found, seconds = found.result()
+        if isinstance(asked := self.found[realization], Future):
+            self.found[realization], seconds = asked.result()
             busy["drawing, all processes"] += seconds
-            self.found[realization] = found
-        return found
+        return self.found[realization]
 
     def forget(self, packs) -> None:
         """All but those that these packs need."""
