@@ -42,7 +42,9 @@ def clean() -> Iterator[dict[str, str]]:
     try:
         given = {name: os.environ[name] for name in PASSED + DECISIVE if name in os.environ}
         given |= {name: os.path.abspath(os.environ[name]) for name in STORES if os.environ.get(name)}
-        yield given | FIXED | dict.fromkeys(("HOME", "TMPDIR"), str(home)) | _caches()
+        cache = paths.BUILD / "cache"  # of what is slow to find out, and the same for all: fonts, kernels of a GPU
+        caches = {"MPLCONFIGDIR": str(cache / "matplotlib"), "CUDA_CACHE_PATH": str(cache / "cuda")}
+        yield given | FIXED | dict.fromkeys(("HOME", "TMPDIR"), str(home)) | caches
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -72,11 +74,6 @@ def _folder() -> Path:
         return Path(tempfile.mkdtemp(prefix=f"{socket.gethostname()}.{os.getpid()}.", dir=place))
     except OSError:
         return Path(tempfile.mkdtemp(prefix="betavae-"))
-
-
-def _caches() -> dict[str, str]:
-    """What is slow to find out, and the same for all: fonts, compiled kernels of a GPU."""
-    return {"MPLCONFIGDIR": str(paths.BUILD / "cache/matplotlib"), "CUDA_CACHE_PATH": str(paths.BUILD / "cache/cuda")}
 
 
 def decisive() -> dict[str, str | None]:
