@@ -63,6 +63,5 @@ def main():
     """
 
 
-for verbs in (books.VERBS, sweeps.VERBS, again.VERBS, timing.VERBS, doctor.VERBS):
-    for verb in verbs:
-        main.add_command(verb)
+for verb in (*books.VERBS, *sweeps.VERBS, *again.VERBS, *timing.VERBS, *doctor.VERBS):
+    main.add_command(verb)

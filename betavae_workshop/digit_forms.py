@@ -94,9 +94,8 @@ def _unpacked(file: Path, content: bytes) -> bytes:
     parts = []
     while content:
         if not content.startswith(GZIP):
-            raise DigitsError(
-                f"{file} has {len(content):,} bytes behind the end of its gzip stream, which are none of it"
-            )
+            left = f"{len(content):,} bytes behind the end of its gzip stream"
+            raise DigitsError(f"{file} has {left}, which are none of it")
         stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
         try:
             parts.append(stream.decompress(content))

@@ -150,7 +150,6 @@ def _is_told_done(job: Job, stage: Path, progress: Progress) -> bool:
 
 
 def _is_current(job: Job, stage: Path) -> bool:
-    """Whether a chapter is up to date."""
     known = _record(job.chapter, stage)
     return known.get("digest") == job.digest and known.get("files") == _checksums(job.chapter, stage)
 

@@ -1,5 +1,6 @@
 """What a build says while chapters run side by side: what will run, a line as each ends, and what runs meanwhile."""
 
+import contextlib
 import shutil
 import sys
 import time
@@ -19,16 +20,13 @@ class Running(NamedTuple):
     note: Note | None = None
 
 
-class Progress:
+class Progress(contextlib.AbstractContextManager):
     """Says a chapter's line as it ends; on a terminal what runs stands in a line that goes again, else in lines."""
 
     def __init__(self, chapters: list[str], report: Callable[[str], None]):
         self._total, self._ended, self._report = len(chapters), 0, report
         self._announced: set[str] = set()
         self._said = time.monotonic()
-
-    def __enter__(self):
-        return self
 
     def __exit__(self, *_):
         self._clear()

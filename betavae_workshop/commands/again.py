@@ -56,7 +56,6 @@ def evaluate(jobs, **options):
     lacks is added where it is stored. Networks of another processor come out otherwise: how far their known terms are
     from the stored ones is told. Interrupt it at any time; the next run goes on from there.
     """
-    from betavae_workshop.commands.following import with_progress
     from betavae_workshop.sweeping import crews, publishing
 
     for label, members in planned_for(**options):
@@ -66,7 +65,7 @@ def evaluate(jobs, **options):
             continue
         click.echo(f"{label}: {len(lacking)} stored networks lack a term or latents; each is trained again", err=True)
         gaps: list[float] = []
-        lost = with_progress(publishing.fill_in(lacking, gaps, crews.here(jobs)), lacking, publishing.lacking)
+        lost = following.with_progress(publishing.fill_in(lacking, gaps, crews.here(jobs)), lacking, publishing.lacking)
         if gaps:
             click.echo(f"{label}: filled in for {len(gaps)}; their known terms come out within {max(gaps):.2g} nats")
         if lost:

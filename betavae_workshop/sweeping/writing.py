@@ -41,10 +41,8 @@ def check_writable() -> None:
 def write(member: Member, values: dict, provenance: dict) -> Path:
     """Store a member's numbers; the file appears whole or not at all, and OSError if the store cannot be written.
 
-    Parameters
-    ----------
-    values : the scalars of a member, and its details if it keeps them; see `results.record`
-    provenance : attributes that say how it was made; no part of its identity
+    `values` are its scalars, and its details if it keeps them (`results.record`); `provenance`, attributes that say how
+    it was made, is no part of its identity.
     """
     target = store.path(member)
     target.parent.mkdir(parents=True, exist_ok=True)
