@@ -14,5 +14,5 @@ class SweepError(RuntimeError):
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message, or the name of its type."""
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    """The first line of an error's message that is not empty, or the name of its type."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -38,17 +38,17 @@ def reach(source: str, file: str | Path = "") -> Reach:
 
 @functools.lru_cache(maxsize=1024)
 def _named_in(file: Path, _stamp: int) -> tuple[frozenset[str], frozenset[str]]:
-    return _named(file.read_text(encoding="utf-8"), file)
+    return _named(file.read_bytes(), file)
 
 
-def _named(source: str, file: str | Path) -> tuple[frozenset[str], frozenset[str]]:
+def _named(source: str | bytes, file: str | Path) -> tuple[frozenset[str], frozenset[str]]:
     """Dotted names of modules of the package that a source names, and the names of `paths` that it mentions."""
     named, mentioned = set(), set()
     for node in ast.walk(ast.parse(source, file)):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE:
+        if isinstance(node, ast.ImportFrom) and (module := _module(node, file)).split(".")[0] == PACKAGE:
             own = [alias.name for alias in node.names]
-            mentioned |= set(own) if node.module == f"{PACKAGE}.paths" else set()
-            named |= {node.module, *(f"{node.module}.{name}" for name in own)}
+            mentioned |= set(own) if module == f"{PACKAGE}.paths" else set()
+            named |= {module, *(f"{module}.{name}" for name in own)}
         elif isinstance(node, ast.Import):
             named |= {alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE}
         elif isinstance(node, ast.Constant) and re.fullmatch(rf"{PACKAGE}[.\w]*", str(node.value)):
@@ -58,6 +58,12 @@ def _named(source: str, file: str | Path) -> tuple[frozenset[str], frozenset[str
         elif isinstance(node, ast.Call) and _loads_what_cannot_be_told(node):
             named.add(f"{PACKAGE}.")
     return frozenset(named), frozenset(mentioned)
+
+
+def _module(node: ast.ImportFrom, file: str | Path) -> str:
+    """The dotted name from which a file imports; dots in front of it count from the file's package upwards."""
+    around = Path(file).relative_to(paths.ROOT).parts[: -node.level] if node.level else ()
+    return ".".join([*around, *filter(None, [node.module])])
 
 
 def _loads_what_cannot_be_told(call: ast.Call) -> bool:

@@ -113,7 +113,7 @@ def other(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     for module in (chapters, execution):
         monkeypatch.setattr(module, "CHAPTERS", tmp_path / "book")
-    for name in ("BENCH", "CALIBRATION", "TRIALS", "GPU", "PREDICTIONS"):
+    for name in ("DATA", "BENCH", "CALIBRATION", "TRIALS", "GPU", "PREDICTIONS"):
         monkeypatch.setattr(paths, name, tmp_path / getattr(paths, name).relative_to(ROOT))
     monkeypatch.setenv("BETAVAE_PUBLISHED", str(tmp_path / "data/results"))
     monkeypatch.setenv("BETAVAE_DIGITS", str(tmp_path / "data/mnist_digits.npz"))
@@ -194,13 +194,19 @@ def test_what_cannot_be_told_counts_as_reached(other):
         "COMMAND = ['python', '-m', 'betavae_core.showing.handle']\n",
         "def part(name):\n    return f'betavae_core.showing.{name}'\n",
         "def lazily():\n    from betavae_core.showing import handle\n    return handle\n",
+        "def near():\n    from ..showing import handle\n    return handle\n",
     ):
         module.write_text(plain + line)
         assert touched(other, unseen, names=asked) == {"theory"}, line
     chapter = other / "book/references.md"
-    cell = "%time\nimport betavae_core.showing.handle"
-    chapter.write_text(f"{chapter.read_text()}\n```{{code-cell}} ipython3\n{cell}\n```\n")
-    assert touched(other, unseen, names=("references",)) == {"references"}
+    cell, text = "%time\nimport betavae_core.showing.handle", chapter.read_text()
+    for fence in ("```", "````"):
+        chapter.write_text(f"{text}\n{fence}{{code-cell}} ipython3\n{cell}\n{fence}\n")
+        assert touched(other, unseen, names=("references",)) == {"references"}
+    (other / "data/own.txt").touch()
+    cell = "from betavae_core import paths\npaths.DATA / 'own.txt'"
+    chapter.write_text(f"{text}\n```{{code-cell}} ipython3\n{cell}\n```\n")
+    assert touched(other, "data/own.txt", names=("references", "theory")) == {"references"}
 
 
 def test_the_hash_follows_parameters_and_variables(monkeypatch):
@@ -273,19 +279,3 @@ def test_a_page_whose_settings_cannot_be_read_is_told_in_one_line(right, wrong, 
     monkeypatch.setattr(chapters, "CHAPTERS", tmp_path)
     with pytest.raises(UsageError, match=r"^\S+theory\.md is no text notebook: [^\n]+$"):
         chapters.notebook("theory")
-
-
-@pytest.mark.parametrize("broken", ["a chapter", "a module that it reaches"])
-def test_code_that_is_no_python_is_told_in_one_line(broken, tmp_path, monkeypatch):
-    """It ended a build in a traceback; the line that is named is the one in the file."""
-    text = (chapters.CHAPTERS / "theory.md").read_text(encoding="utf-8")
-    module = tmp_path / "betavae_core" / "broken.py"
-    module.parent.mkdir()
-    module.write_text("1 +\n" if broken != "a chapter" else "")
-    added = "if:\n" if broken == "a chapter" else "import betavae_core.broken\n"
-    (tmp_path / "theory.md").write_text(text + f"```{{code-cell}} ipython3\n%time\n{added}```\n", encoding="utf-8")
-    monkeypatch.setattr(chapters, "CHAPTERS", tmp_path)
-    monkeypatch.setattr(paths, "ROOT", tmp_path)
-    where = rf"theory\.md, line {text.count(chr(10)) + 3}" if broken == "a chapter" else r"broken\.py, line 1"
-    with pytest.raises(UsageError, match=rf"^\S+{where}: invalid syntax$"):
-        chapters.reach("theory")

@@ -218,7 +218,8 @@ def test_after_a_failure_no_chapter_starts_and_those_that_run_are_kept(trio):
 def test_a_kernel_or_a_worker_that_is_killed_is_a_failure(trio):
     """Both in one build, each told what it was; a kernel's with the cell."""
     sleeps = "import os, time; note(f'is {os.getpid()}'); time.sleep(60)"
-    trio.write(first=sleeps, theory="import os, time; time.sleep(1); os.kill(os.getppid(), 9)")
+    another = "\n```\n\n```{code-cell} ipython3\n"  # which is not begun
+    trio.write(first=sleeps + another, theory="import os, time; time.sleep(1); os.kill(os.getppid(), 9)")
     build = trio.start("book", "JOBS=2")
     (kernel,) = wait_for(lambda: [int(note.split()[-1]) for note in trio.log() if " is " in note], build)
     os.kill(kernel, signal.SIGKILL)

@@ -338,3 +338,24 @@ def test_tests_that_look_at_pages_are_marked_so_that_they_can_be_counted(request
     looks = [item for item in items if {"browser", "chromium"} & set(item.fixturenames)]
     assert all(item.get_closest_marker("browser") for item in looks)
     assert not [item for item in items if item.get_closest_marker("browser") and item not in looks]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("ModuleNotFoundError: No module named 'jupyter_book'", "own lacks the book's packages; install them: "),
+        (
+            '  File "/x/a.py", line 3\n    f(:\nSyntaxError: no syntax',
+            'cannot be loaded: File "/x/a.py", line 3 SyntaxError: no',
+        ),
+    ],
+)
+def test_an_interpreter_of_one_s_own_says_what_it_lacks(tmp_path, wrong, told):
+    """A syntax error in the package was taken for packages that were not installed."""
+    own = tmp_path / "own"
+    own.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{wrong}\nEND\nexit 1\n")
+    own.chmod(0o755)
+    command = ["sh", paths.ROOT / "tools/env.sh", tmp_path / "venv", own, ""]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr and done.stderr.count("\n") == 1

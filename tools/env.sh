@@ -21,9 +21,12 @@ case $extras in "" | test | gpu | bench | audit) ;; *) stop "EXTRAS must be test
 if [ -n "$own" ]; then
     case $extras in "" | test) ;; *) stop "EXTRAS installs into $venv only; with PYTHON=$own install them yourself" ;; esac
     command -v "$own" >/dev/null || stop "$own is no program"
-    "$own" -c 'import betavae_core, jupyter_book' 2>/dev/null || stop "$own lacks the book's packages; install them:" \
+    wrong=$("$own" -c 'import betavae_core, jupyter_book' 2>&1) && exit 0
+    case $wrong in *ModuleNotFoundError*) ;; *)
+        stop "the package cannot be loaded:" $(printf '%s\n' "$wrong" | grep -E '^ +File |^[A-Za-z]+Error' | tail -2) ;;
+    esac
+    stop "$own lacks the book's packages; install them:" \
         "$own -m pip install -r requirements.lock && $own -m pip install --no-deps --no-build-isolation -e ."
-    exit 0
 fi
 
 case $extras in "" | bench) more="" ;; *) more=requirements-$extras.lock ;; esac

@@ -34,19 +34,33 @@ class Declaration(NamedTuple):
 
 
 def declared_in(source: str) -> dict[str, Declaration]:
-    """What the source of a cell declares: each assignment, with the comment behind it as its rule."""
+    """What the source of a cell declares: each assignment, with the comment behind it as its rule.
+
+    UsageError on a default that is no plain value.
+    """
+    assigned, found = _assigned(source), {}
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     rules = {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
-    return {
-        name: Declaration(ast.literal_eval(value), rules.get(value.lineno, ""))
-        for name, value in _assigned(source).items()
-    }
+    for name, value in assigned.items():
+        try:
+            found[name] = Declaration(ast.literal_eval(value), rules.get(value.lineno, ""))
+            KINDS[type(found[name].default)]
+        except (ValueError, KeyError):
+            kinds = "a number, text, True, False or a list"
+            raise UsageError(f"the default of {name} must be {kinds}; it is {ast.unparse(value)}") from None
+    return found
 
 
 def _assigned(source: str) -> dict[str, ast.expr]:
-    """What the source of a cell assigns to each name."""
-    found = (statement for statement in ast.parse(source).body if isinstance(statement, ast.Assign))
-    return {statement.targets[0].id: statement.value for statement in found}  # pyright: ignore
+    """What the source of a cell assigns to each name; UsageError if a line assigns to anything else."""
+    found = {}
+    for line in ast.parse(source).body:
+        if isinstance(line, ast.Assign | ast.AnnAssign):
+            (target, *more) = line.targets if isinstance(line, ast.Assign) else [line.target]
+            if more or not isinstance(target, ast.Name) or not line.value:
+                raise UsageError(f"a parameter is declared as NAME = DEFAULT; got {ast.unparse(line)}")
+            found[target.id] = line.value
+    return found
 
 
 def check_handed(cells: list[str]) -> None:
@@ -121,7 +135,11 @@ def _check(declared: dict[str, Declaration], values: dict) -> None:
     named = {}
     for name, (_, rule) in declared.items():  # ranges first: what a rule looks at is within its own
         if limits := re.match(r"(\S+) to (\S+)", rule):
-            if not float(limits[1]) <= values[name] <= float(limits[2]):
+            try:
+                inside = float(limits[1]) <= values[name] <= float(limits[2])
+            except (TypeError, ValueError):
+                raise ValueError(f"{name} = {values[name]!r} cannot be compared with its range, {rule}") from None
+            if not inside:
                 raise ValueError(f"{name} must be from {rule}; got {values[name]}")
         else:
             named[name] = "a profile" if PROFILE.fullmatch(rule) else rule

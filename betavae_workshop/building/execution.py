@@ -51,6 +51,7 @@ def _published(kinds: tuple[str, ...]) -> list[Path]:
 
 
 DATA = {  # files behind the names of `paths` that code may mention
+    "DATA": lambda: sorted(file for file in paths.DATA.rglob("*") if file.is_file()),
     "BENCH": lambda: [paths.BENCH],
     "TRIALS": lambda: [paths.TRIALS],
     "CALIBRATION": lambda: [paths.CALIBRATION],
@@ -71,7 +72,7 @@ def bring_up_to_date(wanted: dict[str, dict], stage: Path, report=print, limit: 
     (stage / "book").mkdir(parents=True, exist_ok=True)
     with Progress(list(wanted), report) as progress:
         for group in ([name for name in wanted if name not in QUOTING], *LAST):
-            jobs = [Job(name, wanted[name], _digest(name, wanted[name], stage)) for name in group if name in wanted]
+            jobs = [Job(name, wanted[name], digest_of(name, wanted[name], stage)) for name in group if name in wanted]
             left = [job for job in jobs if not _is_told_done(job, stage, progress)]
             work = [job for job in left if chapters.has_code(job.chapter)]
             for job in work:
@@ -129,7 +130,8 @@ def _tell_those_that_quote(stage: Path) -> None:
     files.write_text(stage / built.FILE, json.dumps({"chapters": told, "speed": speed.told(), "rates": rates.told()}))
 
 
-def _digest(chapter: str, values: dict, stage: Path) -> str:
+def digest_of(chapter: str, values: dict, stage: Path) -> str:
+    """`digest` of a chapter of the book, which may depend on what others of a stage have recorded."""
     if chapter not in QUOTING:
         return digest(chapter, values, [])
     others = [name for name in chapters.names() if name not in QUOTING]
@@ -186,7 +188,10 @@ def _record(chapter: str, stage: Path) -> dict:
 
 
 def keep(job: Job, notebook, seconds: float, stage: Path) -> None:
-    """Write an executed chapter, with its verdicts if it recorded some, and then what is known of its execution."""
+    """Write an executed chapter, with its verdicts if it recorded some, and then what is known of its execution.
+
+    A job without a digest is of no content that could be told: the chapter runs again next time.
+    """
     target = _file(stage, job.chapter, ".ipynb")
     files.write_text(target, json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True))
     verdicts, recorded = claims.file(job.chapter, stage), claims.pending(job.chapter, stage)
@@ -195,7 +200,8 @@ def keep(job: Job, notebook, seconds: float, stage: Path) -> None:
     known["files"] = _checksums(job.chapter, stage)
     files.write_text(_file(stage, job.chapter, ".json"), json.dumps(known))
     left = (_file(stage, job.chapter, kind) for kind in KINDS)
-    kept.keep(job.chapter, job.digest, [file for file in left if file.exists()])
+    if job.digest:
+        kept.keep(job.chapter, job.digest, [file for file in left if file.exists()])
 
 
 def _checksums(chapter: str, stage: Path) -> dict[str, str]:

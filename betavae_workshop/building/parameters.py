@@ -10,7 +10,14 @@ from betavae_workshop.building import chapters
 
 def declarations(chapter: str) -> dict[str, Declaration]:
     """Names, default values and rules in a chapter's tagged `parameters` cell; {} without one."""
-    return declared_in(_declaring(chapter))
+    source = _declaring(chapter)
+    try:
+        return declared_in(source)
+    except SyntaxError:
+        chapters.reach(chapter)  # says where
+        raise
+    except UsageError as error:
+        raise UsageError(f"chapter {chapter}: {error}") from None
 
 
 def _declaring(chapter: str) -> str:
@@ -25,13 +32,16 @@ def needs(chapter: str) -> list[tuple[str, str | None]]:
     `# a profile of mixing`; supplements, by how their names begin, in lines such as `# and of mixing: 5,000 epochs`.
     """
     source = _declaring(chapter)
-    rules = (PROFILE.fullmatch(declared.rule) for declared in declared_in(source).values())
+    rules = (PROFILE.fullmatch(declared.rule) for declared in declarations(chapter).values())
     found: list = [(name, None) for rule in rules if rule and rule[1] for name in rule[1].split(", ")]
     for name, start in re.findall(r"^# and of ([\w-]+): (.+)$", source, re.MULTILINE):
         from betavae_core.images import experiments  # it takes as long to load as all else
 
         extras = [extra.name for extra in experiments.experiment(name).supplements]
-        found += [(name, extra) for extra in extras if extra.startswith(start)]
+        if not (meant := [(name, extra) for extra in extras if extra.startswith(start)]):
+            there = f"it has: {', '.join(extras)}" if extras else "it has none"
+            raise UsageError(f"chapter {chapter}: no supplement of {name} begins with {start!r}; {there}")
+        found += meant
     return found
 
 

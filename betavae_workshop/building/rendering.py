@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 
 from betavae_core import files
-from betavae_core.errors import BuildError
+from betavae_core.errors import BuildError, UsageError, first_line
 from betavae_core.paths import BUILD, CHAPTERS, PACKAGE, ROOT
 from betavae_workshop import environment
-from betavae_workshop.building import kept
+from betavae_workshop.building import chapters, kept
 
 CONFIG, CONTENTS = ROOT / "_config.yml", ROOT / "_toc.yml"
 SCRATCH = BUILD / "render-here"  # where pages are made
@@ -29,6 +29,19 @@ def is_current(stage: Path, target: Path, chapter: str | None = None) -> bool:
     """Whether the pages in `target`, all or a chapter's, are whole, and were rendered from what is in `stage` now."""
     record = target / MADE_FROM
     return record.exists() and {*record.read_text(encoding="utf-8").split("\n")} <= {*_lines(target, stage, chapter)}
+
+
+def require_readable() -> None:
+    """UsageError, before a chapter runs in vain, where what all pages share cannot be read."""
+    from pybtex.database import parse_file
+    from pybtex.exceptions import PybtexError
+
+    chapters.names()
+    chapters.settings(CONFIG)
+    try:
+        parse_file(CHAPTERS / "references.bib")
+    except (PybtexError, OSError, UnicodeError) as error:
+        raise UsageError(f"{CHAPTERS / 'references.bib'} cannot be read: {first_line(error)}") from None
 
 
 def render(stage: Path, target: Path, builder: str = "html") -> Path:
@@ -60,8 +73,8 @@ def render_changes(stage: Path, names: list[str], pages: Path, target: Path) -> 
         made.mkdir()
         shutil.copyfile(pages / "searchindex.js", made / "searchindex.js")  # Sphinx adds to it
         if names:  # Sphinx would take none for all
-            chapters = [source / "book" / f"{name}.ipynb" for name in names]
-            _run([sys.executable, "-m", __name__, source, made, *chapters])
+            changed = [source / "book" / f"{name}.ipynb" for name in names]
+            _run([sys.executable, "-m", __name__, source, made, *changed])
         shutil.rmtree(made / "_static", ignore_errors=True)  # the same
         for folder in (pages, made):
             shutil.copytree(folder, whole, dirs_exist_ok=True)
@@ -145,8 +158,19 @@ def _run(command: list) -> None:
     if done.returncode:
         if "No space left on device" in done.stderr + done.stdout:
             raise BuildError(f"rendering failed: no space is left for {BUILD}")
-        warnings = [s for s in (done.stderr + done.stdout).splitlines() if re.search("WARNING|ERROR|rror:", s)]
-        raise BuildError("rendering failed:\n" + "\n".join(dict.fromkeys(warnings or [done.stderr])))
+        raise BuildError("rendering failed:\n" + "\n".join(_wrong(done.stderr + done.stdout) or [done.stderr]))
+
+
+def _wrong(output: str) -> list[str]:
+    """The lines of Sphinx's that say what is wrong, each with the place in the chapter's text."""
+    whole = re.sub(r"rror: *\n\s*", "rror: ", output)  # what is wrong, on a line of its own
+    lines = dict.fromkeys(line for line in whole.splitlines() if re.search("WARNING|ERROR|rror: (?!===)", line))
+    return [re.sub(r"\S*/book/([\w-]+)\.ipynb:(\d*)", _place, line) for line in lines]
+
+
+def _place(named: re.Match) -> str:
+    chapter, number = named.groups()
+    return f"{CHAPTERS / chapter}.md:{chapters.line_of(chapter, int(number)) if number else ''}"
 
 
 def _build_pages(stage: Path, pages: Path, *sources: Path, lenient: bool = False) -> int:

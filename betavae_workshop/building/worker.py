@@ -53,8 +53,9 @@ def execute(job: Job, stage: Path) -> str:
     started = time.perf_counter()
     done = _run(job.chapter, chapters.notebook(job.chapter), job.values)
     seconds = time.perf_counter() - started
-    execution.keep(job, done, seconds, stage)
-    return f"executed in {seconds:.1f} s"
+    same = execution.digest_of(job.chapter, job.values, stage) == job.digest  # as when the job was made
+    execution.keep(job if same else job._replace(digest=""), done, seconds, stage)
+    return f"executed in {seconds:.1f} s{'' if same else '; what it is made of was changed meanwhile'}"
 
 
 def _run(chapter: str, source, values: dict):
@@ -67,7 +68,7 @@ def _run(chapter: str, source, values: dict):
     try:
         done = _with_a_kernel(lambda settings: papermill.execute_notebook(source, str(partial), values, **settings))
     except papermill.PapermillExecutionError as error:
-        what = f"{error.ename}: {error.evalue}".splitlines()[0]
+        what = f"{error.ename}: {error.evalue.strip() or _last_written(partial)}".splitlines()[0]
         raise BuildError(f"chapter {chapter} failed in cell {error.exec_count}: {what} {kept}") from None
     except nbclient.exceptions.DeadKernelError:
         cause = f"the kernel was killed, perhaps for want of memory; see {log}"
@@ -110,11 +111,19 @@ def _own_kernel() -> type:
     return OwnKernel
 
 
+def _code_cells(partial: Path) -> list[dict]:
+    return [c for c in json.loads(partial.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+
+
 def _begun(partial: Path) -> int:
     """How many code cells of a partial notebook were begun: the number of the one in which it ended."""
-    cells = json.loads(partial.read_text(encoding="utf-8"))["cells"]
-    states = [c["metadata"].get("papermill", {}).get("status") for c in cells if c["cell_type"] == "code"]
-    return sum(state in ("completed", "running") for state in states)
+    return sum(bool(cell["metadata"]["papermill"].get("start_time")) for cell in _code_cells(partial))
+
+
+def _last_written(partial: Path) -> str:
+    """The last line on standard error, where IPython tells of a line of its own that fails."""
+    errors = [o for cell in _code_cells(partial) for o in cell["outputs"] if o.get("name") == "stderr"]
+    return "".join("".join(output["text"]) for output in errors).strip().rpartition("\n")[2]
 
 
 def _tidied(chapter: str, done):

@@ -10,7 +10,7 @@ import click
 
 from betavae_core.errors import UsageError
 from betavae_workshop.commands.serving import serve
-from betavae_workshop.commands.values import Group, Whole, new_file
+from betavae_workshop.commands.values import Group, Whole, new_file, tell
 
 LEDGER = ["kind", "what", "place", "evidence", "estimate", "95 % interval", "verdict"]
 
@@ -30,7 +30,7 @@ def book(profile, render_only, jobs):
     from betavae_workshop.building import book, chapters
 
     planning.profile(profile)
-    first = book.render() if render_only else book.build(click.echo, profile=profile, jobs=jobs)
+    first = book.render() if render_only else book.build(tell, profile=profile, jobs=jobs)
     for name in chapters.names():
         click.echo(f"page: {first.parent / 'book' / name}.html")
     click.echo(f"book: {first}")
@@ -49,7 +49,7 @@ def page(name):
     from betavae_workshop.building import book, parameters
 
     parameters.checked(name, {})
-    click.echo(f"page: {book.build_page(name, click.echo)}")
+    click.echo(f"page: {book.build_page(name, tell)}")
 
 
 @click.command()
@@ -61,7 +61,7 @@ def pdf():
     """
     from betavae_workshop.building import pdf
 
-    click.echo(f"pdf: {pdf.print_book(click.echo)}")
+    click.echo(f"pdf: {pdf.print_book(tell)}")
 
 
 @click.command()
@@ -96,7 +96,7 @@ def chapter(name, pairs, params):
     from betavae_workshop.building import book, parameters
 
     values = parameters.checked(name, only_once([*pairs, *split_pairs(params)]))
-    click.echo(f"page: {book.build_variant(name, values, click.echo)}")
+    click.echo(f"page: {book.build_variant(name, values, tell)}")
 
 
 def split_pairs(params: str | None) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """Values of options that need more than a type, and how groups list their commands."""
 
+import os
 import re
 from pathlib import Path
 
@@ -53,6 +54,14 @@ def new_file(_context, _option, text):
         raise click.BadParameter(f"must name a file in a folder that is there; got {text!r}")
     pipes.writable(lambda: file.parent)
     return file
+
+
+def tell(line: str) -> None:
+    """Say a line; where its reader, `head` for one, has had enough, work goes on in silence."""
+    try:
+        click.echo(line)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 class Group(click.Group):

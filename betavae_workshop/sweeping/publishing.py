@@ -68,8 +68,8 @@ def fill_in(members: list[Member], gaps: list[float], crew=None) -> Iterator[tup
             lost = record.diverged(values)  # then it fills nothing in
             waiting |= {} if lost else {member: values}
             if len(waiting) == BATCH:
-                gaps += complete(waiting)
-                waiting.clear()
+                full, waiting = waiting, {}  # a batch that fails is not tried again below
+                gaps += complete(full)
             yield member, {"diverged": lost}
     finally:
         gaps += complete(waiting) if waiting else []

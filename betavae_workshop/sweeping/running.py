@@ -102,5 +102,6 @@ def revision() -> str:
     """The commit of this project that is checked out, with -dirty where files differ from it; or unknown."""
     command = ["git", "-C", str(paths.ROOT), "describe", "--always", "--dirty"]
     with contextlib.suppress(OSError):
+        (paths.ROOT / ".git").stat()  # else it would be that of a repository around this project
         return subprocess.run(command, capture_output=True, text=True).stdout.strip() or "unknown"
     return "unknown"
