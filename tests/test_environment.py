@@ -355,7 +355,7 @@ def test_an_interpreter_of_one_s_own_says_what_it_lacks(tmp_path, wrong, told):
     own = tmp_path / "own"
     own.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{wrong}\nEND\nexit 1\n")
     own.chmod(0o755)
-    command = ["sh", paths.ROOT / "tools/env.sh", tmp_path / "venv", own, ""]
+    command = ["sh", ROOT / "tools/env.sh", tmp_path / "venv", own, ""]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr and done.stderr.count("\n") == 1
