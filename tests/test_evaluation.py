@@ -59,14 +59,14 @@ def test_the_error_of_mie_and_the_weight_that_draws_keep_are_those_of_its_images
 def test_true_inference_error_is_the_least_direct_divergence(trained):
     weights, data, _ = trained
     q = weights.posterior([data])[0]
-    covariance = np.linalg.inv(data.posterior_precision)
+    covariance = np.linalg.inv(data.process.posterior_precision)
 
     def divergence(P):
         rows = zip(q.mean, q.covariance(), data.posterior_mean, strict=True)
         return np.mean([gaussian.kl_divergence(P @ m, P @ S @ P.T, target, covariance) for m, S, target in rows])
 
     errors = [divergence(P) for P in signed_permutations(2)]
-    found = true_inference_error(q.mean, q.covariance(), data.posterior_mean, data.posterior_precision)
+    found = true_inference_error(q.mean, q.covariance(), data.posterior_mean, data.process.posterior_precision)
     assert found == pytest.approx((min(errors), errors[0]), rel=1e-9)
 
 
