@@ -269,11 +269,11 @@ def test_sentences_on_the_two_experiments_follow_their_slopes(rng):
     """Theory has −0.2317 for the slope of tiles and 0 for that of the control."""
     own, control = networks("tiles", rng, scatter=0.02), networks("tiles-diagonal", rng)
     said = showing._result({"tiles": own, "tiles-diagonal": control})
-    assert "interval holds the theory's −0.232 and excludes 0." in said
+    assert "interval includes the theory's −0.232 and excludes 0." in said
     gap = float(np.mean(tiles.difference(own, control)))
     assert f"minus that of tiles-diagonal is {gap:.2f} (".replace("-0", "−0") in said
     alike = showing._result({"tiles": own, "tiles-diagonal": networks("tiles-diagonal", rng, tilt=-0.2317)})
-    assert "does not hold the theory's" in alike and "holds 0, so the planned" in alike
+    assert "does not include the theory's" in alike and "includes 0, so the planned" in alike
     turned = networks("tiles-diagonal", rng)
     turned.tie[3, 0] += 0.5
     longest = showing._longest(turned, own)

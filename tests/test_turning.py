@@ -441,10 +441,11 @@ def test_each_realization_has_labels_of_its_own_and_the_same_at_every_beta(of_ti
 
 @pytest.mark.parametrize("name", tiles.NAMES)
 def test_the_fit_reads_theory_s_turned_curve(name):
-    """The chapter says: to within half a per cent."""
+    """Of tiles-4 the chapter says 1.001, above the 1 that its networks miss from below."""
     process, ratios = LinearGaussian(experiments.experiment(name).mixing), np.array(experiments.RATIOS)
     curve = [linear.rotated_tie(process, b, rotation.right_rotation(process), "full") for b in ratios]
-    assert tiles.reading(tiles.fit(ratios, np.array(curve))).best == pytest.approx(1, abs=0.005)
+    found = tiles.reading(tiles.fit(ratios, np.array(curve))).best
+    assert found == pytest.approx(1.001, abs=0.0005) if name == "tiles-4" else found == pytest.approx(1, abs=0.005)
 
 
 # --- what labels are worth -------------------------------------------------------------------------------

@@ -231,9 +231,9 @@ def _result(stores: dict[str, xr.Dataset]) -> str:
     gap = optima.mean(tiles.difference(stores["tiles"], stores["tiles-diagonal"]))
     if not np.isfinite(gap.high):
         return "Whether the two experiments with two tiles differ cannot be said before more of them is stored."
-    inside = "holds" if gap.low <= _expected() <= gap.high else "does not hold"
+    inside = "includes" if gap.low <= _expected() <= gap.high else "does not include"
     return (
         f"Paired by realization, the slope of tiles minus that of tiles-diagonal is {between(gap, 2)} nats. The "
         f"interval {inside} the theory's {tables.number(_expected(), 3)} and "
-        f"{'excludes 0' if gap.high < 0 else 'holds 0, so the planned comparison decides nothing'}."
+        f"{'excludes 0' if gap.high < 0 else 'includes 0, so the planned comparison decides nothing'}."
     )
