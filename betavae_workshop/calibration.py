@@ -6,7 +6,7 @@ curve are drawn with replacement, realization by realization. These come as they
 then means and medians of all differences are zero, whatever single networks do, and what is true is beyond dispute.
 As they lie, the mean of a step may owe itself to networks so rare that a sample has none of them; no rule can know.
 `data/calibration.json` keeps the rates with their seed, and
-`python -m betavae_workshop.calibration` finds them anew in half an hour.
+`python -m betavae_workshop.calibration` finds them anew in three quarters of an hour.
 """
 
 import json
@@ -29,12 +29,16 @@ STEEP = 8.0  # standard errors of steps that leave no doubt
 
 
 class Truth(NamedTuple):
-    """A curve in units of a step's standard error, whether the claim holds for it, and the effect that it has."""
+    """A curve in units of a step's standard error, whether the claim holds for it, and the effect that it has.
+
+    place : which of the stored β its first has; noise differs between them
+    """
 
     name: str
     curve: np.ndarray
     holds: bool
     effect: float
+    place: int = 0
 
 
 STORED = {"mixing": ("elbo", "reconstruction", "kl_prior", "tie"), "localisation": ("elbo", "kl_prior", "tie")}
@@ -63,6 +67,11 @@ def truths(rule: str) -> list[Truth]:
     found = [Truth("flat", np.zeros(len(at)), False, 0), Truth("border", border, False, 0)]
     for effect, (against, obeys) in zip(EFFECTS, curves, strict=True):
         found += [Truth(names[0], against, False, effect), Truth(names[1], obeys, True, effect)]
+    for step in range(BETAS - 1):  # a single one that is level, wherever it is
+        if rule == "falls":
+            found.append(Truth("border", -STEEP * (at - (at > step)), False, 0))
+        elif rule == "positive":
+            found.append(Truth("flat", np.zeros(2), False, 0, step))
     return found
 
 
@@ -90,13 +99,14 @@ def noises() -> dict:
     return found
 
 
-def draw(noise, shape, rng) -> np.ndarray:
-    """(trial, beta, realization) deviations; steps between neighbouring β have a standard deviation of about one."""
+def draw(noise, shape, rng, place: int = 0) -> np.ndarray:
+    """(trial, beta, realization) deviations, from a place on; steps have a standard deviation of about one."""
     deviations, signs = noise
     trials, betas, count = shape
     if deviations is None:
         return rng.standard_normal(shape) / 2**0.5
-    chosen = deviations[:betas, rng.integers(deviations.shape[1], size=(trials, count))].transpose(1, 0, 2)
+    networks = rng.integers(deviations.shape[1], size=(trials, count))
+    chosen = deviations[place : place + betas, networks].transpose(1, 0, 2)
     chosen = chosen / np.median(np.diff(deviations, axis=0).std(1))
     return chosen * rng.choice([-1.0, 1.0], (trials, 1, count)) if signs else chosen
 
@@ -110,7 +120,7 @@ def rates(rule: str, noise, count: int, trials: int = TRIALS, seed: int = SEED, 
     rng = np.random.default_rng([seed, count, RULES.index(rule)])
     found = {"false_held": 0.0, "false_refuted": 0.0, "held": [], "refuted": []}
     for truth in truths(rule):
-        drawn = draw(noise, (trials, len(truth.curve), count), rng)
+        drawn = draw(noise, (trials, len(truth.curve), count), rng, truth.place)
         decisions = decision(rule, truth.curve[:, None] / count**0.5 + drawn)
         held, refuted = float((decisions == 1).mean()), float((decisions == -1).mean())
         if not truth.holds:

@@ -86,16 +86,19 @@ def _time(rows: list[dict]) -> tuple[float, str, str]:
     """Median of the processor time that networks of one β took to the optimum, in U; whether it is a bound; as text.
 
     Where half of them did not get there it is more than the cap at which the first was stopped. If their training was
-    over instead, it is infinite, and the text says how many nats the middle one of them is below.
+    over instead, it is infinite, and the text says how many nats the middle one of them is below. Where some got there,
+    and not all, it says how many did.
     """
     times = [row["processor_s"] / row["unit_s"] if row["end"] == "reached" else math.inf for row in rows]
+    there = sum(map(math.isfinite, times))
+    some = f" ({there} of {len(rows)})" if 0 < there < len(rows) else ""
     if math.isfinite(median := float(np.median(times))):
-        return median, "", f"{median:.2f}"
+        return median, "", f"{median:.2f}{some}"
     stopped = [row["processor_s"] / row["unit_s"] for row in rows if row["end"] == "stopped"]
     if stopped:
-        return min(stopped), "> ", f"> {min(stopped):.1f}"
+        return min(stopped), "> ", f"> {min(stopped):.1f}{some}"
     short = [row["nats_below"] for row in rows if row["end"] == "over"]
-    return math.inf, "", f"{np.median(short):.2f} nats below"
+    return math.inf, "", f"{np.median(short):.2f} nats below{some}"
 
 
 def table(rows: list[dict]) -> tuple[list[str], list[list[str]]]:

@@ -204,7 +204,9 @@ def test_the_exact_posterior_in_the_latents_plane_gives_the_true_inference_error
         exact, covariance = latents.exact_in_latents(found.mean, found.std, data)
         q = [np.diag(std**2) for std in found.std]
         pairs = zip(found.mean, q, exact, strict=True)
-        expected, _ = true_inference_error(found.mean, np.array(q), data.posterior_mean, data.process.posterior_precision)
+        expected, _ = true_inference_error(
+            found.mean, np.array(q), data.posterior_mean, data.process.posterior_precision
+        )
         assert np.mean([kl_divergence(m, S, e, covariance) for m, S, e in pairs]) == pytest.approx(expected)
 
 

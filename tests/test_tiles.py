@@ -273,7 +273,7 @@ def test_sentences_on_the_two_experiments_follow_their_slopes(rng):
     gap = float(np.mean(tiles.difference(own, control)))
     assert f"minus that of tiles-diagonal is {gap:.2f} (".replace("-0", "−0") in said
     alike = showing._result({"tiles": own, "tiles-diagonal": networks("tiles-diagonal", rng, tilt=-0.2317)})
-    assert "does not include the theory's" in alike and "includes 0, so the planned" in alike
+    assert "does not include the theory's" in alike and "includes 0, so this comparison" in alike
     turned = networks("tiles-diagonal", rng)
     turned.tie[3, 0] += 0.5
     longest = showing._longest(turned, own)

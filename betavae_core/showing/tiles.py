@@ -212,9 +212,9 @@ def lead(profile: str) -> str:
     return (
         "Networks whose images follow the model agree with the theory: at the noise ratio their TIE still falls, by "
         f"{between(_positive(slope))} nats per unit of log β (theory: {-tiles.slope('tiles'):.3f}). "
-        "In a control, whose sources stay independent given the data, TIE should be level there. The planned "
-        "comparison was inconclusive, since some of the control's decoders had not turned to the principal axes. In an "
-        "exploratory comparison the control alone got longer training. Its decoders had turned, and its TIE fell by "
+        "In a control, whose sources stay independent given the data, TIE should be level there. One trained as "
+        "long decides nothing, since some of its decoders had not turned to the principal axes. In an exploratory "
+        "comparison the control alone got longer training. Its decoders had turned, and its TIE fell by "
         f"{between(_positive(longer))} nats per unit less than that of tiles"
     )
 
@@ -235,5 +235,5 @@ def _result(stores: dict[str, xr.Dataset]) -> str:
     return (
         f"Paired by realization, the slope of tiles minus that of tiles-diagonal is {between(gap, 2)} nats. The "
         f"interval {inside} the theory's {tables.number(_expected(), 3)} and "
-        f"{'excludes 0' if gap.high < 0 else 'includes 0, so the planned comparison decides nothing'}."
+        f"{'excludes 0' if gap.high < 0 else 'includes 0, so this comparison decides nothing'}."
     )

@@ -114,12 +114,12 @@ ENTRIES = {
     "tiles-against-control": Entry(
         RESULT,
         "Tiles: at β = ν TIE falls more steeply than in the control, whose sources are independent given the data",
-        "the theorem; control trained for 6,000 epochs, as planned",
+        "the theorem; control trained for 6,000 epochs, as tiles are",
     ),
     "tiles-against-settled": Entry(
         RESULT,
         "Tiles: at β = ν TIE falls more steeply than in a control trained for 20,000 epochs (exploratory)",
-        "added after the planned control missed what theory predicts",
+        "added after that control missed what theory predicts",
     ),
     "turned-free": Entry(RESULT, "Turning the latents changes no term but TIE", "the theorem on turning"),
     "turned-tie": Entry(
