@@ -279,6 +279,15 @@ def test_a_formula_says_that_it_goes_on_and_keeps_the_marks_behind_it(site, blan
     assert page.locator(".together").first.evaluate("part => getComputedStyle(part).whiteSpace") == "nowrap"
 
 
+def test_the_keyboard_stops_at_formulas_that_scroll_alone(site, blank):
+    """Of 182 stops before the explorer 87 were formulas."""
+    show(blank, f"{site}/book/rotation.html", 390)
+    blank.wait_for_function("document.querySelectorAll('mjx-container[tabindex=\"-1\"]').length > 100")
+    stops = blank.locator('mjx-container[tabindex="0"]')
+    assert stops.count() > 0
+    assert stops.evaluate_all("all => all.every(one => one.scrollWidth > one.clientWidth)")
+
+
 def test_each_numbered_table_and_figure_is_on_paper(site, blank):
     """Three tables of this page are folded on the screen; on paper they were missing."""
     blank.goto(f"{site}/book/turning.html", wait_until="load")

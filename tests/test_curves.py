@@ -186,6 +186,25 @@ def test_the_right_button_chooses_nothing(page):
     assert heading.inner_text() == "at β = 20"
 
 
+def test_text_that_is_selected_over_a_panel_chooses_nothing(page):
+    heading, box = page.locator(".asked .at").last, page.locator(".frame svg").first.bounding_box()
+    page.mouse.move(2, 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 60, box["y"] + 50)
+    page.mouse.up()
+    page.mouse.move(2, 2)
+    assert heading.inner_text() == "at β = 20"
+
+
+def test_keys_go_on_from_the_chosen_place_wherever_the_mouse_rests(page):
+    box = page.locator(".frame svg").first.bounding_box()
+    page.locator(".frame").first.focus()
+    page.mouse.move(box["x"] + 60, box["y"] + 50)
+    page.keyboard.press("ArrowRight")
+    page.mouse.move(2, 2)
+    assert page.locator(".asked .at").last.inner_text() == "at β = 1000"
+
+
 def test_a_tap_chooses_and_a_finger_that_scrolls_does_not(browser, site):
     context = browser.new_context(has_touch=True, viewport={"width": 390, "height": 850})
     page = context.new_page()
@@ -232,6 +251,7 @@ def test_the_file_holds_every_network(page, dataset):
         (r["panel"][3:].split()[0], r["quantity"], float(r["beta"])): r["value"] for r in rows if r["curve"] != "live"
     }
     assert len(found) == len(NAMES) * len(BETAS) * (3 + 3)
+    assert {row["panel"] for row in rows} == set(page.locator(".asked .title").all_text_contents())  # with their units
     for name in NAMES:
         for beta in BETAS:
             told = [float(found[name, quantity, beta]) for quantity in ("value", "band from", "band to")]
@@ -568,6 +588,10 @@ def test_what_is_not_stored_is_told_with_its_command(visit):
         in page.locator(".page-beta details p").inner_text()
     )
     assert "make chapter CHAPTER=mixing BETA=7" in page.locator(".page-beta code").inner_text()
+    for asked in ("9", "0.3", "8"):  # the address stays as it is, whatever was shown before
+        page.evaluate(f"location.hash = '#beta={asked}'")
+        page.locator(".page-beta details", has_text=f"at β = {asked};").wait_for()
+        assert page.evaluate("location.hash") == f"#beta={asked}"
     page.get_by_label("β of this page").focus()
     page.keyboard.press("Home")
     assert not page.locator(".page-beta code").is_visible()

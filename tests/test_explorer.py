@@ -297,6 +297,61 @@ def test_a_link_set_in_the_open_page_is_followed_and_a_jump_to_a_section_is_not(
     assert told.all_inner_texts() == ["1", "2", "1", "0.5", "1.5", "1", "0°"]
 
 
+def test_an_address_that_was_copied_tells_of_no_later_state_and_a_link_leads_to_the_explorer(explorer):
+    explorer.evaluate("document.body.insertAdjacentHTML('afterbegin', '<p style=height:3000px>before</p>')")
+    explorer.get_by_role("button", name="Copy a link").click()
+    link = explorer.url
+    assert "beta=1&" in link
+    explorer.locator(".controls input").first.focus()
+    explorer.keyboard.press("ArrowRight")
+    assert "#" not in explorer.url
+    explorer.route("**/page.html", lambda route: route.fulfill(body=_with_space_above(route)))
+    explorer.goto("about:blank")
+    explorer.goto(link)
+    explorer.wait_for_function("scrollY > 2000")
+
+
+def _with_space_above(route):
+    return route.fetch().text().replace("<body>", "<body><p style=height:3000px>before</p>")
+
+
+def test_a_beta_shown_is_the_beta_used(explorer):
+    """β = 2 by the slider was 1.99526, with numbers of its own."""
+    slider, readout = explorer.locator(".controls input").first, explorer.locator(".readout")
+    slider.focus()
+    for _ in range(30):
+        explorer.keyboard.press("ArrowRight")
+    assert explorer.locator(".controls output").first.inner_text() == "2"
+    shown = readout.inner_text()
+    explorer.evaluate(
+        "location.hash = '#beta=2&A=2,1,0.5,1.5&sigma=1'; new Promise(done => addEventListener('hashchange', done))"
+        ".then(() => {})"
+    )
+    assert readout.inner_text() == shown
+
+
+def test_a_finger_turns_the_latents_by_the_handle(browser, explorer):
+    """The handle was drawn anew under the finger, which then scrolled the page."""
+    context = browser.new_context(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 700})
+    page = context.new_page()
+    page.goto(explorer.url)
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=height:3000px>behind</p>')")
+    page.locator(".dial .handle").scroll_into_view_if_needed()
+    plane, before = page.locator("svg.plane").bounding_box(), page.evaluate("scrollY")
+    finger = context.new_cdp_session(page)
+    for i, degrees in enumerate((0, 10, 20, 30)):
+        radius = plane["width"] * 108 / 240
+        x = plane["x"] + plane["width"] / 2 + radius * np.cos(np.radians(degrees))
+        y = plane["y"] + plane["height"] / 2 - radius * np.sin(np.radians(degrees))
+        kind = "touchMove" if i else "touchStart"
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+        page.wait_for_timeout(50)
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert float(page.get_by_label("turn", exact=True).input_value()) == pytest.approx(30, abs=1)
+    assert page.evaluate("scrollY") == before
+    context.close()
+
+
 def test_without_a_signal_tie_is_least_from_the_noise_on_and_an_axis_has_each_number_once(explorer):
     explorer.evaluate("location.hash = '#beta=2&A=0,0,0,0&sigma=2'")
     told = explorer.locator(".explorer .readout", has_text="β = 2:")
@@ -320,7 +375,7 @@ def test_at_the_sources_own_axes_the_family_costs_a_constant(explorer, process):
     assert "TIE 1.74," in readout.inner_text()  # at the principal axes the family is immaterial
     explorer.get_by_role("button", name="Turn to the sources").click()
     assert "TIE 0," in readout.inner_text()
-    assert "β* = 1. Latents" in readout.inner_text()
+    assert "β* = 1. Principal axes in use: 2." in readout.inner_text()
     assert "Rotation: the sources’ own, −39.8°." in readout.inner_text()  # named once
     other = explorer.locator(".asked").nth(1).locator(".values li").nth(2)
     assert other.inner_text().split() == ["TIE,", "diagonal", "q", "0.207"]

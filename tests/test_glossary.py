@@ -148,10 +148,16 @@ def anchors(link):
     return [name for name in link.get_attribute("class").split() if name.startswith("term-")]
 
 
+COVERED = """link => { const tip = document.querySelector('.tip').getBoundingClientRect();
+    return [...link.getClientRects()].some(line => line.top < tip.bottom - 1 && tip.top < line.bottom - 1
+        && line.left < tip.right - 1 && tip.left < line.right - 1) }"""
+
+
 def check(page, link, explained):
     """Beside this link is all that the glossary says of its terms."""
     found = tip(page)
     assert (found["seen"], found["inside"], found["raw"]) == (True, True, False), (link.inner_text(), found)
+    assert not link.evaluate(COVERED), link.inner_text()
     assert anchors(link)
     for anchor in anchors(link):
         assert explained[anchor] in words(found["text"])

@@ -371,6 +371,26 @@ def test_a_finger_turns_on_the_rim_and_scrolls_inside_it(opened):
     page.close()
 
 
+def test_a_second_finger_turns_nothing(opened):
+    page = opened(has_touch=True, is_mobile=True)
+    finger = page.context.new_cdp_session(page)
+    first, second = (dict(zip("xy", rim(page, degrees), strict=True)) for degrees in (60, -60))
+    for kind, touches in (("touchStart", [first]), ("touchStart", [first, second]), ("touchEnd", [])):
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+        page.wait_for_timeout(50)
+    assert said(page)[0] == pytest.approx(60, abs=1)
+    page.close()
+
+
+def test_latents_that_are_turned_and_mirrored_are_said_to_be(page):
+    labels(page, 5)
+    page.get_by_role("button", name="mirrored").click()
+    assert page.locator(".readout").inner_text().startswith("Turned and mirrored. ")
+    page.get_by_role("button", name="as trained").click()
+    page.get_by_role("button", name="mirrored").click()
+    assert page.locator(".readout").inner_text().startswith("Mirrored. ")
+
+
 def test_other_labels_draw_again_and_pressed_buttons_say_so(page):
     labels(page, 3)
     first = labelled(page)

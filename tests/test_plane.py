@@ -127,6 +127,26 @@ def test_between_grid_points_the_four_around_are_blended(page, drawn):
     assert at(page) == (0.5, 0.1)
 
 
+def test_no_picture_of_another_beta_stays_while_its_own_is_not_there(page):
+    filled = """() => { const canvas = document.querySelector('.pair canvas');
+        return canvas.getContext('2d').getImageData(0, 0, 40, 40).data.some(Boolean) }"""
+    page.wait_for_function(filled)
+    page.evaluate("Object.defineProperty(HTMLImageElement.prototype, 'complete', { get: () => false })")
+    page.locator(".latent-plane input").first.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("End")
+    assert not page.evaluate(filled)
+
+
+def test_text_that_is_selected_over_the_plane_moves_no_point(page):
+    box, said = page.locator(".map").bounding_box(), page.locator(".map").get_attribute("aria-valuetext")
+    page.mouse.move(2, 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.up()
+    assert page.locator(".map").get_attribute("aria-valuetext") == said
+
+
 def test_pointing_moves_the_point(page):
     box = page.locator(".map").bounding_box()
     unit = box["width"] / (2 * (REACH + 0.2))

@@ -8,6 +8,8 @@ import { at, drawPanel, grid, inWords, isLevel, listValues, nearest, number } fr
 
 const STEPS = 100; // key presses across the longest grid
 
+const titled = (panel) => [panel.title, panel.unit].filter(Boolean).join(", ");
+
 /** What a panel is over, and in which unit. */
 const variable = (panel) => (panel.variable ?? "β").split(", ");
 
@@ -17,7 +19,7 @@ function panelOf(panel, preview, pick) {
     betas = grid(panel),
     [name, unit = ""] = variable(panel),
     step = Math.ceil(betas.length / STEPS);
-  const title = element("p", { class: "title" }, [panel.title, panel.unit].filter(Boolean).join(", "));
+  const title = element("p", { class: "title" }, titled(panel));
   const frame = element("div", {
     class: "frame",
     role: "slider",
@@ -33,9 +35,12 @@ function panelOf(panel, preview, pick) {
   head.append(heading, element("small", {}, panel.off.told));
   root.append(title, frame, head, list);
   let drawn,
-    index = 0;
-  const show = (beta) => {
+    index = 0,
+    kept = 0, // where keys go on from, wherever the mouse rests
+    held = null; // the pointer that was pressed here: text may be selected over a panel
+  const show = (beta, previewed = false) => {
     index = nearest(betas, beta, panel.linear);
+    if (!previewed) kept = index;
     const place = `${name} = ${number(betas[index], 4)} ${unit}`.trim();
     heading.textContent = `at ${place}`;
     listValues(list, panel, betas[index]);
@@ -48,9 +53,14 @@ function panelOf(panel, preview, pick) {
     return drawn.betaAt(event.clientX - box.left, event.clientY - box.top);
   };
   frame.addEventListener("pointermove", (event) => preview(pointed(event)));
-  frame.addEventListener("pointerup", (event) => event.button || pick(pointed(event)));
+  frame.addEventListener("pointerdown", (event) => (held = event.button ? null : event.pointerId));
+  frame.addEventListener("pointerup", (event) => event.pointerId === held && pick(pointed(event)));
   // a finger that scrolls chooses nothing
-  for (const end of ["pointerleave", "pointercancel"]) frame.addEventListener(end, () => preview(null));
+  for (const end of ["pointerleave", "pointercancel"])
+    frame.addEventListener(end, () => {
+      held = null;
+      preview(null);
+    });
   frame.addEventListener("keydown", (event) => {
     const last = betas.length - 1,
       far = Math.ceil(last / 8);
@@ -66,7 +76,7 @@ function panelOf(panel, preview, pick) {
     };
     if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    pick(betas[Math.min(last, Math.max(0, index + moves[event.key]))]);
+    pick(betas[Math.min(last, Math.max(0, kept + moves[event.key]))]);
   });
   return {
     root,
@@ -83,7 +93,7 @@ function alone(panel) {
   let chosen = grid(panel)[Math.floor(grid(panel).length / 2)];
   const view = panelOf(
     panel,
-    (value) => view.show(value ?? chosen),
+    (value) => view.show(value ?? chosen, value !== null),
     (value) => view.show((chosen = value)),
   );
   view.show(chosen);
@@ -111,7 +121,7 @@ function tableOf(panel) {
       class: "numbers",
       tabindex: 0,
       role: "region",
-      "aria-label": `Numbers of ${panel.title}`,
+      "aria-label": `Numbers of ${titled(panel)}`,
     });
   const table = box.appendChild(element("table")),
     line = (cells, name) => {
@@ -127,7 +137,7 @@ function tableOf(panel) {
     body = element("tbody");
   head.append(line(header, "th"));
   body.append(...rows.map((row) => line(row)));
-  table.append(element("caption", {}, [panel.title, panel.unit].filter(Boolean).join(", ")), head, body);
+  table.append(element("caption", {}, titled(panel)), head, body);
   return box;
 }
 
@@ -139,7 +149,7 @@ function csvOf(panels) {
     for (const curve of panel.curves) {
       const add = (quantity, values) =>
         values?.forEach((value, i) =>
-          lines.push([quoted(panel.title), quoted(curve.name), quantity, curve.beta[i] ?? "", value ?? ""].join(",")),
+          lines.push([quoted(titled(panel)), quoted(curve.name), quantity, curve.beta[i] ?? "", value ?? ""].join(",")),
         );
       add("value", curve.value);
       add("band from", curve.low);
@@ -162,9 +172,10 @@ function start(holder) {
     tools = element("div", { class: "tools" });
   let chosen = first,
     networks = false;
-  const showAll = (beta) => views.forEach((view, i) => panels[i].variable || view.show(beta));
+  const showAll = (beta, previewed = false) =>
+    views.forEach((view, i) => panels[i].variable || view.show(beta, previewed));
   const views = panels.map((panel) =>
-    panel.variable ? alone(panel) : panelOf(panel, (beta) => showAll(beta ?? chosen), choose),
+    panel.variable ? alone(panel) : panelOf(panel, (beta) => showAll(beta ?? chosen, beta !== null), choose),
   );
   const drawAll = () => views.forEach((view) => view.draw(networks));
   flow.append(...views.map((view) => view.root));

@@ -13,7 +13,7 @@ const at = (degrees, radius = RADIUS) => [
 
 /** Let an SVG's rim turn between two angles; returns a function that draws it at an angle, with another one marked. */
 export function dial(svg, [low, high, step], turned) {
-  let held = false;
+  let held = null; // the pointer that does: a second finger turns nothing
   const angleAt = (event) => {
     const box = svg.getBoundingClientRect();
     const angle =
@@ -22,19 +22,21 @@ export function dial(svg, [low, high, step], turned) {
   };
   svg.addEventListener("pointerdown", (event) => {
     if (event.button || !event.target.closest(".dial")) return;
-    held = true;
-    svg.setPointerCapture(event.pointerId);
-    turned(angleAt(event));
+    held = event.pointerId;
+    svg.setPointerCapture(held);
+    // a finger has to rest on what is there until its touchstart is heard; what is drawn anew would not hear it
+    if (event.pointerType === "mouse") turned(angleAt(event));
   });
-  svg.addEventListener("pointermove", (event) => {
-    if (held) turned(angleAt(event));
-  });
+  for (const kind of ["pointermove", "pointerup"])
+    svg.addEventListener(kind, (event) => {
+      if (event.pointerId === held) turned(angleAt(event));
+    });
   // else the page scrolls and takes the finger away: touch-action on a part of a drawing does not prevent it
   const still = (event) => event.target.closest(".dial") && event.preventDefault();
   svg.addEventListener("touchstart", still, { passive: false });
   for (const end of ["pointerup", "pointercancel"])
-    svg.addEventListener(end, () => {
-      held = false;
+    svg.addEventListener(end, (event) => {
+      if (event.pointerId === held) held = null;
     });
   return (angle, marked) => {
     const arc = `M${at(low)} A${RADIUS},${RADIUS} 0 0 0 ${at(high)}`,

@@ -20,6 +20,7 @@ const PANELS = [
   [["kl_prior"], "C, nats"],
 ];
 const NAMES = { elbo: "ELBO", tie: "TIE", mie: "MIE", reconstruction: "R", kl_prior: "C" };
+const SLIGHT = 1e-12; // part of an eigenvalue, which may be rounding
 const degrees = (value) => `${number(value)}°`;
 
 /** A range that holds a value too, by whole steps unless that is none. */
@@ -141,6 +142,7 @@ function show(root, state, [low, high]) {
     `Exact posterior of the sources, correlation ${number(correlation(exact))}, ` +
       `and the encoder's, correlation ${number(correlation(q))}`,
   );
+  const used = here.d2.filter((d, i) => d > SLIGHT * found.lambda[i]).length;
   const atOwn = !trained && Math.abs(turn - own) < 0.01;
   const axes = trained
     ? "principal axes, as trained"
@@ -153,7 +155,8 @@ function show(root, state, [low, high]) {
       ? sentences(beta, here, best, terms(A, noise, best, found), exact.covariance)
       : `β = ${number(beta)}: TIE ${number(here.tie)}, MIE ${number(here.mie)} nats. ` +
         `Least TIE ${A.flat().some(Boolean) ? `at β* = ${number(best)}` : `from β = ${number(best)} on`}. ` +
-        `Latents in use: ${here.d2.filter((d) => d > 0).length}. Posterior correlation ${number(correlation(exact))}.` +
+        `${trained ? "Latents" : "Principal axes"} in use: ${used}. ` +
+        `Posterior correlation ${number(correlation(exact))}.` +
         (root.dial ? ` Rotation: ${axes}${atOwn ? "" : `; the sources’ own is at ${degrees(own)}`}.` : "") +
         (found.repeated ? " Eigenvalues coincide: the optimum is free to rotate." : ""),
   );
@@ -188,18 +191,23 @@ function start(root) {
   const changed = () => {
     show(root, state, ranges.beta);
   };
+  const moved = () => {
+    // the address, once copied, tells of another state from now on
+    if (location.hash.includes("=")) history.replaceState(null, "", location.pathname + location.search);
+    changed();
+  };
   const power = (exponent) => number(10 ** exponent);
   const setters = [];
   const control = (label, range, value, text, store) => {
     const { row, set } = slider(label, range, value, text, (next) => {
       store(next);
-      changed();
+      moved();
     });
     controls.append(row);
     setters.push(set);
   };
   control("β", ranges.beta, Math.log10(state.beta), power, (v) => {
-    state.beta = 10 ** v;
+    state.beta = Number((10 ** v).toPrecision(3)); // as it is shown
   });
   if (full) {
     ENTRIES.forEach((label, i) =>
@@ -215,7 +223,7 @@ function start(root) {
     });
     const family = choice("covariance of q", FAMILIES, state.family, (name) => {
       state.family = name;
-      changed();
+      moved();
     });
     controls.append(family.row);
     const take = (next) => {
@@ -227,10 +235,15 @@ function start(root) {
     // a state, and no section of the page
     const given = () => location.hash.includes("=") && take(parseState(location.hash.slice(1), defaults));
     addEventListener("hashchange", given);
+    if (location.hash.includes("="))
+      addEventListener("load", async () => {
+        await window.MathJax?.startup?.promise; // until then formulas above change their heights
+        root.scrollIntoView();
+      });
     const turnTo = (turn) => {
       state.turn = turn;
       setters.at(-1)(turn);
-      changed();
+      moved();
     };
     root.dial = dial(pictures.querySelector("svg.plane"), RANGES.turn, turnTo);
     const buttons = element("div", { class: "buttons" });

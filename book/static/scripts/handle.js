@@ -60,17 +60,17 @@ function mapOf(data, moved) {
     const [x, y] = [clientX - box.left - box.width / 2, box.top + box.height / 2 - clientY];
     return Math.round((Math.atan2(y, x) * 180) / Math.PI);
   };
-  let held = false;
+  let held = null; // the pointer that does: a second finger turns nothing
   dial.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
-    held = true;
-    dial.setPointerCapture(event.pointerId);
+    if (event.button || held !== null) return;
+    held = event.pointerId;
+    dial.setPointerCapture(held);
     moved(angleAt(event));
   });
-  dial.addEventListener("pointermove", (event) => held && moved(angleAt(event)));
+  dial.addEventListener("pointermove", (event) => event.pointerId === held && moved(angleAt(event)));
   for (const end of ["pointerup", "pointercancel"])
-    dial.addEventListener(end, () => {
-      held = false;
+    dial.addEventListener(end, (event) => {
+      if (event.pointerId === held) held = null;
     });
   // else the page scrolls and takes the finger away: touch-action on a part of a drawing does not prevent it
   dial.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
@@ -165,7 +165,7 @@ function wordsOf(data, state, after, before) {
     return `As trained. Drag the handle on the rim, or let labels turn it: ${usual(data)} uses those below.`;
   if (!state.count)
     return (
-      `${state.angle ? "Turned by hand" : "Mirrored"}. ` +
+      `${state.sign > 0 ? "Turned by hand" : state.angle ? "Turned and mirrored" : "Mirrored"}. ` +
       `The best turn of all leaves ${number(tie(data, best(data)))}\u00a0nats.`
     );
   const way = after < before ? "falls" : "rises";

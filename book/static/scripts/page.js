@@ -39,12 +39,15 @@ function startControl(root) {
     note.textContent = there ? "" : `Nothing is stored at β = ${beta}; shown is the nearest that there is. `;
     if (unfolded || !(there || details.open)) details.open = unfolded = !there;
   };
+  let reading = false;
   const fromAddress = () => {
     const text = location.hash.startsWith(HEAD) ? location.hash.slice(HEAD.length) : "",
       asked = Number(text);
     if (!text || !(asked >= 0) || !Number.isFinite(asked)) return false;
     const beta = betas[nearest(betas, asked)];
+    reading = true; // the address stays as it is, with a note where nothing is stored at its β
     choose(beta);
+    reading = false;
     wanted(asked, beta === asked);
     return true;
   };
@@ -57,7 +60,7 @@ function startControl(root) {
     const i = nearest(betas, beta);
     control.set(i);
     shown = betas[i];
-    if (started && location.hash !== HEAD + betas[i]) history.replaceState(null, "", HEAD + betas[i]);
+    if (started && !reading && location.hash !== HEAD + betas[i]) history.replaceState(null, "", HEAD + betas[i]);
     if (started) wanted(0, true);
   });
   started = true;

@@ -133,7 +133,7 @@ function choiceOf(label, names, chosen, fill = (button, name) => button.append(n
     [...group.children].forEach((button, i) => button.setAttribute("aria-pressed", i === index));
   group.append(
     ...names.map((name, i) => {
-      const button = anyElement("button", { type: "button" });
+      const button = anyElement("button", { type: "button", "aria-pressed": "false" });
       fill(button, name);
       button.addEventListener("click", () => {
         press(i);
@@ -173,6 +173,7 @@ function start(root) {
     const sheet = sheets(betas[state.at]);
     decoded.canvas.setAttribute("aria-label", `Image decoded at ${place(state.point)}`);
     if (sheet.complete && sheet.naturalWidth) blend(decoded.canvas, sheet, state.point, data.reach, data.side);
+    else decoded.canvas.getContext("2d").clearRect(0, 0, CANVAS, CANVAS); // no picture of another β
   }
   function move(point, held = false) {
     state.point = point.map((value) => Math.round(100 * Math.min(data.reach, Math.max(-data.reach, value))) / 100);
@@ -242,14 +243,20 @@ function start(root) {
   if (!document.querySelector(".page-beta")) live.append(control.row); // else the page has one for all
   live.append(map.root, aside);
 
+  let pressed = null; // the pointer that was pressed here: a second finger, or one that selects text, moves nothing
   map.root.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
-    map.root.setPointerCapture(event.pointerId);
+    if (event.button || pressed !== null) return;
+    pressed = event.pointerId;
+    map.root.setPointerCapture(pressed);
     move(map.pointAt(event));
   });
   map.root.addEventListener("pointermove", (event) => {
-    if (event.buttons & 1) move(map.pointAt(event));
+    if (event.pointerId === pressed) move(map.pointAt(event));
   });
+  for (const end of ["pointerup", "pointercancel"])
+    map.root.addEventListener(end, (event) => {
+      if (event.pointerId === pressed) pressed = null;
+    });
   map.root.addEventListener("keydown", (event) => {
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1], Home: [0, 0] },
       step = event.shiftKey ? GRID : STEP;

@@ -15,6 +15,9 @@ function mark() {
     const formula = box.querySelector("mjx-container");
     box.classList.toggle("scrolls", formula !== null && sideways(formula, SLIGHT));
   }
+  for (const formula of document.querySelectorAll(".bd-content mjx-container"))
+    // MathJax makes each a stop of the keyboard's
+    formula.tabIndex = formula.closest("div.math") && sideways(formula) ? 0 : -1;
   for (const box of document.querySelectorAll(FIGURES)) {
     const scrolls = sideways(box) && getComputedStyle(box).overflowX !== "visible";
     if (scrolls) box.tabIndex = 0;

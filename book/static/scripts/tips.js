@@ -12,14 +12,17 @@ let term = null,
 /** Below the term, or above it where there is more room; nowhere while the term itself is out of sight. */
 function place() {
   if (!term) return;
-  const at = term.getClientRects()[0],
+  const lines = [...term.getClientRects()], // a term may be broken over two
+    first = lines[0],
+    last = lines.at(-1),
     { width, height } = tip.getBoundingClientRect();
-  const below = at.bottom + EDGE + height <= innerHeight || at.top < innerHeight - at.bottom;
-  const left = Math.min(at.left, document.documentElement.clientWidth - width - EDGE),
-    top = below ? at.bottom + EDGE : at.top - EDGE - height;
+  const below = last.bottom + EDGE + height <= innerHeight || first.top < innerHeight - last.bottom;
+  const at = below ? last : first,
+    left = Math.min(at.left, document.documentElement.clientWidth - width - EDGE),
+    top = below ? last.bottom + EDGE : first.top - EDGE - height;
   tip.style.left = `${Math.max(EDGE, left)}px`;
   tip.style.top = `${Math.max(EDGE, Math.min(top, innerHeight - height - EDGE))}px`;
-  tip.style.visibility = at.bottom < 0 || at.top > innerHeight ? "hidden" : "visible";
+  tip.style.visibility = last.bottom < 0 || first.top > innerHeight ? "hidden" : "visible";
 }
 
 async function show(link) {
