@@ -21,12 +21,12 @@ GPU = DATA / "gpu.json"  # what was measured on one, in `gpu.check` and in sweep
 
 def digits() -> Path:
     """File of MNIST digits: the thousand embedded ones, or BETAVAE_DIGITS."""
-    return Path(os.environ.get("BETAVAE_DIGITS") or EMBEDDED_DIGITS)
+    return Path(os.environ.get("BETAVAE_DIGITS") or EMBEDDED_DIGITS).expanduser()
 
 
 def _folder(variable: str, usual: Path) -> Path:
     """The folder that a variable names, or the usual one; it may be absent, and UsageError if it cannot be made."""
-    folder = Path(os.environ.get(variable) or usual)
+    folder = Path(os.environ.get(variable) or usual).expanduser()
     if not folder.is_dir() and os.path.lexists(folder):
         what = "is a link to nothing" if folder.is_symlink() else "is a file"
         raise UsageError(f"{variable} must be a folder, or absent; {folder} {what}")

@@ -29,16 +29,13 @@ STEEP = 8.0  # standard errors of steps that leave no doubt
 
 
 class Truth(NamedTuple):
-    """A curve in units of a step's standard error, whether the claim holds for it, and the effect that it has.
-
-    place : which of the stored β its first has; noise differs between them
-    """
+    """A curve in units of a step's standard error, whether the claim holds for it, and the effect that it has."""
 
     name: str
     curve: np.ndarray
     holds: bool
     effect: float
-    place: int = 0
+    place: int = 0  # which of the stored β its first has; noise differs between them
 
 
 STORED = {"mixing": ("elbo", "reconstruction", "kl_prior", "tie"), "localisation": ("elbo", "kl_prior", "tie")}

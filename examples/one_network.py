@@ -8,11 +8,13 @@ the closed form of the best linear β-VAE applies to them, and is printed beside
 """
 
 import argparse
+import sys
 
 from betavae_workshop import environment
 
 with environment.muted():  # TensorFlow writes lines as it loads, and as it starts
     from betavae_core.networks import evaluation, training
+from betavae_core.errors import UsageError
 from betavae_core.findings import prediction
 from betavae_core.images import experiments
 from betavae_core.networks import architecture
@@ -46,7 +48,10 @@ if __name__ == "__main__":
     if not (1e-9 <= given.beta <= 1e9 and given.epochs >= 1):
         parser.error(f"--beta must be from 1e-9 to 1e9, --epochs 1 or more; got {given.beta:g} and {given.epochs}")
     print(f"β = {given.beta:g}, {given.epochs} epochs      network   linear optimum")
-    with environment.muted():
-        rows = one_network(given.beta, given.epochs)
+    try:
+        with environment.muted():
+            rows = one_network(given.beta, given.epochs)
+    except (UsageError, KeyboardInterrupt) as error:
+        sys.exit(str(error) or "interrupted")
     for name, found, best in rows:
         print(f"{name:<25}{found:>10.2f}{best:>17.2f}")

@@ -1,17 +1,21 @@
-"""The book in the hands of somebody who edits it: each fault is one line, which names the place where it is."""
+"""The project in the hands of somebody who edits it: each fault is one line, which names the place where it is."""
 
 import re
 import subprocess
 import sys
 
+import click
 import pytest
 
 from betavae_core import paths
 from betavae_core.errors import UsageError
+from betavae_core.images import digits
+from betavae_core.results import record
 from betavae_core.showing.parameters import declared_in
 from betavae_core.theory.terms import SCALARS
 from betavae_workshop.building import chapters, execution, parameters, rendering, worker
 from betavae_workshop.building.processes import Job
+from betavae_workshop.commands import values
 from betavae_workshop.sweeping import crews, publishing, running
 
 CELL = "```{{code-cell}} ipython3\n{}\n```\n"
@@ -212,3 +216,30 @@ def test_a_batch_that_cannot_be_written_is_not_written_again(monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         list(publishing.fill_in([member], []))
     assert len(tries) == 1
+
+
+def test_a_metric_that_is_undefined_for_a_network_is_no_divergence():
+    """It discarded all that was known of the network."""
+    found = dict.fromkeys(SCALARS, 1.0)
+    assert not record.diverged(found | {"obliqueness": float("nan")})
+    assert record.diverged(found | {"tie_heldout": float("nan")})
+
+
+def test_a_home_that_is_not_spelt_out_is_found(tmp_path, monkeypatch):
+    """`~` became a folder of that name."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for variable in ("BETAVAE_RESULTS", "BETAVAE_DIGITS"):
+        monkeypatch.setenv(variable, "~/own")
+    assert paths.working_store() == paths.digits() == tmp_path / "own"
+
+
+def test_digits_that_are_not_there_are_told_with_the_variable_that_names_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("BETAVAE_DIGITS", str(tmp_path / "none"))
+    with pytest.raises(UsageError, match=r"^no MNIST digits at .*none; BETAVAE_DIGITS names it$"):
+        digits.load()
+
+
+def test_a_device_is_no_new_file():
+    """`--json /dev/full` was read without end."""
+    with pytest.raises(click.BadParameter):
+        values.new_file(None, None, "/dev/full")

@@ -188,7 +188,8 @@ def test_an_import_never_replaces_the_digits_that_come_with_the_project(sound, t
     assert paths.EMBEDDED_DIGITS.read_bytes() == before
 
 
-def test_an_import_replaces_other_digits_and_no_other_file(sound, tmp_path):
+def test_an_import_replaces_no_file_that_holds_anything_else(sound, tmp_path):
+    """Other digits may be those of stored networks; the very file that is read may hold more than digits."""
     (file,) = bare(tmp_path, *sound)
     target = tmp_path / "README.md"
     target.write_text("precious")
@@ -197,6 +198,12 @@ def test_an_import_replaces_other_digits_and_no_other_file(sound, tmp_path):
     assert (done.exit_code, done.stderr) == (2, f"betavae: {target} is there and holds no digits; --to another file\n")
     assert target.read_text() == "precious"
     digit_forms.write(target, sound[0][::-1], sound[1][::-1])
+    before = target.read_bytes()
+    for of in (words, [*words[:-1], str(file)]):
+        done = CliRunner().invoke(cli.main, of)
+        assert done.exit_code == 2 and done.stderr.endswith("other digits; --to another file, or remove it\n")
+    assert target.read_bytes() == before
+    digit_forms.write(target, *sound)
     assert CliRunner().invoke(cli.main, words).exit_code == 0
     assert (digits.load(target)[0] == sound[0]).all()
 

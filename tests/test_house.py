@@ -22,7 +22,7 @@ FLOORS = {  # folders of each package; each imports from itself and from those b
 BASE = {CORE: ("paths", "errors", "files", "machine", "typed", "notes", "built", "imports")}  # import each other only
 FOLDERS = [(package, folder) for package, folders in FLOORS.items() for folder in folders]
 MODULES = sorted([*PACKAGE.rglob("*.py"), *WORKSHOP.rglob("*.py")])
-LINES = {CORE: 9_800, SHOP: 5_020}  # what is added to the core has to be worth a chapter's import
+LINES = {CORE: 9_800, SHOP: 5_035}  # what is added to the core has to be worth a chapter's import
 
 
 def name(file):

@@ -261,18 +261,19 @@ def test_what_is_in_hand_when_drawing_is_interrupted_is_kept(monkeypatch):
     assert found == [(0, 0), (1, 1)]
 
 
-def test_a_second_interrupt_ends_at_once(capsys):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_interrupt_ends_at_once(number, capsys):
     def training():
         try:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
             yield
         finally:
-            heeded.append(signal.getsignal(signal.SIGINT))
+            heeded.append(signal.getsignal(number))
 
-    heeded, before = [], signal.getsignal(signal.SIGINT)
+    heeded, before = [], signal.getsignal(number)
     with pytest.raises(SystemExit, match="130"):
         following.with_progress(training(), [0], lambda members: members)
-    assert heeded == [signal.SIG_DFL] and signal.getsignal(signal.SIGINT) == before
+    assert heeded == [signal.SIG_DFL] and signal.getsignal(number) == before
     assert "interrupted; what is in hand is finished and kept (Ctrl-C again drops it)" in capsys.readouterr().err
 
 

@@ -5,6 +5,7 @@ what is wanted. Other forms are read by `betavae data import` alone.
 """
 
 import hashlib
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -59,10 +60,11 @@ def first_bytes(file: Path) -> bytes:
     try:
         with open(file, "rb") as handle:
             return handle.read(64)
-    except FileNotFoundError:
-        raise DigitsError(f"no MNIST digits at {file}") from None
     except OSError as error:
-        raise DigitsError(f"{file} cannot be read: {error.strerror}") from None
+        told = f"no MNIST digits at {file}" if isinstance(error, FileNotFoundError) else f"{file} cannot be read"
+        why = "" if isinstance(error, FileNotFoundError) else f": {error.strerror}"
+        named = "; BETAVAE_DIGITS names it" if str(file) == os.environ.get("BETAVAE_DIGITS") else ""
+        raise DigitsError(told + why + named) from None
 
 
 def _other(start: bytes) -> str:

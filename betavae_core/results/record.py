@@ -7,7 +7,7 @@ import xarray as xr
 
 from betavae_core.errors import UsageError
 from betavae_core.results.members import DETAILED, Member
-from betavae_core.theory.terms import SCALARS, attributes
+from betavae_core.theory.terms import HELDOUT, SCALARS, TERMS, attributes
 
 FORMAT = 1  # of stored files; one that does not say has format 1
 READERS = {}  # format: function from a Dataset of that format to one of today's; one for each older format
@@ -44,8 +44,9 @@ def cell(member: Member, values: dict, provenance: dict) -> xr.Dataset:
 
 
 def diverged(values: dict) -> bool:
-    """Whether training diverged: then some term is not finite."""
-    return not all(np.isfinite(values[name]) for name in SCALARS)
+    """Whether training diverged: then a term of the identity is not finite; a metric may be undefined for a network."""
+    terms = (name for name in SCALARS if TERMS[name.removesuffix(HELDOUT)].linear)
+    return not all(np.isfinite(values[name]) for name in terms)
 
 
 def understood(dataset: xr.Dataset, name: str) -> xr.Dataset:

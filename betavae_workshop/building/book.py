@@ -161,11 +161,8 @@ def _copy(source: Path, target: Path, ignore=None) -> None:
 
 @contextlib.contextmanager
 def _only_build():
-    """One build at a time in this folder; a second one waits. What a killed one left behind is swept away.
-
-    What no page can do without is looked at first, so that a fault is told before another build is waited for.
-    """
-    rendering.require_readable()
+    """One build at a time in this folder; a second one waits. What a killed one left behind is swept away."""
+    rendering.require_readable()  # a fault is told before another build is waited for
     with pipes.alone(lambda: BUILD, "another build is running here; waiting for it"):
         for stale in BUILD.glob("render-*"):
             shutil.rmtree(stale, ignore_errors=True)

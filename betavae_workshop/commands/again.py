@@ -50,20 +50,25 @@ def evaluate(jobs, **options):
     """Fill in, for stored networks, terms that were defined after they had been trained, and latents to be kept.
 
     \b
-    betavae evaluate mixing --beta 1,20
+    betavae evaluate mixing --beta 1,20 --realizations 2
 
     Weights are not kept, so each network that lacks one is trained again; what is stored of it stays, and what it
     lacks is added where it is stored. Networks of another processor come out otherwise: how far their known terms are
     from the stored ones is told. Interrupt it at any time; the next run goes on from there.
     """
-    from betavae_workshop.sweeping import crews, publishing
+    from betavae_core import paths
+    from betavae_workshop import pipes
+    from betavae_workshop.sweeping import crews, publishing, writing
 
     for label, members in planned_for(**options):
         lacking = publishing.lacking(members)
         if not lacking:
             click.echo(f"{label}: no stored network lacks a term or latents")
             continue
-        click.echo(f"{label}: {len(lacking)} stored networks lack a term or latents; each is trained again", err=True)
+        writing.check_writable()
+        pipes.writable(paths.published_store)
+        told = f"each is trained again ({following.time_of(lacking)})"
+        click.echo(f"{label}: {len(lacking)} stored networks lack a term or latents; {told}", err=True)
         gaps: list[float] = []
         lost = following.with_progress(publishing.fill_in(lacking, gaps, crews.here(jobs)), lacking, publishing.lacking)
         if gaps:

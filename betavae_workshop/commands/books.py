@@ -166,6 +166,8 @@ def import_(file, labels, target):
     Keras's mnist.npz and the IDX files of MNIST and Fashion-MNIST are read, and any .npz with images and labels.
     Set BETAVAE_DIGITS to the path that is printed to use them.
     """
+    import numpy as np
+
     from betavae_core import paths
     from betavae_core.images import digit_files
     from betavae_workshop import digit_forms
@@ -173,14 +175,16 @@ def import_(file, labels, target):
     target = target or new_file(None, None, paths.DATA / "imported.npz")
     if target.resolve() == paths.EMBEDDED_DIGITS:
         raise UsageError(f"{target} holds the digits that come with the project; --to another file")
-    if target.exists():  # it gives way to digits only if it holds some
+    images, told = digit_forms.read(file, labels)
+    if target.exists():  # it gives way to the same digits alone
         try:
-            digit_files.read(target)
+            known = digit_files.read(target)
         except digit_files.DigitsError:
             raise UsageError(f"{target} is there and holds no digits; --to another file") from None
-    images, told = digit_forms.read(file, labels)
+        if target.samefile(file) or not all(map(np.array_equal, known, (images, told))):
+            raise UsageError(f"{target} is there and holds other digits; --to another file, or remove it")
     digit_forms.write(target, images, told)
-    click.echo(f"digits: {target} ({len(images):,}; BETAVAE_DIGITS={target} uses them)")
+    click.echo(f"digits: {target} ({len(images):,}; BETAVAE_DIGITS={target.resolve()} uses them)")
 
 
 @click.command()

@@ -12,18 +12,28 @@ LINE_EVERY = 60  # seconds
 
 @contextlib.contextmanager
 def one_interrupt():
-    """Within, Ctrl-C says that what is in hand is finished; the next one ends this process at once, and its workers."""
+    """Within, Ctrl-C or SIGTERM says that what is in hand is finished; the next one ends all at once."""
 
-    def heed(*_):
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    def heed(number, _):
+        signal.signal(number, signal.SIG_DFL)
         above_the_bar("interrupted; what is in hand is finished and kept (Ctrl-C again drops it)")
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, heed)
+    before = {number: signal.signal(number, heed) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def time_of(members) -> str:
+    """About how long members take to train on this machine's cores, in words."""
+    from betavae_core import machine
+    from betavae_core.results import cost
+
+    each = cost.unit() * members[0].specification.epochs / cost.EPOCHS
+    return f"about {each * len(members) / machine.cores() / 60:.0f} minutes"
 
 
 def with_progress(training, members, missing) -> list:

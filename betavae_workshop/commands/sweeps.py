@@ -84,7 +84,7 @@ def planned_for(names, profile, **options):
     "--scheduler", callback=address, metavar="ADDRESS", help="A Dask cluster that runs already: tcp://host:8786."
 )
 @click.option("--pack", type=Whole(min=1), metavar="K", help="Members trained together; probed on a GPU.")
-@click.option("--jax", is_flag=True, help="Train with JAX, if installed; processes here draw and evaluate.")
+@click.option("--jax", is_flag=True, help="Train with JAX, if installed: other last digits than TensorFlow's.")
 @click.option("--explain", is_flag=True, help="Say what would run and why; run nothing.")
 def sweep(jobs, workers, scheduler, pack, jax, explain, **options):
     """Train what is missing of each EXPERIMENT, or of all of them, with what the book shows beside them.
@@ -186,11 +186,13 @@ def publish(**options):
     Each EXPERIMENT, or all of them, becomes data/results/EXPERIMENT.nc, which git tracks; settings other than the
     defaults become part of the name.
     """
-    from betavae_workshop.sweeping import publishing
+    from betavae_workshop.sweeping import publishing, survey
 
     for label, members in planned_for(**options):
-        file = publishing.publish(members)
-        click.echo(f"{label}: {f'{file} ({file.stat().st_size / 2**20:.2f} MiB)' if file else 'nothing stored'}")
+        index, known = survey.published_index, members[0].specification
+        before, file, after = index(known), publishing.publish(members), index(known)
+        size = f"{file.stat().st_size / 2**20:.2f} MiB, {len(after) - len(before):,} added" if file else ""
+        click.echo(f"{label}: {f'{file} ({size})' if file else 'nothing stored with these settings'}")
 
 
 VERBS = (sweep, status, publish)

@@ -50,7 +50,7 @@ def new_file(_context, _option, text):
     if text is None:
         return None
     file = Path(text)
-    if not file.name or file.is_dir() or not file.parent.is_dir():
+    if not file.name or not file.parent.is_dir() or (file.exists() and not file.is_file()):
         raise click.BadParameter(f"must name a file in a folder that is there; got {text!r}")
     pipes.writable(lambda: file.parent)
     return file
