@@ -327,9 +327,9 @@ def test_times_to_the_optimum_are_medians_with_bounds_where_there_is_none():
     assert speed.optimum_table([*found, *rows("betavae", "solved", 20.0, 0.05)]) == (
         ["contender", "training", "networks", "β = 20, U", "β = 50, U", speed.LONGER],
         [
-            ["this project", "schedule", "8", "0.85", "1.00", "1.00 ×"],
-            ["this project", "thesis", "5", "> 3.0", "> 3.0", "> 3.00 ×"],
-            ["JAX", "schedule", "3", "2.55", "0.80 nats below", "3.00 ×"],
+            ["this project", "schedule", "8", "0.85 (3 of 4)", "1.00", "1.00 ×"],
+            ["this project", "thesis", "5", "> 3.0", "> 3.0 (1 of 3)", "> 3.00 ×"],
+            ["JAX", "schedule", "3", "2.55", "0.80 nats below (1 of 2)", "3.00 ×"],
             ["this project", "solved", "1", "0.05", "–", "0.06 ×"],
         ],
     )

@@ -22,7 +22,7 @@ if [ -n "$own" ]; then
     case $extras in "" | test) ;; *) stop "EXTRAS installs into $venv only; with PYTHON=$own install them yourself" ;; esac
     command -v "$own" >/dev/null || stop "$own is no program"
     wrong=$("$own" -c 'import betavae_core, jupyter_book' 2>&1) && exit 0
-    case $wrong in *ModuleNotFoundError*) ;; *)
+    case $wrong in "" | *ModuleNotFoundError*) ;; *)
         stop "the package cannot be loaded:" $(printf '%s\n' "$wrong" | grep -E '^ +File |^[A-Za-z]+Error' | tail -2) ;;
     esac
     stop "$own lacks the book's packages; install them:" \
