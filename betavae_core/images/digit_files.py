@@ -5,7 +5,6 @@ what is wanted. Other forms are read by `betavae data import` alone.
 """
 
 import hashlib
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from betavae_core import paths
 from betavae_core.errors import UsageError, first_line
 
 SIDE, CLASSES = 28, 10
@@ -61,10 +61,10 @@ def first_bytes(file: Path) -> bytes:
         with open(file, "rb") as handle:
             return handle.read(64)
     except OSError as error:
-        told = f"no MNIST digits at {file}" if isinstance(error, FileNotFoundError) else f"{file} cannot be read"
-        why = "" if isinstance(error, FileNotFoundError) else f": {error.strerror}"
-        named = "; BETAVAE_DIGITS names it" if str(file) == os.environ.get("BETAVAE_DIGITS") else ""
-        raise DigitsError(told + why + named) from None
+        absent = isinstance(error, FileNotFoundError)
+        told = f"no MNIST digits at {file}" if absent else f"{file} cannot be read: {error.strerror}"
+        named = "; BETAVAE_DIGITS names it" if file == paths.digits() != paths.EMBEDDED_DIGITS else ""
+        raise DigitsError(told + named) from None
 
 
 def _other(start: bytes) -> str:

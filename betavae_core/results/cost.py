@@ -4,10 +4,12 @@ U is one network of *mixing* with the thesis's training, 1,000 epochs, on one co
 else takes time here, a book or its tests, takes about as many U on any.
 """
 
+import math
 import time
 
 import numpy as np
 
+from betavae_core import machine
 from betavae_core.networks import architecture
 from betavae_core.networks.architecture import HIDDEN, LATENTS, PIXELS
 
@@ -50,3 +52,8 @@ def unit(clock=time.perf_counter) -> float:
         steps(1)
         times.append(clock() - started)
     return EPOCHS * BESIDE * float(np.median(times))
+
+
+def training(count: int, epochs: int) -> float:
+    """Seconds, about, in which so many networks are trained on the cores of this machine, one on each."""
+    return unit() * epochs / EPOCHS * math.ceil(count / min(count, machine.cores()))

@@ -1,6 +1,5 @@
 """Networks that a chapter trains while it runs: one in its own process, several on all cores."""
 
-import math
 import multiprocessing
 import os
 import signal
@@ -27,7 +26,7 @@ def train_live(members: list[Member]) -> list[tuple[dict, dict, Atlas | None]]:
     """
     count, epochs = len(members), members[0].specification.epochs
     jobs = min(count, machine.cores())
-    seconds = cost.unit() * epochs / cost.EPOCHS * math.ceil(count / jobs) + STARTING
+    seconds = cost.training(count, epochs) + STARTING
     named = f"trains {count} network{'s' * (count > 1)} at β = {members[0].beta:.10g}, about {seconds:.0f} s"
     with notes.Work(named, count * epochs, "epoch") as shown, tempfile.TemporaryDirectory() as folder:
         counters = [notes.Counter(Path(folder) / str(i)) for i in range(count)]

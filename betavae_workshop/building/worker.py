@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from betavae_core import paths
-from betavae_core.errors import BuildError, first_line
+from betavae_core.errors import BuildError, UsageError, first_line
 from betavae_core.paths import BUILD
 from betavae_workshop import environment, pipes
 from betavae_workshop.building import chapters, execution, processes
@@ -25,7 +25,7 @@ def main() -> None:
         threading.Thread(target=_end_with_the_build, args=[_partial(job[0])], daemon=True).start()
         try:
             told = True, execute(Job(*job), Path(stage))
-        except BuildError as error:
+        except (BuildError, UsageError) as error:  # of a chapter that was edited meanwhile, for one
             told = False, str(error)
         except OSError as error:  # a full disk, for one
             told = False, f"chapter {job[0]} failed: {first_line(error)}"

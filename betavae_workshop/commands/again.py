@@ -57,6 +57,7 @@ def evaluate(jobs, **options):
     from the stored ones is told. Interrupt it at any time; the next run goes on from there.
     """
     from betavae_core import paths
+    from betavae_core.results import cost
     from betavae_workshop import pipes
     from betavae_workshop.sweeping import crews, publishing, writing
 
@@ -67,7 +68,8 @@ def evaluate(jobs, **options):
             continue
         writing.check_writable()
         pipes.writable(paths.published_store)
-        told = f"each is trained again ({following.time_of(lacking)})"
+        minutes = cost.training(len(lacking), lacking[0].specification.epochs) / 60
+        told = f"each is trained again, about {minutes:.0f} minutes in all"
         click.echo(f"{label}: {len(lacking)} stored networks lack a term or latents; {told}", err=True)
         gaps: list[float] = []
         lost = following.with_progress(publishing.fill_in(lacking, gaps, crews.here(jobs)), lacking, publishing.lacking)

@@ -27,15 +27,6 @@ def one_interrupt():
             signal.signal(number, handler)
 
 
-def time_of(members) -> str:
-    """About how long members take to train on this machine's cores, in words."""
-    from betavae_core import machine
-    from betavae_core.results import cost
-
-    each = cost.unit() * members[0].specification.epochs / cost.EPOCHS
-    return f"about {each * len(members) / machine.cores() / 60:.0f} minutes"
-
-
 def with_progress(training, members, missing) -> list:
     """Have members trained, behind a bar on a terminal, with a line a minute elsewhere; returns those that diverged.
 
