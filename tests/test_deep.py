@@ -595,3 +595,21 @@ def test_the_discussion_passes_over_experiments_of_which_nothing_is_stored(resul
     names = {"experiments": experiments, "sweep": sweep, "profile": "smoke"}
     exec("\n".join(lines), names)
     assert names["stores"] == {}
+
+
+@pytest.mark.parametrize(("experiment", "realizations"), [("mixing", [0, 7, 31]), ("mixing-diagonal", [3])])
+def test_the_noise_of_the_code_in_pixels_is_that_of_its_digits(experiment, realizations):
+    """From the digits themselves, and from nothing that the images were reduced to."""
+    found = prediction.noise_in_pixels(experiment, realizations)
+    for r, variances in zip(realizations, found, strict=True):
+        basis = experiments.drawing(experiment, r).render.basis.astype(float)
+        std = experiments.training(experiment, r).std
+        expected = experiments.experiment(experiment).noise_std ** 2 * np.linalg.eigvalsh(basis @ basis.T) / std**2
+        assert variances == pytest.approx(expected, rel=1e-4)
+
+
+def test_networks_that_use_both_latents_are_counted_among_those_whose_latents_are_stored():
+    active = xr.Dataset(
+        {"active": (("beta", "realization"), [[2, 2, 1, np.nan], [1, 0, 1, np.nan]])}, {"beta": [1.0, 20.0]}
+    )
+    assert [latents.using_both(active, beta) for beta in active.beta.values] == ["2 of 3", "none of 3"]
