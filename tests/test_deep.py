@@ -606,10 +606,3 @@ def test_the_noise_of_the_code_in_pixels_is_that_of_its_digits(experiment, reali
         std = experiments.training(experiment, r).std
         expected = experiments.experiment(experiment).noise_std ** 2 * np.linalg.eigvalsh(basis @ basis.T) / std**2
         assert variances == pytest.approx(expected, rel=1e-4)
-
-
-def test_networks_that_use_both_latents_are_counted_among_those_whose_latents_are_stored():
-    active = xr.Dataset(
-        {"active": (("beta", "realization"), [[2, 2, 1, np.nan], [1, 0, 1, np.nan]])}, {"beta": [1.0, 20.0]}
-    )
-    assert [latents.using_both(active, beta) for beta in active.beta.values] == ["2 of 3", "none of 3"]

@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 
 from betavae_core.findings import prediction, settled
+from betavae_core.images import experiments
 from betavae_core.results import sweep
 from betavae_core.showing import settled as showing
 
@@ -63,6 +64,35 @@ def test_localisation_settles_at_a_larger_objective_and_not_at_a_smaller_tie(bet
     assert float(settling.tie.median()) > 0.7 * float(stored.tie.median())
 
 
+@pytest.mark.parametrize("experiment", ["mixing", "localisation"])
+def test_who_uses_both_latents_is_told_by_each_latent_s_divergence_and_by_the_second_eigenvalue(experiment):
+    found, (r, last) = settled.using_both(experiment), (20, 39)
+    assert (found.realization.values[[0, -1]] == [r, last]).all() and found.sizes["realization"] == 20
+    for by, name in (("thesis", "around the best β"), ("settling", "around the best β, training that settles")):
+        stored = sweep.load(experiment, supplement=name).isel(detailed=[r, last])
+        mean, std = stored.latent_mean.values.astype(float), np.maximum(stored.latent_std.values.astype(float), 1e-8)
+        divergence = (0.5 * (mean**2 + std**2 - 1) - np.log(std)).mean(2)
+        both = (divergence > 0.01).all(-1)
+        assert (found[by].sel(realization=[r, last]).values == both).all()
+    for each in (r, last):
+        X = experiments.training(experiment, each).pixels
+        second = np.linalg.svd(X - X.mean(0), compute_uv=False)[1] ** 2 / len(X)
+        assert (found.linear.sel(realization=each).values == (second > found.beta.values)).all()
+
+
+def test_the_table_of_latents_in_use_counts_networks_at_each_beta():
+    shape = ("beta", "realization")
+    used = xr.Dataset(
+        {
+            "thesis": (shape, [[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]),
+            "settling": (shape, [[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]]),
+            "linear": (shape, [[0.0, 1.0, 0.0], [1.0, 1.0, 0.0]]),
+        },
+        coords={"beta": BETAS},
+    )
+    assert showing.both_rows(used) == [["1", "2", "3", "1"], ["10", "0", "1", "2"]]
+
+
 def test_the_table_beside_holds_medians_of_the_realizations_that_both_have():
     thesis, settling = made(-101.0, 3.0), made(np.array([[-100.0], [-90.0]]), 3.0, np.nan)
     linear, ties = made(-110.0, 2.0), np.arange(6.0).reshape(2, 3)
@@ -86,8 +116,3 @@ def test_the_table_of_rest_has_each_training_in_its_column():
         ["1", "12.0", "2.0", "1.000", "21.000", "9.000", "0.010", "1 of 3"],
         ["10", "10.5", "0.5", "4.000", "24.000", "9.000", "0.010", "2 of 3"],
     ]
-
-
-def test_a_realization_counts_as_whole_once_every_beta_of_it_is_stored():
-    found = made(-100.0, 3.0).assign(tie=(("beta", "realization"), [[1.0, 2.0, 3.0], [4.0, np.nan, 6.0]]))
-    assert list(showing.whole(found).realization.values) == [0, 2]

@@ -90,12 +90,6 @@ def in_use(scored: xr.Dataset) -> np.ndarray:
     return scored.beta.values[(scored.active >= 2).all("realization").values]
 
 
-def using_both(scored: xr.Dataset, beta: float) -> str:
-    """How many networks at a β use two latents, of those whose latents are stored, in words such as "3 of 5"."""
-    active = scored.active.sel(beta=beta).dropna("realization")
-    return f"{int((active >= 2).sum()) or 'none'} of {active.size}"
-
-
 def exact_in_latents(mean, std, data) -> tuple[np.ndarray, np.ndarray]:
     """The exact posterior of each image in the plane of the latents: in the order and with the signs of the least TIE.
 

@@ -12,6 +12,10 @@ added when the first decoders had been measured (`likelihood.obliqueness`):
 
 import xarray as xr
 
+from betavae_core.findings import latents, prediction
+from betavae_core.images.experiments import AT_BEST, AT_BEST_SETTLING
+from betavae_core.results import sweep
+
 OBJECTIVE = 1.0  # nats; the thesis's 1,000 epochs end 1.3 to 52 below the linear optimum in *mixing*
 INFORMATION = 0.1  # nats
 OBLIQUENESS = 0.05  # |cos|: 87 degrees
@@ -37,3 +41,15 @@ def judged(stored: xr.Dataset, reference: xr.Dataset) -> xr.Dataset:
     settled = (below <= OBJECTIVE) & (abs(information) <= INFORMATION) & (axes <= OBLIQUENESS)
     found = {"below": below, "information": information, "obliqueness": axes}
     return xr.Dataset(found | {"settled": settled.astype(float).where(below.notnull() & axes.notnull())})
+
+
+def using_both(experiment: str) -> xr.Dataset:
+    """Which networks around the best β use two latents, and which optimal linear β-VAEs on their images, λ₂ > β.
+
+    Returns a Dataset over beta × realization: thesis, settling, linear; 1 or 0, NaN where a network is missing.
+    """
+    stored = [sweep.load(experiment, supplement=each.name) for each in (AT_BEST, AT_BEST_SETTLING)]
+    thesis, settling = (latents.latent_scores(each).active for each in stored)
+    second = prediction.prediction(experiment, thesis.beta, thesis.realization.values).eigenvalue.isel(latent=1)
+    found = {"thesis": thesis >= 2, "settling": settling >= 2, "linear": second > thesis.beta}
+    return xr.Dataset(found).astype(float).where(thesis.notnull() & settling.notnull())

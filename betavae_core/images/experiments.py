@@ -51,6 +51,10 @@ AFRESH = Supplement("other starting weights", {"start": 1}, BETAS[:8], 20, 5)  #
 SETTLING_AFRESH = Supplement(f"{SETTLING.name}, {AFRESH.name}", SOON | {"start": 1}, BETAS[:8], 20, 5)
 ENDS = Supplement("sixty more realizations", {"start": 1}, (0.1, 20.0), 80, 20)  # against latents-60.json there
 SETTLING_ENDS = Supplement(f"{ENDS.name}, {SETTLING.name}", SETTLING.settings | ENDS.settings, ENDS.betas, 80, 20)
+AT_BEST = Supplement("around the best β", ENDS.settings, (100.0, 200.0), 40, 20)  # against lost-source.json there
+AT_BEST_SETTLING = Supplement(f"{AT_BEST.name}, {SETTLING.name}", SETTLING_ENDS.settings, AT_BEST.betas, 40, 20)
+PLACES = Supplement(AT_BEST.name, ENDS.settings, (50.0, 100.0), 40, 20)
+PLACES_SETTLING = Supplement(AT_BEST_SETTLING.name, SETTLING_AFRESH.settings, PLACES.betas, 40, 20)
 PENALISED = "total correlation, γ = {:g}"  # against data/predictions/tiles-gamma.json
 GAMMAS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0)
 LEARNED = "learned variance"  # against data/predictions/tiles-learned-variance.json
@@ -145,7 +149,7 @@ RECORDS = (
         datasets.mixing,
         300,
         "two digits of different classes, added",
-        supplements=(PER_PIXEL, LONGER, SETTLING, AGAIN, ENDS, SETTLING_ENDS),
+        supplements=(PER_PIXEL, LONGER, SETTLING, AGAIN, ENDS, SETTLING_ENDS, AT_BEST, AT_BEST_SETTLING),
     ),
     Experiment(
         "localisation",
@@ -153,7 +157,7 @@ RECORDS = (
         60,
         "one digit, moved over the canvas",
         noise_std=0.5,
-        supplements=(PER_PIXEL, LONGER, SETTLING_SOON, AFRESH, SETTLING_AFRESH, ENDS),
+        supplements=(PER_PIXEL, LONGER, SETTLING_SOON, AFRESH, SETTLING_AFRESH, ENDS, PLACES, PLACES_SETTLING),
     ),
     Experiment("mixing-one-pair", datasets.mixing, 20, "mixing with one pair of digits for all", one_drawing=True),
     Experiment("mixing-diagonal", datasets.mixing, 12, "mixing with orthogonal columns", mixing=DIAGONAL),

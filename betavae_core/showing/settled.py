@@ -32,11 +32,6 @@ def rows(thesis: xr.Dataset, settling: xr.Dataset, reference: xr.Dataset) -> lis
     return cells
 
 
-def whole(found: xr.Dataset) -> xr.Dataset:
-    """The realizations of which every β is stored: medians over others would compare different images."""
-    return found.isel(realization=found.tie.notnull().all("beta").values)
-
-
 BESIDE = ["β", "objective, thesis", "objective, settling", "TIE, thesis", "TIE, settling", "TIE, largest", "|cos|"]
 
 
@@ -64,3 +59,12 @@ def trained_again(stored: xr.Dataset) -> list[tuple[float, float]]:
     again = sweep.load("mixing", supplement=experiments.AGAIN.name)
     both = [each.sel(realization=[realization], beta=[beta]) for each in (stored, again)]
     return [(settled.judged(each, best).below.item(), each.tie.item()) for each in both]
+
+
+BOTH = ["β", "thesis’s training", "training that settles", "linear model"]
+
+
+def both_rows(used: xr.Dataset) -> list[list[str]]:
+    """Rows under `BOTH`: at each β how many use both latents, from `findings.settled.using_both`."""
+    counts = used.sum("realization")
+    return [[f"{beta:g}", *(f"{int(counts[by].sel(beta=beta))}" for by in used)] for beta in used.beta.values]
