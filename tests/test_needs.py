@@ -36,8 +36,8 @@ def test_chapters_that_load_networks_at_every_beta_say_so():
 def test_chapters_name_supplements_that_there_are():
     gammas = map(experiments.PENALISED.format, experiments.GAMMAS)
     named = {chapter: [beside for _, beside in parameters.needs(chapter) if beside] for chapter in chapters.names()}
-    more = experiments.ENDS.name, experiments.SETTLING_ENDS.name
-    assert named["mixing"] == [experiments.SETTLING.name, experiments.AGAIN.name, *more]
+    more = experiments.ENDS, experiments.SETTLING_ENDS, experiments.AT_BEST, experiments.AT_BEST_SETTLING
+    assert named["mixing"] == [each.name for each in (experiments.SETTLING, experiments.AGAIN, *more)]
     assert named["beyond"] == [experiments.LONGER.name, experiments.SETTLING.name, *gammas]
     for chapter, found in named.items():
         lines = [line for line in (paths.CHAPTERS / f"{chapter}.md").read_text().splitlines() if "# and of " in line]
@@ -106,7 +106,7 @@ def test_what_a_chapter_needs_survives_a_trip_through_jupyter(tmp_path, monkeypa
     before = {name: (parameters.needs(name), parameters.declarations(name)) for name in chapters.names()}
     monkeypatch.setattr(chapters, "CHAPTERS", tmp_path)
     assert {name: (parameters.needs(name), parameters.declarations(name)) for name in before} == before
-    assert before["mixing"][0][0] == ("mixing", None) and len(before["mixing"][0]) == 5
+    assert before["mixing"][0][0] == ("mixing", None) and len(before["mixing"][0]) == 7
 
 
 DECLARED = "beta = 1.0  # 0 to 1e9\nmodels = 3  # 1 to 9\nprofile = 'published'  # a profile of mixing"
