@@ -33,7 +33,9 @@ def loaded(file: Path) -> xr.Dataset:
     The seal comes first: HDF5 aborts the whole process on some flipped bits.
     """
     with opened(files.read_sealed(file)) as root:
-        found = {name: _variable(root, stored) for name, stored in root.items() if not _is_only_a_dimension(stored)}
+        scales = {name: stored.attrs["NAME"] for name, stored in root.items() if stored.is_scale}
+        empty = {name for name, told in scales.items() if told.startswith(ONLY_A_DIMENSION)}
+        found = {name: _variable(root, stored) for name, stored in root.items() if name not in empty}
         return xr.decode_cf(xr.Dataset(found, attrs=attributes(root))).load()  # it decodes when asked for values
 
 
@@ -54,10 +56,6 @@ def opened(content: bytes) -> Iterator:
         raise
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise files.Damaged(first_line(error)) from None
-
-
-def _is_only_a_dimension(stored) -> bool:
-    return stored.is_scale and stored.attrs["NAME"].startswith(ONLY_A_DIMENSION)
 
 
 def _variable(file, stored) -> xr.Variable:

@@ -77,18 +77,14 @@ def trained_linear_network(process: LinearGaussian, beta: float) -> list[dict[st
     return [networks.measured(network, sample, beta) for [network] in stops]
 
 
-def has_converged(name: str, closed, network) -> bool:
-    """Whether a term of a trained network is as close to the optimum's as `CONVERGED` asks."""
-    return bool(abs(network[name] - closed[name]) <= CONVERGED[name] * max(1, abs(closed[name])))
-
-
 def training_sentence(steps: int, closed, network) -> str:
     """What training came to: how far objective and TIE are from the optimum, and which of them has converged."""
     if not np.isfinite([network[name] for name in LINEAR]).all():
         return f"After {steps:,} steps training has diverged, so this network says nothing about the optimum."
     gaps = [tables.number(float(network[name] - closed[name]), 4) for name in CONVERGED]
     told = f"After {steps:,} steps the network is off the optimum by {gaps[0]} nats in objective and {gaps[1]} in TIE"
-    objective, tie = (has_converged(name, closed, network) for name in CONVERGED)
+    near = (bound * max(1, abs(closed[name])) for name, bound in CONVERGED.items())
+    objective, tie = (abs(network[name] - closed[name]) <= most for name, most in zip(CONVERGED, near, strict=True))
     if not objective:
         return f"{told}. The objective has not converged, so this network says nothing about the optimum."
     return f"{told}: {'both have converged' if tie else 'the objective has converged but TIE has not'}."

@@ -41,6 +41,15 @@ def studies(stored: dict[str, xr.Dataset], count: int) -> dict[str, xr.Dataset]:
     return {n: tiles.in_units_of_noise(study) if n in tiles.NAMES else study for n, study in found.items()}
 
 
+def around_best() -> dict[str, xr.Dataset]:
+    """What labels do to the networks of `experiments.AT_BEST`, of both trainings, where their mean TIE is least."""
+    found, trainings = {}, {"": experiments.AT_BEST, ", settled": experiments.AT_BEST_SETTLING}
+    for name, (training, extra) in itertools.product(("mixing", "localisation"), trainings.items()):
+        stored, label = sweep.load(name, supplement=extra.name), name + training
+        found[label] = turned_networks.study(stored.sel(beta=[optima.least_mean(stored, "tie")]))
+    return found
+
+
 def angle_figure(process: LinearGaussian) -> Figure:
     """TIE of the linear optimum over the angle that is left over, with what training and the best β leave."""
     figure, [axis] = figures.panels(1, 1, height=3.0)
@@ -144,19 +153,19 @@ def _two(values) -> list[str]:
     return [tables.number(float(value), 3 if abs(float(value)) < 1 else 2) for value in values]
 
 
-def _turned(at: xr.Dataset, what: str = "median") -> list[str]:
-    """TIE as trained, turned by each of `SHOWN` labels and at the best rotation; of draws the median or the mean."""
-    ties = [getattr(at.tie.sel(labels=m), what)("draw").mean() for m in SHOWN]
-    return _two((at.trained.mean(), *ties, at.best.mean()))
+def _turned(at: xr.Dataset) -> list[str]:
+    """TIE as trained, turned by each of `SHOWN` labels (the median over draws), and at the best rotation."""
+    return _two((at.trained.mean(), *(at.tie.sel(labels=m).median("draw").mean() for m in SHOWN), at.best.mean()))
 
 
-def experiment_rows(found: dict[str, xr.Dataset], what: str = "median") -> list[list[str]]:
-    """Rows of a table: each experiment at the noise ratio, or where its TIE as trained is least; median or mean."""
+def experiment_rows(found: dict[str, xr.Dataset]) -> list[list[str]]:
+    """Rows of a table: each experiment at the noise ratio, or where TIE as trained is least; last, the mean at 5."""
     rows = []
     for label, study in found.items():
         at = _near(label, study)
         beta = "ν" if label in tiles.NAMES else f"{float(at.beta):g}"
-        rows.append([f"{label} ({int(at.trained.count())})", beta, *_turned(at, what)])
+        mean = _two([at.tie.sel(labels=5).mean()])
+        rows.append([f"{label} ({int(at.trained.count())})", beta, *_turned(at), *mean])
     return rows
 
 
@@ -177,7 +186,7 @@ def part_rows(found: dict[str, xr.Dataset]) -> list[list[str]]:
     """Rows of a table: what TIE is made of, by experiment and β."""
     rows = []
     for label, study in found.items():
-        wanted = (0.5, 1, 2) if label in tiles.NAMES else (1, 5, 20, 50, 100, 200)
+        wanted = (0.5, 1, 2) if label in tiles.NAMES else (1, 20, 100, 200)
         for beta in wanted:
             every = study.sel(beta=beta, method="nearest")
             at, count = every.mean("realization"), int(every.trained.count())
