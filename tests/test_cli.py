@@ -1,7 +1,9 @@
 import re
+import runpy
 import shlex
 import subprocess
 import sys
+import types
 
 import click
 import pytest
@@ -9,7 +11,7 @@ from click.testing import CliRunner
 
 from betavae_core import paths
 from betavae_core.results import planning
-from betavae_workshop import cli
+from betavae_workshop import cli, environment
 from tests.conftest import betavae, lines, without
 
 
@@ -18,6 +20,22 @@ def test_help_helps(words):
     result = CliRunner().invoke(cli.main, words)
     assert result.exit_code == 0
     assert "Usage: " in result.output
+
+
+class Interrupted(types.ModuleType):
+    """A module whose import Ctrl-C ends."""
+
+    def __getattr__(self, name):
+        raise KeyboardInterrupt
+
+
+def test_an_interruption_before_the_command_line_is_there_is_one_line(monkeypatch, capsys):
+    """In the first third of a second, while libraries are imported, it was a traceback."""
+    monkeypatch.setattr(environment, "start_anew", lambda: None)
+    monkeypatch.setitem(sys.modules, "betavae_workshop.cli", Interrupted("cli"))
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("betavae_workshop", run_name="__main__")
+    assert (ended.value.code, *capsys.readouterr()) == (130, "", "betavae: interrupted\n")
 
 
 def commands(command=cli.main, words=("betavae",)):
