@@ -55,6 +55,7 @@ AT_BEST = Supplement("around the best β", ENDS.settings, (100.0, 200.0), 40, 20
 AT_BEST_SETTLING = Supplement(f"{AT_BEST.name}, {SETTLING.name}", SETTLING_ENDS.settings, AT_BEST.betas, 40, 20)
 PLACES = Supplement(AT_BEST.name, ENDS.settings, (50.0, 100.0), 40, 20)
 PLACES_SETTLING = Supplement(AT_BEST_SETTLING.name, SETTLING_AFRESH.settings, PLACES.betas, 40, 20)
+TWENTY = "twenty more realizations"  # against tiles-turned-again.json there
 PENALISED = "total correlation, γ = {:g}"  # against data/predictions/tiles-gamma.json
 GAMMAS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0)
 LEARNED = "learned variance"  # against data/predictions/tiles-learned-variance.json
@@ -136,6 +137,7 @@ def _tiles(
     supplements = (
         Supplement("full covariance", SETTLED | {"family": "full"}, probed, 6),
         Supplement("the thesis's training", THESIS, probed, 3),
+        Supplement(TWENTY, settings | {"start": 1}, at_noise[1:], 32, 12),
         *(Supplement(f"{epochs:,} epochs", SETTLED | {"epochs": epochs}, near, count) for epochs, count in beside),
         *(Supplement(PENALISED.format(gamma), settings | {"gamma": gamma}, at_noise, 3) for gamma in gammas),
         *(Supplement(title, how | {"decoder_variance": "learned"}, RATIOS[2:12], 6) for title, how in learned),

@@ -41,12 +41,16 @@ def studies(stored: dict[str, xr.Dataset], count: int) -> dict[str, xr.Dataset]:
     return {n: tiles.in_units_of_noise(study) if n in tiles.NAMES else study for n, study in found.items()}
 
 
-def around_best() -> dict[str, xr.Dataset]:
-    """What labels do to the networks of `experiments.AT_BEST`, of both trainings, where their mean TIE is least."""
-    found, trainings = {}, {"": experiments.AT_BEST, ", settled": experiments.AT_BEST_SETTLING}
-    for name, (training, extra) in itertools.product(("mixing", "localisation"), trainings.items()):
-        stored, label = sweep.load(name, supplement=extra.name), name + training
-        found[label] = turned_networks.study(stored.sel(beta=[optima.least_mean(stored, "tie")]))
+def afresh(count: int) -> dict[str, xr.Dataset]:
+    """What labels, this count among them, do to twenty new networks: of tiles at β = ν, else where TIE is least."""
+    wanted = [(name, "", experiments.TWENTY) for name in tiles.NAMES]
+    for name in ("mixing", "localisation"):
+        wanted += [(name, "", experiments.AT_BEST.name), (name, ", settled", experiments.AT_BEST_SETTLING.name)]
+    found = {}
+    for name, training, extra in wanted:
+        stored = sweep.load(name, supplement=extra)
+        best = stored.sel(beta=[optima.least_mean(stored, "tie")])
+        found[name + training] = turned_networks.study(best, sorted({*turned_networks.LABELS, count}))
     return found
 
 
@@ -110,7 +114,7 @@ def law_rows(found) -> list[list[str]]:
 
 def labels_figure(study: xr.Dataset, gain: float) -> Figure:
     """TIE of tiles at β = ν over m: draws, the law above the best rotation, and what training and the best β leave."""
-    at, (figure, [axis]) = study.sel(beta=1, method="nearest"), figures.panels(1, 1, height=3.2)
+    at, (figure, [axis]) = study.isel(beta=0), figures.panels(1, 1, height=3.2)
     tie = at.tie.stack(every=("realization", "draw")).transpose("labels", "every").values
     counts, best, trained = at.labels.values, float(at.best.mean()), float(at.trained.mean())
     _band(axis, counts, tie, figures.BLUE)
@@ -141,13 +145,6 @@ def beta_figure(found: dict[str, xr.Dataset], count: int) -> Figure:
     return figure
 
 
-def _near(label: str, study: xr.Dataset) -> xr.Dataset:
-    """At β = ν, where that is known, or the β of the least mean TIE as trained."""
-    if label in tiles.NAMES:
-        return study.sel(beta=1, method="nearest")
-    return study.isel(beta=int(study.trained.mean("realization").argmin("beta")))
-
-
 def _two(values) -> list[str]:
     """Numbers to two decimals, to three below one."""
     return [tables.number(float(value), 3 if abs(float(value)) < 1 else 2) for value in values]
@@ -159,21 +156,19 @@ def _turned(at: xr.Dataset) -> list[str]:
 
 
 def experiment_rows(found: dict[str, xr.Dataset]) -> list[list[str]]:
-    """Rows of a table: each experiment at the noise ratio, or where TIE as trained is least; last, the mean at 5."""
+    """Rows of a table: each experiment at the one β of its `afresh`; last, the mean over draws of five labels."""
     rows = []
     for label, study in found.items():
-        at = _near(label, study)
+        at = study.isel(beta=0)
         beta = "ν" if label in tiles.NAMES else f"{float(at.beta):g}"
-        mean = _two([at.tie.sel(labels=5).mean()])
-        rows.append([f"{label} ({int(at.trained.count())})", beta, *_turned(at), *mean])
+        rows.append([label, beta, *_turned(at), *_two([at.tie.sel(labels=5).mean()])])
     return rows
 
 
 def worse_rows(found: dict[str, xr.Dataset]) -> list[list[str]]:
-    """Rows of a table: per cent of draws that end worse than they began, where `experiment_rows` looks."""
-    near = {label: _near(label, study) for label, study in found.items()}
-    ended = {label: (at.tie > at.began).where(at.tie.notnull()) for label, at in near.items()}
-    each = {label: 100 * worse.mean(("realization", "draw")) for label, worse in ended.items()}
+    """Rows of a table: per cent of draws that end worse than they began."""
+    ended = {label: (study.tie > study.began).where(study.tie.notnull()) for label, study in found.items()}
+    each = {label: 100 * worse.mean(("beta", "realization", "draw")) for label, worse in ended.items()}
     return [[label, *(f"{float(part.sel(labels=m)):.1f}" for m in (1, *SHOWN, 100))] for label, part in each.items()]
 
 
@@ -236,7 +231,7 @@ def tail_rows(stored: xr.Dataset, beta: float, counts=FEW) -> list[list[str]]:
 
 def margin_rows(study: xr.Dataset, count: int) -> list[list[str]]:
     """Rows of a table: how often draws end worse than they began, by the margin that the labels leave."""
-    at = study.sel(beta=1, method="nearest").sel(labels=count)
+    at = study.isel(beta=0).sel(labels=count)
     margin, worse, tie = at.margin.values.ravel(), (at.tie > at.began).values.ravel(), at.tie.values.ravel()
     rows = []
     for low, high in itertools.pairwise(MARGINS):
