@@ -94,6 +94,8 @@ def test_tables_and_figures_have_each_number_in_its_place():
     turned, noisy = rotation.best_beta_panels(process)
     assert turned.curves[0].value[[0, -1]] == pytest.approx([1, 1]) and turned.curves[0].value.max() < 2**0.5
     assert noisy.curves[0].value[12] == pytest.approx(best)
+    for panel, quotient in ((turned, ratio), (noisy, 1)):  # circles stand at the page's model
+        assert panel.curves[0].value[panel.curves[0].beta == panel.start] == pytest.approx(best / quotient)
     assert noisy.curves[1].value == pytest.approx(noisy.curves[1].beta ** 2)
 
 

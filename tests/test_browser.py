@@ -265,7 +265,7 @@ def test_a_table_says_that_it_scrolls_on_a_screen_and_not_on_paper(site, blank):
 
 def test_a_formula_says_that_it_goes_on_and_keeps_the_marks_behind_it(site, blank):
     page = blank
-    show(page, f"{site}/book/rotation.html", 390)
+    show(page, f"{site}/book/rotation.html", 340)
     formulas = page.locator("div.math").all()
     cut = [f.locator("mjx-container").evaluate("inner => inner.scrollWidth > inner.clientWidth + 4") for f in formulas]
     said = [f.evaluate("formula => getComputedStyle(formula, '::before').content") for f in formulas]
@@ -281,7 +281,7 @@ def test_a_formula_says_that_it_goes_on_and_keeps_the_marks_behind_it(site, blan
 
 def test_the_keyboard_stops_at_formulas_that_scroll_alone(site, blank):
     """Of 182 stops before the explorer 87 were formulas."""
-    show(blank, f"{site}/book/rotation.html", 390)
+    show(blank, f"{site}/book/rotation.html", 340)
     blank.wait_for_function("document.querySelectorAll('mjx-container[tabindex=\"-1\"]').length > 100")
     stops = blank.locator('mjx-container[tabindex="0"]')
     assert stops.count() > 0
@@ -361,6 +361,7 @@ def test_each_field_of_a_docstring_is_an_item_and_none_is_told_by_its_number(boo
 def test_the_explorer_follows_the_keyboard_and_its_link(site, blank, context):
     page = blank
     page.goto(f"{site}/book/analytical.html#beta=4&A=1,0,0,2&sigma=0.5")
+    assert page.locator(".explorer .key span").all_inner_texts() == ["exact posterior", "encoder", "true sources"]
     readout = page.locator(".explorer .readout")
     assert "β = 4:" in readout.inner_text()
     page.get_by_label("β", exact=True).focus()
@@ -389,7 +390,8 @@ def test_a_deep_chapter_follows_beta_and_says_what_is_stored(site, blank, chapte
             page.keyboard.press(key)
         assert float(said.inner_text()) == pytest.approx(float(tie.sel(beta=beta)), rel=5e-4)
         mean = tables.number(float(tie.sel(beta=beta)), 2)
-        assert f"the β of this page, TIE is {mean} nats on average over " in page.locator("main").inner_text()
+        told = page.locator("main").inner_text().replace("\N{NO-BREAK SPACE}", " ")
+        assert f"the β of this page, TIE is {mean} nats on average over " in told
         assert page.locator(".pictures > div:visible").get_attribute("data-beta") == f"{beta}"
         assert page.url.endswith(f"#beta={beta}")
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")

@@ -25,8 +25,8 @@ DRAWS = {2: 100, 4: 10}  # choices of labels, by the number of latents: four tak
 class Images(NamedTuple):
     """What a network says of n images, and what is true of them.
 
-    mean (n, k), covariance (n, k, k) : q(z|x) = N(mean, covariance)
-    sources (n, k); target (n, k), precision (k, k) : the exact posterior N(target, precision⁻¹)
+    mean, covariance : (n, k) and (n, k, k); q(z|x) = N(mean, covariance)
+    sources, target, precision : (n, k), (n, k) and (k, k); the exact posterior is N(target, precision⁻¹)
     """
 
     mean: np.ndarray

@@ -150,7 +150,7 @@ def draw_on(axis, panel: Panel) -> None:
         axis.set_xscale("log")
     if panel.variable:
         ticks = panel.curves[0].beta[:: len(panel.curves[0].beta) // 4]
-        axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
+        axis.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks], minor=False)
         axis.minorticks_off()
     axis.set_ylim(limits(panel))
     places = [axis.transLimits.transform(axis.transScale.transform((at.beta, 1)))[0] for at in panel.marks]

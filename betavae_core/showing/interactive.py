@@ -39,7 +39,7 @@ def curves(name: str, described: list[Panel], key: bool = False):
 
 
 def _panel(panel: Panel) -> dict:
-    given = ("title", "unit", "bend", "floor", "shade", "across", "variable", "linear", "tags")
+    given = ("title", "unit", "bend", "floor", "shade", "across", "variable", "linear", "tags", "start")
     marks = [{"beta": at.beta, "label": at.label, "colour": COLOURS[at.colour]} for at in panel.marks]
     lines = [_curve(curve) for curve in panel.curves]
     own = {name: getattr(panel, name) for name in given}

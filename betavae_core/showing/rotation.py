@@ -162,8 +162,11 @@ def learned_noise(process: LinearGaussian, dimensions) -> list[dict[str, float]]
 def best_beta_panels(process: LinearGaussian) -> list[Panel]:
     """β* over a rotation of the sources, relative to the noise ratio, and over the noise."""
     noise_std = process.noise_std
-    left, singular, _ = np.linalg.svd(process.mixing, full_matrices=False)
-    k, angles = len(singular), np.linspace(0, 90, 61)
+    left, singular, right = np.linalg.svd(process.mixing, full_matrices=False)
+    k, angles, own = len(singular), np.linspace(0, 90, 61), None
+    if k == 2:
+        own = np.degrees(np.arccos(min(1, abs(right[0, 0]))))
+        angles[np.argmin(abs(angles - own))] = own
     relative = []
     for angle in np.radians(angles):
         turn = np.eye(k)
@@ -183,10 +186,10 @@ def best_beta_panels(process: LinearGaussian) -> list[Panel]:
         Curve(name="σ²/σₓ²", beta=noises, value=noises**2, written=-9, **ratio),
     ]
     turned = {"variable": "rotation of the sources, degrees", "linear": True}
-    bend = float(10 ** np.floor(2 * np.log10(noises[0])))  # below all of it: the axis is logarithmic
+    noisy = {"variable": "noise σ", "bend": float(10 ** np.floor(2 * np.log10(noises[0])))}  # below all: logarithmic
     return [
-        Panel(title="A  β* relative to σ²/σₓ²", unit="", curves=over_angle, **turned),
-        Panel(title="B  β* over the noise, σₓ = 1", unit="", curves=over_noise, variable="noise σ", bend=bend),
+        Panel(title="A  β* relative to σ²/σₓ²", unit="", curves=over_angle, start=own, **turned),
+        Panel(title="B  β* over the noise, σₓ = 1", unit="", curves=over_noise, start=noises[12], **noisy),
     ]
 
 

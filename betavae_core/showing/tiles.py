@@ -212,9 +212,9 @@ def lead(profile: str) -> str:
     return (
         "Networks whose images follow the model agree with the theory: at the noise ratio their TIE still falls, by "
         f"{between(_positive(slope))} nats per unit of log β (theory: {-tiles.slope('tiles'):.3f}). "
-        "In a control, whose sources stay independent given the data, TIE should be level there. One trained as "
-        "long decides nothing, since some of its decoders had not turned to the principal axes. In an exploratory "
-        "comparison the control alone got longer training. Its decoders had turned, and its TIE fell by "
+        "In a control, whose sources stay independent given the data, it should be level there. Trained as long, the "
+        "control decides nothing, because some of its decoders had not turned to the principal axes. Trained for "
+        "longer, in a comparison that was added later, they had turned, and its TIE fell by "
         f"{between(_positive(longer))} nats per unit less than that of tiles"
     )
 

@@ -34,8 +34,8 @@ def true_inference_error(mean, covariance, target, precision) -> tuple[float, fl
 
     Parameters
     ----------
-    mean (n, k), covariance (n, k, k) or (k, k) : q(z|x) = N(mean, covariance) of each image
-    target (n, k), precision (k, k) : the exact posterior N(target, precision⁻¹) of the same images
+    mean, covariance : (n, k), and (n, k, k) or (k, k); q(z|x) = N(mean, covariance) of each image
+    target, precision : (n, k) and (k, k); the exact posterior N(target, precision⁻¹) of the same images
     """
     n, k = mean.shape
     second_moment = mean.T @ mean / n + np.reshape(covariance, (-1, k, k)).mean(0)

@@ -15,7 +15,7 @@ STATEMENTS = {
     "objective": "L* does not increase",
     "kl_prior": "C* does not increase",
     "reconstruction": "R* does not increase",
-    "elbo": "ELBO* rises up to β = 1 and falls after it",
+    "elbo": "ELBO* does not fall up to β = 1, or rise after it",
     "slope": "ΔELBO* lies between (β₂ − 1) ΔC* and (β₁ − 1) ΔC*",
     "limit": "C* ≤ (R* − R₀)/β, so C* → 0 as β → ∞",
     "mie_slope": "ΔMIE* lies between Δlog p − (β₁ − 1) ΔC* and Δlog p − (β₂ − 1) ΔC*",

@@ -6,12 +6,12 @@ from typing import NamedTuple
 class Term(NamedTuple):
     """One quantity that the book shows over β.
 
-    linear: the analytical model has it in closed form (`theory.identity.terms` computes it)
-    measured: a trained network is evaluated for it (`networks.evaluation` computes it), on training and on fresh images
-    heading: what it is called in panels and tables of networks; one without is not shown by itself
-    panel: its place among the panels over β, from 1; 0 for none
-    bend: over many decades its axis is linear up to here, logarithmic beyond
-    constant: it holds c, what unit-variance pixels add whatever a network does, which is taken off where it is shown
+    linear : the analytical model has it in closed form (`theory.identity.terms` computes it)
+    measured : trained networks are evaluated for it (`networks.evaluation` computes it), on training and fresh images
+    heading : what it is called in panels and tables of networks; one without is not shown by itself
+    panel : its place among the panels over β, from 1; 0 for none
+    bend : over many decades its axis is linear up to here, logarithmic beyond
+    constant : it holds c, what unit-variance pixels add whatever a network does, which is taken off where it is shown
     """
 
     symbol: str

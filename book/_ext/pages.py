@@ -21,6 +21,8 @@ TOGETHER = re.compile(  # spaces at which no line ends: β = 1, (β₂ − 1), �
     r"|(?<=\bTheorem) (?=\d)|(?<=\bProposition) (?=\d)|(?<=\bTable) (?=\d)|(?<=\bFig\.) (?=\d)"
 )
 FIELD = re.compile(r"[^.:]{1,60} : (?=\S)")  # "name : what it is" in a docstring, outside of its sections
+TRAILING = re.compile(r"^ (?=(?:nats|per cent|%|ν|labels|°)(?:\W|$))")  # from a number that the build puts in
+CELL = re.compile(r"(?<=\w) ([=−]) (?=\w)")  # a short formula in a table
 LEADING = re.compile(r" ([=<>≤≥]) $")  # to a number that the build puts in
 MARKS = re.compile(r"[.,;:!?)]+")
 
@@ -32,6 +34,10 @@ def keep_together(app, doctree, docname):
             whole = TOGETHER.sub("\N{NO-BREAK SPACE}", text)
             if text is not text.parent[-1]:
                 whole = LEADING.sub("\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", whole)
+            if text is not text.parent[0]:
+                whole = TRAILING.sub("\N{NO-BREAK SPACE}", whole)
+            if text.parent.parent and isinstance(text.parent.parent, nodes.entry):
+                whole = CELL.sub("\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", whole)
             if whole != text:
                 text.parent.replace(text, nodes.Text(whole))
     for formula in list(doctree.findall(nodes.math)):

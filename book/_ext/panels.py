@@ -88,7 +88,7 @@ def _with_files(folder: Path, asked: dict, figure: str, name: str, end: str) -> 
     kinds = [kind for kind in ("svg", "csv") if (folder / "_images" / f"{drawn[2]}.{kind}").exists()]
     offered = [kind for kind in kinds if kind == "svg" or name not in asked]
     links = [f'<a href="{drawn[1]}{drawn[2]}.{kind}" download="{name}.{kind}">{kind.upper()}</a>' for kind in offered]
-    return f'{figure} <span class="files">{" ".join(links)}</span>{end}'
+    return f'{figure}&nbsp;<span class="files">{" ".join(links)}</span>{end}'
 
 
 def _panels(folder: Path, alt: str, kind: str, source: str) -> str:
@@ -101,7 +101,9 @@ def _panels(folder: Path, alt: str, kind: str, source: str) -> str:
         size = f'width="{width:.0f}" height="{height:.0f}" loading="lazy"'  # a shape to wait with: pages stay light
         image = f'<img alt="{described}" class="{kind}" {size} src="{source.rsplit("/", 1)[0]}/{name}" />'
         words = f"<span>{html.escape(label)}</span>" if label else ""
-        parts.append(f'<div style="max-width: {1.6 * width:.0f}px">{words}{image}</div>')
+        most = f"{1.6 * width:.0f}px"
+        widest = f"min(26rem, {most})" if kind == "plot" else most  # a plot's letters are as large as the text's
+        parts.append(f'<div style="max-width: {widest}">{words}{image}</div>')
     return f'<div class="panels" style="--panel: {panels[0][2]:.0f}px">{"".join(parts)}</div>'
 
 

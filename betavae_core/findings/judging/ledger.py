@@ -134,7 +134,7 @@ ENTRIES = {
 
 # What the ledger says in short, each with the ids behind it, all of one kind.
 HEADLINES = {
-    "In theory reconstruction and C fall; ELBO is largest at 1": ("objective-falls", "r-falls", "c-falls", "elbo-peak"),
+    "In theory ELBO peaks at β = 1 and reconstruction falls": ("objective-falls", "r-falls", "c-falls", "elbo-peak"),
     "Independent sources depend given the data": ("dependent",),
     "The error of inference is least at a finite β": (
         "linear-tie-optimum",
@@ -149,7 +149,7 @@ HEADLINES = {
     "With the true decoder, does a diagonal q move the best β?": ("diagonal-moves",),
     "Does the likelihood fall at each step of β?": ("likelihood-falls",),
     "Does higher β align latents with sources?": ("mixing-mig", "mixing-sap", "localisation-mig", "localisation-sap"),
-    "Sources dependent given the data raise the best β": ("above-noise-ratio",),
+    "With dependent sources the best β exceeds the noise ratio": ("above-noise-ratio",),
     "Networks’ TIE still falls as β passes the noise ratio": ("tiles-slope",),
     "TIE falls more steeply than in a control trained alike": ("tiles-against-control",),
     "In tiles, a few labels lower TIE": ("turned-tie",),

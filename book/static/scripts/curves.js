@@ -90,7 +90,7 @@ function panelOf(panel, preview, pick) {
 
 /** A panel over a quantity of its own, with a place of its own on it. */
 function alone(panel) {
-  let chosen = grid(panel)[Math.floor(grid(panel).length / 2)];
+  let chosen = panel.start ?? grid(panel)[Math.floor(grid(panel).length / 2)];
   const view = panelOf(
     panel,
     (value) => view.show(value ?? chosen, value !== null),

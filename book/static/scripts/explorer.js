@@ -178,7 +178,13 @@ function start(root) {
   const pictures = element("div", { class: "pictures" });
   const readout = element("p", { class: "readout", "aria-live": "polite" });
   root.replaceChildren(controls, pictures);
-  pictures.append(svgElement("svg", { class: "plane", role: "img" }), readout);
+  const key = element("p", { class: "key" });
+  key.append(
+    element("span", { class: "exact" }, "exact posterior"),
+    element("span", { class: "q" }, "encoder"),
+    element("span", { class: "true" }, "true sources"),
+  );
+  pictures.append(key, svgElement("svg", { class: "plane", role: "img" }), readout);
   for (const [, title] of full ? PANELS : []) {
     const view = element("div", { class: "asked" });
     view.append(

@@ -31,7 +31,7 @@ export function besideLine(text, x, top, bottom) {
 
 /** Places around a point: near it, then further off. */
 export const aroundPoint = (text, x, y) =>
-  [0, 8, 16].flatMap((more) =>
+  [0, 8, 16, 24].flatMap((more) =>
     [
       [y - TAG - more, 0],
       [y + TAG + ASCENT - DESCENT + more, 0],

@@ -235,6 +235,7 @@ function start(root) {
   key.append(
     anyElement("span", { class: "q" }, "q of the image"),
     anyElement("span", { class: "exact" }, "exact posterior"),
+    anyElement("span", { class: "here" }, "decoded here"),
   );
   const pair = anyElement("div", { class: "pair" }),
     aside = anyElement("div");
