@@ -64,13 +64,19 @@ def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
     is left to judge by, TIE is NaN.
 
     Returns a dict of arrays (labels, draw): tie, after turning, and began, as trained, of the same images, nats;
-    margin, as `turning.margin`.
+    margin, as `turning.margin`; likelier and closer, whether the next images of a row, as many, confirm the turn beside
+    the signed permutation that suits the labels best: their sources are likelier, or their means closer to them.
     """
-    n, m = len(images.mean), np.array(labels)
-    at = np.minimum(m, n) - 1
-    told = [np.cumsum(part[chosen], 1)[:, at] for part in turning.each_likelihood(*images[:3])]
-    turns, values = orthogonal.least(Form(*told), STARTS)  # (draw, labels, 2, k, k)
-    best = orthogonal.better(turns, values)
+    n, k, m = *images.mean.shape, np.array(labels)
+    at, last = np.minimum(m, n) - 1, np.minimum(2 * m, chosen.shape[1]) - 1
+    ways = {"likelier": images.covariance, "closer": np.broadcast_to(np.eye(k), (n, k, k))}
+    each = {way: turning.each_likelihood(images.mean, S, images.sources) for way, S in ways.items()}
+    sums = {way: [np.cumsum(part[chosen], 1) for part in parts] for way, parts in each.items()}
+    told = Form(*(part[:, at] for part in sums["likelier"]))
+    turns, values = orthogonal.least(told, STARTS)  # (draw, labels, 2, k, k)
+    best, signed = orthogonal.better(turns, values), alignment.signed_permutations(k)
+    plain = signed[told(signed[:, None, None]).argmin(0)]
+    checks = {way: Form(*(part[:, last] - part[:, at] for part in found)) for way, found in sums.items()}
     left = np.where(m < n, n - m, np.nan)[:, None]
     parts = []
     for part in error(images):
@@ -82,6 +88,7 @@ def labelled(images: Images, chosen, labels=LABELS) -> dict[str, np.ndarray]:
         "tie": form(best) + constant,
         "began": form(np.broadcast_to(as_trained(images), best.shape)) + constant,
         "margin": np.abs(values[..., 0] - values[..., 1]),
+        **{way: 1.0 * (check(best) < check(plain)) for way, check in checks.items()},
     }
     return {name: value.T for name, value in found.items()}
 
