@@ -16,10 +16,10 @@ from betavae_core.theory import linear
 from betavae_core.theory.gaussian import LinearGaussian, log_density_constant
 from betavae_workshop.sweeping import running
 
-BEST = {"tiles": 1.2116, "tiles-diagonal": 1.0, "tiles-4": 1.3586}
+BEST = {"tiles": 1.2116, "tiles-diagonal": 1.0, "tiles-4": 1.3586, "tiles-quiet": 1.2749}
 
 
-@pytest.fixture(scope="module", params=tiles.NAMES)
+@pytest.fixture(scope="module", params=showing.EVERY)
 def drawn(request):
     return request.param, experiments.draw(request.param, 3)
 
@@ -45,8 +45,8 @@ def test_pixels_have_the_covariance_of_the_code_and_nothing_else(drawn):
     """Eigenvalues c² (λ_i), c² = ν/σ², and 0; the divisor is n."""
     name, (data, _) = drawn
     record = experiments.experiment(name)
-    A = np.array(record.mixing)
-    expected = tiles.code_noise(name) * np.linalg.eigvalsh(A @ A.T + np.eye(record.latents))
+    A, noise = np.array(record.mixing), record.noise_std**2
+    expected = tiles.code_noise(name) / noise * np.linalg.eigvalsh(A @ A.T + noise * np.eye(record.latents))
     X = data.standardised
     found = np.linalg.eigvalsh(X @ X.T / len(X))[::-1]
     assert found[: record.latents] == pytest.approx(expected[::-1], rel=1e-6)
@@ -69,14 +69,15 @@ def test_the_posterior_is_that_of_the_code_in_the_pixels(drawn):
             part = images * mask.ravel()
             axis = np.linalg.svd(part, full_matrices=False)[2][0]
             code.append(part @ axis)
-        matrix = np.array(record.mixing)
+        matrix = np.array(record.mixing) / record.noise_std
         precision = np.eye(record.latents) + matrix.T @ matrix
         signs = np.array(np.meshgrid(*[[1, -1]] * record.latents)).reshape(record.latents, -1).T
-        means = [np.linalg.solve(precision, matrix.T @ (np.array(code) * sign[:, None])).T for sign in signs]
+        code = np.array(code) / record.noise_std
+        means = [np.linalg.solve(precision, matrix.T @ (code * sign[:, None])).T for sign in signs]
         assert min(np.abs(mean - data.posterior_mean).max() for mean in means) < 1e-6
 
 
-@pytest.mark.parametrize("name", tiles.NAMES)
+@pytest.mark.parametrize("name", showing.EVERY)
 def test_the_best_beta_of_the_images_is_the_theory_in_units_of_noise(name):
     """Terms of the linear optimum on the images themselves, which know no ν, over a fine grid."""
     ratios = np.linspace(0.9, 1.5, 121)
@@ -90,9 +91,10 @@ def test_the_noise_of_the_code_in_pixels():
     assert tiles.code_noise("tiles") == pytest.approx(PIXELS / 9.5)
     assert tiles.code_noise("tiles-diagonal") == pytest.approx(PIXELS / 9.5)
     assert tiles.code_noise("tiles-4") == pytest.approx(PIXELS / 27)
+    assert tiles.code_noise("tiles-quiet") == pytest.approx(PIXELS / 32)  # 7.5/σ² + 2
 
 
-@pytest.mark.parametrize("name", tiles.NAMES)
+@pytest.mark.parametrize("name", showing.EVERY)
 def test_a_fit_reads_the_optimum_and_the_slope_off_the_theory(name):
     ratios = np.array(experiments.RATIOS)
     found = tiles.reading(tiles.fit(ratios, tiles.theory(name, ratios).tie.values))
@@ -231,6 +233,7 @@ def test_how_far_training_settles_and_what_a_full_covariance_gains(rng, monkeypa
     diagonal = xr.Dataset(cells, {"beta": ratios, "realization": [0, 1]}, {"experiment": "tiles"})
     full = diagonal.assign(objective=diagonal.objective + 0.5, tie=diagonal.tie + 1)
     monkeypatch.setattr(showing.tiles, "NAMES", ("tiles",))
+    monkeypatch.setattr(showing, "EVERY", ("tiles",))
     monkeypatch.setattr(showing, "_trainings", lambda *_: {showing.SHORTER: diagonal})
     monkeypatch.setattr(showing, "_networks", lambda *_: full)
     [row] = showing.settling_rows("published")
@@ -251,7 +254,7 @@ def test_the_table_and_the_figure_of_results_have_theory_and_networks_in_their_p
         middle = np.median(tiles.slopes(found))
         expected = tiles.slope(name), o.slope.value, middle, BEST[name], o.best.value
         assert numbers(row[1:]) == pytest.approx(expected, abs=6e-4)
-    stores |= {"tiles-4": networks("tiles-4", rng)}
+    stores |= {name: networks(name, rng) for name in ("tiles-4", "tiles-quiet")}
     for axis, (name, found) in zip(showing.figure(stores).axes, stores.items(), strict=True):
         theory, best, *_, fitted = (line.get_xydata() for line in axis.lines)
         assert np.interp(1.0, *theory.T) == pytest.approx(float(tiles.theory(name, [1.0]).tie[0]), abs=1e-3)

@@ -54,13 +54,15 @@ class Optimum(NamedTuple):
 
 
 def theory(experiment: str, ratios) -> xr.Dataset:
-    """Terms of the analytical model of an experiment at multiples of ν; see `linear.sweep`."""
-    return linear.sweep(experiments.experiment(experiment).process, ratios)
+    """Terms of the analytical model of an experiment at multiples of ν: σ_x = σ. See `linear.sweep`."""
+    process = experiments.experiment(experiment).process
+    return linear.sweep(process, ratios, decoder_variance=process.noise_std**2)
 
 
 def best(experiment: str) -> float:
     """The best β of the theory, in units of ν."""
-    return linear.optimal_beta(experiments.experiment(experiment).process)
+    process = experiments.experiment(experiment).process
+    return linear.optimal_beta(process, process.noise_std**2)
 
 
 def slope(experiment: str) -> float:
@@ -87,7 +89,8 @@ def settled(found: xr.Dataset) -> xr.DataArray:
     A latent that is not switched on yet leaves C short of the theory's by that latent's share, ½ log(λ_m/β), of which
     a network may miss half. TIE decides nothing here.
     """
-    values = np.linalg.eigvalsh(experiments.experiment(found.experiment).process.covariance)
+    process = experiments.experiment(found.experiment).process
+    values = np.linalg.eigvalsh(process.covariance) / process.noise_std**2
     shares = np.maximum(0.5 * np.log(values / found.beta.values[:, None]), 0)
     weakest = np.where(shares > 0, shares, np.inf).min(1, keepdims=True)
     close = np.abs(found.kl_prior.transpose("beta", ...).values - shares.sum(1, keepdims=True)) < 0.5 * weakest

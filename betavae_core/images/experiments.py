@@ -38,6 +38,7 @@ LONGER = Supplement("5,000 epochs", {"epochs": 5000}, BETAS, 1)
 
 # Tiles: β in units of the code's noise in standardised pixels, in steps of about 10 % around the predicted optimum
 RATIOS = (0.1, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.45, 1.6, 1.8, 2.0, 2.5, 10.0)
+QUIET = tuple(round(50 * ratio, 3) for ratio in RATIOS[2:12])  # around ν at half the noise
 PROBED = (0.7, 1.0, 1.2, 1.45, 2.0)  # at which other training and the full family stand beside
 SETTLED = {"epochs": 2000, "learning_rate": 3e-3, "settling": 0.8, "warmup": 0.2}  # by L and C of a pilot
 TURNED = SETTLED | {"epochs": 6000}  # with two sources the decoder has turned, too, but for a few of orthogonal columns
@@ -173,6 +174,7 @@ RECORDS = (
     ),
     _tiles("tiles", "two digits in tiles of their own", MIXING, 12, TURNED, [(2000, 6)], GAMMAS, [BRIEF]),
     _tiles("tiles-diagonal", "tiles with orthogonal columns", DIAGONAL, 12, TURNED, LONG, (), [BRIEF, AS_LONG]),
+    Experiment("tiles-quiet", datasets.tiles, 6, "tiles with half the noise", MIXING, 0.5, QUIET, settings=TURNED),
     _tiles("tiles-4", "four digits in tiles of their own, four sources", FOUR, 6, SETTLED, [(6000, 3)]),
 )
 EXPERIMENTS = {record.name: record for record in RECORDS}

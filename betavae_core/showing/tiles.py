@@ -9,6 +9,7 @@ from betavae_core.images import experiments
 from betavae_core.results import sweep
 from betavae_core.showing import curves, figures, tables
 
+EVERY = (*tiles.NAMES, "tiles-quiet")
 CENTRAL = slice(0.49, 2.51)  # multiples of ν over which tables average
 NOISES, COUNTS = (0.01, 0.03, 0.1), (5, 6, 12, 20)  # nats of a network's TIE, and realizations, of the power analysis
 FULL, CONSTANT, SHORTER, LONGEST = "full covariance", "the thesis's training", "2,000 epochs", "20,000 epochs"
@@ -17,7 +18,7 @@ UNTURNED = 0.1  # nats that TIE is off theory by where a decoder has not turned 
 
 def stored(profile: str) -> dict[str, xr.Dataset]:
     """Networks of each experiment of tiles, whatever is stored of them."""
-    return {name: sweep.load(name, profile) for name in tiles.NAMES}
+    return {name: sweep.load(name, profile) for name in EVERY}
 
 
 def patient(profile: str) -> xr.Dataset:
@@ -28,7 +29,7 @@ def patient(profile: str) -> xr.Dataset:
 def prediction_rows() -> list[list[str]]:
     """Rows of a table: what theory says of each experiment."""
     rows = []
-    for name in tiles.NAMES:
+    for name in EVERY:
         A = np.array(experiments.experiment(name).mixing)
         at_one, at_best = (max(0.0, float(v)) for v in tiles.theory(name, [1.0, tiles.best(name)]).tie)
         diagonal = np.allclose(A.T @ A, np.diag(np.diag(A.T @ A)))
@@ -46,7 +47,7 @@ def _networks(name: str, profile: str, supplement: str | None = None) -> xr.Data
 def settling_rows(profile: str) -> list[list[str]]:
     """Rows of a table: how far from the linear optimum either way of training ends; no row where nothing is stored."""
     rows = []
-    for name in tiles.NAMES:
+    for name in EVERY:
         for training, found in _trainings(name, profile).items():
             if count := int(np.isfinite(found.tie).sum()):
                 below, off = _linear_objective(name, found.beta) - found.objective, _off_theory(found)
@@ -64,11 +65,9 @@ def _trainings(name: str, profile: str) -> dict[str, xr.Dataset]:
     """Networks of an experiment by how they were trained, the shortest first."""
     record = experiments.experiment(name)
     own, extras = f"{record.settings['epochs']:,} epochs", [extra.name for extra in record.supplements]
-    found = {"as in the thesis": _networks(name, profile, CONSTANT)}
-    for label in (SHORTER, own, LONGEST):
-        if label == own or label in extras:
-            found[label] = _networks(name, profile, None if label == own else label)
-    return found
+    named = {CONSTANT: "as in the thesis", SHORTER: SHORTER, own: own, LONGEST: LONGEST}
+    wanted = [(label, told) for label, told in named.items() if label == own or label in extras]
+    return {told: _networks(name, profile, None if label == own else label) for label, told in wanted}
 
 
 def _linear_objective(name: str, ratios) -> xr.DataArray:
@@ -96,7 +95,7 @@ def family_rows(profile: str) -> list[list[str]]:
 def figure(stores: dict[str, xr.Dataset]):
     """A panel for each experiment: TIE over β/ν, networks and theory, and the best β of both."""
     shown, axes = figures.panels(len(stores), columns=len(stores), height=2.8)
-    for axis, letter, (name, found) in zip(axes, "ABC", stores.items(), strict=True):
+    for axis, letter, (name, found) in zip(axes, "ABCD", stores.items(), strict=True):
         found, fine = tiles.in_units_of_noise(found).sel(beta=CENTRAL), np.geomspace(0.5, 2.5, 101)
         axis.plot(fine, tiles.theory(name, fine).tie, "--", color=figures.GREY)
         axis.axvline(tiles.best(name), color=figures.ORANGE, linewidth=3, alpha=0.5)
@@ -145,7 +144,7 @@ def between(found: Estimate, decimals: int = 3) -> str:
 def texts(stores: dict[str, xr.Dataset], longest: xr.Dataset, beta: float) -> dict[str, str]:
     """What the prose quotes: what is missing, the fitted networks, the result, theory at this page's β."""
     wanted, there = sum(s.tie.size for s in stores.values()), sum(int((s.key != "").sum()) for s in stores.values())
-    missing = f"{there} of {wanted} networks are stored; betavae sweep {' '.join(tiles.NAMES)} trains the rest."
+    missing = f"{there} of {wanted} networks are stored; betavae sweep {' '.join(EVERY)} trains the rest."
     near, dead = (sum(count) for count in zip(*map(_unsettled, stores.values()), strict=True))
     live = tiles.theory("tiles", [beta / tiles.code_noise("tiles")]).tie[0] if beta > 0 else np.inf
     return {
@@ -160,13 +159,13 @@ def texts(stores: dict[str, xr.Dataset], longest: xr.Dataset, beta: float) -> di
 
 def _longest(found: xr.Dataset, other: xr.Dataset) -> str:
     """Sentences on the control that was trained for longest; nothing where no two realizations of it are whole."""
-    gap = optima.mean(tiles.difference(other, found))
+    gap = optima.mean(-tiles.difference(other, found))
     if not np.isfinite(gap.high):
         return ""
     best, (off, there) = tiles.optimum(found).best, _unturned(found)
     return (
         f"TIE is more than {UNTURNED:g} nats off theory in {off or 'none'} of the {there} networks trained again. The "
-        f"control's best β/ν is now {between(best)}. The slope of tiles is {between(_positive(gap))} nats below the "
+        f"control's best β/ν is now {between(best)}. The slope of tiles is {between(gap)} nats below the "
         f"control's; theory has {-_expected():.3f}."
     )
 
@@ -175,11 +174,6 @@ def _unturned(found: xr.Dataset) -> tuple[int, int]:
     """Networks whose TIE is off theory by more than `UNTURNED`, and networks there are."""
     found = tiles.in_units_of_noise(found)
     return int((abs(_off_theory(found)) > UNTURNED).sum()), int(np.isfinite(found.tie).sum())
-
-
-def _positive(falling: Estimate) -> Estimate:
-    """By how much it falls."""
-    return Estimate(-falling.value, -falling.high, -falling.low)
 
 
 def _four(found: xr.Dataset) -> str:
@@ -203,19 +197,19 @@ def _expected() -> float:
 def lead(profile: str) -> str:
     """What the home page says of all this."""
     found = sweep.load("tiles", profile)
-    slope = tiles.optimum(found).slope
+    falls = -tiles.slopes(found).dropna("realization").values, -tiles.difference(found, patient(profile))
+    fall, longer = (optima.mean(each) for each in falls)
     planned = optima.mean(tiles.difference(found, sweep.load("tiles-diagonal", profile)))
-    longer = optima.mean(tiles.difference(found, patient(profile)))
-    agree = slope.low <= tiles.slope("tiles") <= slope.high
-    if not (agree and planned.low < 0 < planned.high and longer.high < 0):
+    agree = fall.low <= -tiles.slope("tiles") <= fall.high
+    if not (agree and planned.low < 0 < planned.high and longer.low > 0):
         return "Whether networks agree with the theory is told by the table"
     return (
         "Networks whose images follow the model agree with the theory: at the noise ratio their TIE still falls, by "
-        f"{between(_positive(slope))} nats per unit of log β (theory: {-tiles.slope('tiles'):.3f}). "
+        f"{between(fall)} nats per unit of log β (theory: {-tiles.slope('tiles'):.3f}). "
         "In a control, whose sources stay independent given the data, it should be level there. Trained as long, the "
         "control decides nothing, because some of its decoders had not turned to the principal axes. Trained for "
         "longer, in a comparison that was added later, they had turned, and its TIE fell by "
-        f"{between(_positive(longer))} nats per unit less than that of tiles"
+        f"{between(longer)} nats per unit less than that of tiles"
     )
 
 
