@@ -190,12 +190,10 @@ def power(experiment: str, noise: float, count: int, trials: int = 400) -> float
     return float((rules.chance(-read_off) <= rules.LEVEL).mean())
 
 
-def judged(stored: xr.Dataset, control: xr.Dataset, settled: xr.Dataset) -> list[Verdict]:
-    """On the theorem in networks: slopes of TIE at β = ν, of dependent sources and against two controls."""
-    own = slopes(stored).dropna("realization").values
-    asked = {
-        "tiles-slope": ("−dTIE/d log β", own),
-        "tiles-against-control": ("paired difference of −dTIE/d log β", difference(stored, control)),
-        "tiles-against-settled": ("paired difference of −dTIE/d log β", difference(stored, settled)),
-    }
+def judged(stored: xr.Dataset, controls: dict[str, xr.Dataset]) -> list[Verdict]:
+    """On the theorem in networks: slopes of TIE at β = ν, of dependent sources and against each control."""
+    what = "−dTIE/d log β"
+    asked = {"tiles-slope": (what, slopes(stored).dropna("realization").values)}
+    for name, control in controls.items():
+        asked[f"tiles-against-{name}"] = f"paired difference of {what}", difference(stored, control)
     return [verdicts.positive(id, what, {"": -values}) for id, (what, values) in asked.items() if len(values)]

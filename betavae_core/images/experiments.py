@@ -15,6 +15,7 @@ from betavae_core.theory.gaussian import LinearGaussian
 
 MIXING = ((2.0, 1.0), (0.5, 1.5))
 DIAGONAL = ((4.25**0.5, 0.0), (0.0, 3.25**0.5))  # the column norms of MIXING, orthogonal columns
+ALIGNED = ((2.16, -0.52), (1.35, 0.832))  # orthogonal columns, nearly the principal axes of MIXING
 FOUR = ((1.0, 2.0, 1.0, 1.0), (1.0, -1.0, 0.0, 1.0), (-1.0, 0.0, 2.0, 0.0), (0.0, 2.0, 0.0, 2.0))
 BETAS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 FINE_BETAS = (0.01, 0.02, 0.05, *BETAS)
@@ -38,7 +39,6 @@ LONGER = Supplement("5,000 epochs", {"epochs": 5000}, BETAS, 1)
 
 # Tiles: β in units of the code's noise in standardised pixels, in steps of about 10 % around the predicted optimum
 RATIOS = (0.1, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.45, 1.6, 1.8, 2.0, 2.5, 10.0)
-QUIET = tuple(round(50 * ratio, 3) for ratio in RATIOS[2:12])  # around ν at half the noise
 PROBED = (0.7, 1.0, 1.2, 1.45, 2.0)  # at which other training and the full family stand beside
 SETTLED = {"epochs": 2000, "learning_rate": 3e-3, "settling": 0.8, "warmup": 0.2}  # by L and C of a pilot
 TURNED = SETTLED | {"epochs": 6000}  # with two sources the decoder has turned, too, but for a few of orthogonal columns
@@ -124,16 +124,18 @@ def code_noise(mixing, noise_std: float = 1.0) -> float:
 
 
 def _tiles(
-    name: str, shows: str, mixing, realizations: int, settings: dict, beside=(), gammas=(), learned=()
+    name, shows, mixing, realizations, settings, beside=(), gammas=(), learned=(), noise_std=1.0, alone=False
 ) -> Experiment:
     """An experiment of tiles, with β around the optimum that theory predicts, and the full family beside it.
 
-    `beside` : (epochs, realizations) of shorter or longer training that settles, near the optimum
+    `beside` : (epochs, realizations) of shorter or longer training that settles, near the optimum; `alone` : that alone
     `gammas` : weights of the penalty on total correlation, each at β = 1 and ν
     `learned` : for each supplement whose decoders learn their variance, in six realizations: its name, and its training
     """
     grids = RATIOS, PROBED, RATIOS[2:12]
-    betas, probed, near = (tuple(round(code_noise(mixing) * ratio, 3) for ratio in ratios) for ratios in grids)
+    betas, probed, near = (tuple(round(code_noise(mixing, noise_std) * b, 3) for b in ratios) for ratios in grids)
+    if alone:
+        return Experiment(name, datasets.tiles, realizations, shows, mixing, noise_std, near, settings=settings)
     at_noise = (1.0, betas[RATIOS.index(1.0)])
     supplements = (
         Supplement("full covariance", SETTLED | {"family": "full"}, probed, 6),
@@ -174,7 +176,8 @@ RECORDS = (
     ),
     _tiles("tiles", "two digits in tiles of their own", MIXING, 12, TURNED, [(2000, 6)], GAMMAS, [BRIEF]),
     _tiles("tiles-diagonal", "tiles with orthogonal columns", DIAGONAL, 12, TURNED, LONG, (), [BRIEF, AS_LONG]),
-    Experiment("tiles-quiet", datasets.tiles, 6, "tiles with half the noise", MIXING, 0.5, QUIET, settings=TURNED),
+    _tiles("tiles-quiet", "tiles with half the noise", MIXING, 6, TURNED, noise_std=0.5, alone=True),
+    _tiles("tiles-aligned", "tiles with sources along the principal axes", ALIGNED, 5, TURNED, alone=True),
     _tiles("tiles-4", "four digits in tiles of their own, four sources", FOUR, 6, SETTLED, [(6000, 3)]),
 )
 EXPERIMENTS = {record.name: record for record in RECORDS}

@@ -103,7 +103,7 @@ def recipe_rows() -> list[list[str]]:
         ("the thesis's", "all"): experiments.THESIS,
         ("settling schedule", "mixing"): experiments.SETTLING.settings,
         ("settling schedule", "localisation"): experiments.SOON,
-        ("settling schedule", "tiles, tiles-diagonal, tiles-quiet"): experiments.TURNED,
+        ("settling schedule", "tiles, but for tiles-4"): experiments.TURNED,
         ("settling schedule", "tiles-4"): experiments.SETTLED,
     }
     rows = []
