@@ -417,6 +417,26 @@ def test_no_rotation_within_an_eigenspace_has_a_lesser_error(seed, fraction):
         assert float(linear.terms(process, turned, beta)["tie"]) >= least - 1e-9
 
 
+def test_what_is_no_process_and_no_decoder_is_told_in_one_line(process):
+    """They ended in words on a covariance that nobody gave, on an attribute, or in NaN."""
+    A = [[2.0, 1.0], [0.5, 1.5]]
+    for wrong in (
+        lambda: linear.sweep(A, [1.0]),
+        lambda: linear.optimal_beta(A),
+        lambda: linear.many_source_law(A),
+        lambda: linear.turned_tie(A, np.eye(2)),
+        lambda: linear.rotated_tie(A, 1.0, np.eye(2)),
+    ):
+        with pytest.raises(ValueError, match="process must be a LinearGaussian; got list"):
+            wrong()
+    for variance in (0, -1, "a", [1, 2]):
+        with pytest.raises(ValueError, match="decoder variance must be finite and > 0; got"):
+            linear.optimal_beta(process, variance)
+    for decoder in ([1.0, 2.0], np.full_like(process.mixing, np.nan), np.eye(7)):
+        with pytest.raises(ValueError, match="decoder must be finite and N x k, as the mixing matrix; got shape"):
+            linear.sweep(process, [1.0], decoder)
+
+
 def test_repeated_eigenvalues_above_six_latents_are_refused_in_one_line():
     with pytest.raises(ValueError, match="resolved for k <= 6 latents; got 7"):
         linear.sweep(LinearGaussian(np.eye(7)), 0.5)

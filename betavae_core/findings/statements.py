@@ -99,13 +99,16 @@ def _causes(process: LinearGaussian, fixed: xr.Dataset, best: float) -> list[Ver
     shown = ", ".join(f"{e:.3f}" for e in errors) + " nats at β = " + ", ".join(f"{b:g}" for b in around)
     without = f"with orthogonal columns, so without the conflict, TIE is {shown}"
     M = process.posterior_precision
-    dependent = "not " if np.abs(M - np.diag(np.diag(M))).max() > ROUNDING * M.max() else ""
-    told = f"with D = A, q diagonal, posterior {dependent}diagonal: TIE least at β = {imposed:g}; noise ratio {ratio:g}"
-    moved = -_least_at(ratio, fixed.beta.values, fixed.tie.values)
+    dependent = np.abs(M - np.diag(np.diag(M))).max() > ROUNDING * M.max()  # else neither of the last two is asked
+    posterior = "posterior not diagonal" if dependent else "posterior diagonal"
+    told = f"with D = A, q diagonal, {posterior}: TIE least at β = {imposed:g}; noise ratio {ratio:g}"
+    moved = -_least_at(ratio, fixed.beta.values, fixed.tie.values) if dependent else 0
+    above = f"β* = {best:.4f}, noise ratio {ratio:g}" + ("" if dependent else f"; {posterior}")
+    exceeds = (1 if best / ratio - 1 > ROUNDING else -1) if dependent else 0
     return [
         exact("conflict-needed", without, not errors[0] > errors[1] < errors[2]),
         Verdict("diagonal-moves", told, EXACT, verdicts.decided(moved)),
-        exact("above-noise-ratio", f"β* = {best:.4f}, noise ratio {ratio:g}", best / ratio - 1 > ROUNDING),
+        Verdict("above-noise-ratio", above, EXACT, verdicts.decided(exceeds)),
     ]
 
 

@@ -51,8 +51,8 @@ class Specification:
     scaling: str = _setting("global", "Images are standardised as a whole, or by pixel.")
     family: str = _setting("diagonal", f"Covariance of q(z|x): {' or '.join(posterior.FAMILIES)}.")
     optimiser: str = _setting("adam", "Adam, as in the thesis, or soap, which settles sooner.")
-    settling: float = _setting(0.0, "Last part of training in which Adam's step falls to 0.")
-    warmup: float = _setting(0.0, "First part of training in which β rises from 0.")
+    settling: float = _setting(0.0, "Last part of training, 0 to 1, in which Adam's step falls to 0.")
+    warmup: float = _setting(0.0, "First part of training, 0 to 1, in which β rises from 0.")
     gamma: float = _setting(0.0, "Weight of the penalty TC, total correlation of the latents.")
     decoder_variance: str = _setting("fixed", "Of a pixel: fixed at 1, or learned, of tiles in white noise.")
     output: str = _setting(

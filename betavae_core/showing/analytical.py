@@ -86,7 +86,7 @@ def training_sentence(steps: int, closed, network) -> str:
     near = (bound * max(1, abs(closed[name])) for name, bound in CONVERGED.items())
     objective, tie = (abs(network[name] - closed[name]) <= most for name, most in zip(CONVERGED, near, strict=True))
     if not objective:
-        return f"{told}. The objective has not converged, so this network says nothing about the optimum."
+        return f"{told}. The objective has not converged: at this point the network says nothing about the optimum."
     return f"{told}: {'both have converged' if tie else 'the objective has converged but TIE has not'}."
 
 

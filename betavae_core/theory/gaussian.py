@@ -112,6 +112,13 @@ class LinearGaussian:
         return sources, sources @ self.mixing.T + noise
 
 
+def checked_process(process) -> LinearGaussian:
+    """It, if it is a process; ValueError if it is, say, its mixing matrix."""
+    if not isinstance(process, LinearGaussian):
+        raise ValueError(f"process must be a LinearGaussian; got {type(process).__name__}")
+    return process
+
+
 def spectrum(source, latents: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The k leading eigenvalues (k,) and eigenvectors (N, k) of the data covariance, largest first.
 

@@ -32,7 +32,8 @@ def checked_beta(beta) -> np.ndarray:
 
 def water_level(beta, decoder_variance: float) -> np.ndarray:
     """b = β σ_x², shaped like β; ValueError as in `checked_beta`, and unless the decoder variance is finite and > 0."""
-    if not (np.isfinite(decoder_variance) and decoder_variance > 0):
+    array = np.asarray(decoder_variance)
+    if array.dtype.kind not in "iuf" or array.ndim or not (np.isfinite(array) and array > 0):
         raise ValueError(f"the decoder variance must be finite and > 0; got {decoder_variance}")
     return checked_beta(beta) * decoder_variance
 

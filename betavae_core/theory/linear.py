@@ -19,7 +19,7 @@ import xarray as xr
 from scipy import optimize
 
 from betavae_core.theory import alignment, identity
-from betavae_core.theory.gaussian import LinearGaussian, spectrum
+from betavae_core.theory.gaussian import LinearGaussian, checked_process, spectrum
 from betavae_core.theory.identity import Parameters, checked_beta, optimum_given_decoder, single_beta, terms
 from betavae_core.theory.rotation import checked_rotation, rotated_tie  # noqa: F401 what a rotation does is looked for here
 from betavae_core.theory.stationarity import solve_stationarity  # noqa: F401 the thesis's route is looked for here
@@ -69,7 +69,7 @@ def sweep(process, betas, decoder=None, decoder_variance: float = 1.0) -> xr.Dat
     decoder : (N, k) array or None; given, it is held fixed and only the encoder is optimal
     decoder_variance : float σ_x²
     """
-    betas = np.atleast_1d(checked_beta(betas))
+    process, betas = checked_process(process), np.atleast_1d(checked_beta(betas))
     if decoder is None:
         parameters = optimum(process, betas, decoder_variance=decoder_variance)
         values, _ = spectrum(process)
@@ -77,6 +77,8 @@ def sweep(process, betas, decoder=None, decoder_variance: float = 1.0) -> xr.Dat
         groups = alignment.eigenspaces(values, process.noise_std**2)
         identified = ~active[:, [group[0] for group in groups if len(group) > 1]].any(-1)
     else:
+        if np.shape(decoder) != process.mixing.shape or not np.isfinite(decoder).all():
+            raise ValueError(f"decoder must be finite and N x k, as the mixing matrix; got shape {np.shape(decoder)}")
         parameters = optimum_given_decoder(decoder, betas, decoder_variance)
         identified = np.ones(len(betas), bool)
     values = terms(process, parameters, betas, decoder_variance).items()
@@ -99,7 +101,8 @@ def optimal_beta(process, decoder_variance: float = 1.0) -> float:
     >>> round(optimal_beta(LinearGaussian([[2.0, 1.0], [0.5, 1.5]])), 4)
     1.2116
     """
-    values, _ = spectrum(process)
+    values, _ = spectrum(checked_process(process))
+    identity.water_level(1.0, decoder_variance)  # checked before it divides
     edges = np.unique([process.noise_std**2 / 2, *values])
     candidates = list(edges[1:])
     for low, high in itertools.pairwise(edges):
@@ -124,7 +127,7 @@ def many_source_law(process) -> tuple[float, float]:
     Returns ratio: float ≥ 1; gain: float ≥ 0, in nats. Raises ValueError if the mixing matrix has not full rank: a
     direction without signal has no high signal-to-noise ratio.
     """
-    values, _ = spectrum(process)
+    values, _ = spectrum(checked_process(process))
     noise = process.noise_std**2
     if values[-1] - noise <= alignment.REPEATED * values[-1]:
         raise ValueError("the law for many sources needs a mixing matrix of full rank")
@@ -148,7 +151,7 @@ def turned_tie(process, rotation) -> float:
 
     Source: new here, proved in the book's `turning` chapter.
     """
-    U = checked_rotation(rotation, process.mixing.shape[1])
+    U = checked_rotation(rotation, checked_process(process).mixing.shape[1])
     return float(((process.mixing - process.mixing @ U.T) * process.mixing).sum()) / process.noise_std**2
 
 

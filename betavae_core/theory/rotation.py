@@ -9,6 +9,7 @@ signed permutations (and rotations within repeated eigenvalues): the principal a
 import numpy as np
 
 from betavae_core.theory import identity, search
+from betavae_core.theory.gaussian import checked_process
 
 FAMILIES = ("diagonal", "full")
 ORTHOGONAL = 1e-6  # largest entry of QᵀQ − I that a rotation given with few digits may have
@@ -45,7 +46,7 @@ def rotated_tie(process, beta: float, rotation, family: str = "diagonal") -> flo
     Source: new here.
     """
     level = identity.single_beta(beta)
-    left, singular, _ = np.linalg.svd(process.mixing, full_matrices=False)
+    left, singular, _ = np.linalg.svd(checked_process(process).mixing, full_matrices=False)
     Q = checked_rotation(rotation, len(singular))
     if family not in FAMILIES:
         raise ValueError(f"family must be one of: {', '.join(FAMILIES)}; got {family!r}")
@@ -62,7 +63,7 @@ def right_rotation(process) -> np.ndarray:
     The encoder's family then costs the same at every β below collapse:
     TIE(diagonal) − TIE(full) = ½ (Σ_i log M_ii − log det M).
     """
-    return np.linalg.svd(process.mixing, full_matrices=False)[2]
+    return np.linalg.svd(checked_process(process).mixing, full_matrices=False)[2]
 
 
 def least_rotated_tie(process, rotation, family: str = "diagonal") -> tuple[float, float]:
