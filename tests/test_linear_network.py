@@ -114,7 +114,7 @@ def test_what_has_not_settled_is_said_and_never_as_nan():
         ({"tie": 2.1}, "the objective has converged but TIE has not"),
         (
             {"objective": 1.9},
-            "has not converged: at this point the network says nothing about the optimum",
+            "The objective has not converged: at this point the network says nothing about the optimum",
         ),
         ({"tie": np.nan}, "training has diverged"),
         ({"objective": -np.inf, "tie": np.nan}, "training has diverged"),

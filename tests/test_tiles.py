@@ -108,7 +108,8 @@ def test_a_fit_reads_the_optimum_and_the_slope_off_the_theory(name):
     found = tiles.reading(tiles.fit(ratios, tiles.theory(name, ratios).tie.values))
     assert found.best * tiles.correction(name, ratios) == pytest.approx(BEST[name], abs=0.0005)
     assert tiles.correction(name, ratios) == pytest.approx(1, abs=0.01)
-    assert found.slope == pytest.approx(tiles.slope(name), abs=0.006)
+    off = -0.0052 if name == "tiles-aligned" else 0.0  # of the fit, as the caption of its table says
+    assert found.slope - off == pytest.approx(tiles.slope(name), abs=0.005)
 
 
 def test_a_fit_reads_what_it_can_follow_exactly():

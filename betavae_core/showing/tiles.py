@@ -92,7 +92,8 @@ def family_rows(profile: str) -> list[list[str]]:
 def figure(stores: dict[str, xr.Dataset]):
     """A panel for each experiment: TIE over β/ν, networks and theory, and the best β of both."""
     shown, axes = figures.panels(len(stores), columns=len(stores), height=2.8)
-    for axis, letter, (label, found) in zip(axes, "ABCDEF", stores.items(), strict=False):
+    letters = "ABCDEF"[: len(stores)]
+    for axis, letter, (label, found) in zip(axes, letters, stores.items(), strict=True):
         name, fine = found.experiment, np.geomspace(0.5, 2.5, 101)
         found = tiles.in_units_of_noise(found).sel(beta=CENTRAL)
         axis.plot(fine, tiles.theory(name, fine).tie, "--", color=figures.GREY)

@@ -164,7 +164,7 @@ def label_law(sources: int, labels: int) -> float:
     >>> label_law(2, 10)
     0.05
 
-    Below about m = 2k no law holds: a wrong reflection or order of the sources makes the tail heavy.
+    Below about m = 5k the mean lies above it: a wrong reflection or order of the sources makes the tail heavy.
     Returns nats. Raises ValueError unless k and m are whole numbers from 1.
 
     Source: new here, proved in the book's `turning` chapter; the argument is Akaike's.
