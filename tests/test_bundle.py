@@ -5,6 +5,8 @@ import sys
 import types
 
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 
 from betavae_core import paths
 from betavae_core.showing import interactive
@@ -91,3 +93,21 @@ def test_the_picture_of_links_is_drawn_once_and_again_where_it_is_damaged_or_wha
     monkeypatch.setattr(sys, "version", "another")
     assert (put(), len(drawn)) == (first, 3)
     assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_what_is_kept_together_stays_where_it_stood():
+    """Of two texts that read the same, the first lost its bracket to the second's code."""
+    parts = [
+        nodes.Text("its values"),
+        nodes.Text(" ("),
+        nodes.inline("", "7 and 2"),
+        nodes.Text(") as "),
+        nodes.Text(" ("),
+    ]
+    formulas = nodes.emphasis("", "one"), nodes.Text(". "), nodes.math("", "x"), nodes.Text(". ")
+    document = new_document("")
+    document += nodes.paragraph("", "", *parts, nodes.literal("", "file.json"), *formulas)
+    text = document.astext()
+    pages.keep_together(None, document, "")
+    assert document.astext().replace("\N{NO-BREAK SPACE}", " ") == text
+    assert [each.astext() for each in document.findall(nodes.inline)][1:] == ["(file.json", "x."]

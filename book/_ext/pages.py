@@ -39,18 +39,24 @@ def keep_together(app, doctree, docname):
             if text.parent.parent and isinstance(text.parent.parent, nodes.entry):
                 whole = CELL.sub("\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", whole)
             if whole != text:
-                text.parent.replace(text, nodes.Text(whole))
+                _replace(text, nodes.Text(whole))
     for formula in list(doctree.findall(nodes.math)):
         after = formula.next_node(siblings=True, descend=False)
         if isinstance(after, nodes.Text) and (marks := MARKS.match(after)):
-            after.parent.replace(after, nodes.Text(after[marks.end() :]))
+            _replace(after, nodes.Text(after[marks.end() :]))
             formula.replace_self(nodes.inline("", "", formula.deepcopy(), nodes.Text(marks[0]), classes=["together"]))
     for code in list(doctree.findall(nodes.literal)):
         parent, at = code.parent, code.parent.index(code)
         before = parent[at - 1] if at else None
         if isinstance(before, nodes.Text) and before.endswith("("):
-            parent.replace(before, nodes.Text(before[:-1]))
+            _replace(before, nodes.Text(before[:-1]))
             code.replace_self(nodes.inline("", "", nodes.Text("("), code.deepcopy(), classes=["together"]))
+
+
+def _replace(old, new):
+    """Put a node in another's place; docutils would take the first that reads the same, such as another "("."""
+    place = next(i for i, child in enumerate(old.parent) if child is old)
+    old.parent[place] = new
 
 
 def describe(app, pagename, templatename, context, doctree):
